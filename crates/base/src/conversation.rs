@@ -1,0 +1,103 @@
+//! What is said to a model: messages made of text, images and videos, before anything is opened or encoded.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{PixelLimits, Sampling, Span};
+
+/// Who speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// Instructions that come before the conversation.
+    System,
+    /// The person who asks.
+    User,
+    /// The model.
+    Assistant,
+    /// The result of a tool call.
+    Tool,
+}
+
+impl Role {
+    /// The name chat templates use.
+    pub fn name(self) -> &'static str {
+        match self {
+            Role::System => "system",
+            Role::User => "user",
+            Role::Assistant => "assistant",
+            Role::Tool => "tool",
+        }
+    }
+}
+
+/// An image to look at.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ImagePart {
+    /// A path, `file://`, `http(s)://` or `data:` location.
+    pub location: String,
+    /// Size limits.
+    pub limits: PixelLimits,
+}
+
+/// Where a video's frames come from.
+#[derive(Clone, Debug, PartialEq)]
+pub enum VideoSource {
+    /// A video file: a path, `file://` or `http(s)://` location.
+    File(String),
+    /// Images in order, each an image location; `sample_fps` says how far apart they were taken (default 2).
+    Images(Vec<String>),
+}
+
+/// A video to look at.
+#[derive(Clone, Debug, PartialEq)]
+pub struct VideoPart {
+    /// Where the frames come from.
+    pub source: VideoSource,
+    /// Which frames.
+    pub sampling: Sampling,
+    /// Which part of the file.
+    pub span: Span,
+    /// Size limits.
+    pub limits: PixelLimits,
+    /// Frames per second of a list of images.
+    pub sample_fps: Option<f64>,
+}
+
+/// One piece of a message.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Part {
+    /// Words.
+    Text(String),
+    /// A picture.
+    Image(ImagePart),
+    /// A video.
+    Video(VideoPart),
+}
+
+/// One turn.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Message {
+    /// Who speaks.
+    pub role: Role,
+    /// What is said and shown, in order.
+    pub parts: Vec<Part>,
+}
+
+/// Turns in order. An empty conversation is refused by `Render`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Conversation {
+    /// The turns.
+    pub messages: Vec<Message>,
+}
+
+impl Conversation {
+    /// One user turn with the given parts.
+    pub fn user(parts: Vec<Part>) -> Self {
+        Conversation { messages: vec![Message { role: Role::User, parts }] }
+    }
+
+    /// Every part in order of appearance.
+    pub fn parts(&self) -> impl Iterator<Item = &Part> {
+        self.messages.iter().flat_map(|message| &message.parts)
+    }
+}

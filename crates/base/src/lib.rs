@@ -1,0 +1,28 @@
+//! The words of the project as types, and the two traits that let rooms meet without knowing each other:
+//! [`Render`] (conversation to model input, tokens to text) and [`Generate`] (conversation in, text out).
+//!
+//! This room knows no codec, no tokenizer, no tensor and no network. Foreign formats are read at the edges
+//! (`input` reads messages, `model` reads checkpoints) and become these types there.
+#![deny(missing_docs)]
+
+mod conversation;
+mod frame;
+mod generate;
+mod hash;
+mod input;
+mod manifest;
+mod sampling;
+mod time;
+mod trace;
+
+pub use conversation::{Conversation, ImagePart, Message, Part, Role, VideoPart, VideoSource};
+pub use frame::{FrameId, MediumId};
+pub use generate::{
+    Finish, Generate, GenerateError, Generation, Render, Rendered, SamplingOptions, StopRules,
+};
+pub use hash::Digest;
+pub use input::{ModelInput, Position, VisionItem, VisionKind};
+pub use manifest::Manifest;
+pub use sampling::{PixelLimits, ResizeMode, Sampling, Span};
+pub use time::MediaTime;
+pub use trace::{Trace, Turn};

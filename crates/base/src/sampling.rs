@@ -1,0 +1,95 @@
+//! How frames are chosen from a video and how large they may be. The vocabulary only: `media` applies it.
+
+use serde::{Deserialize, Serialize};
+
+/// Which frames of a video (or of the part between `video_start` and `video_end`) the model sees.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Sampling {
+    /// The rule of qwen-vl-utils (`smart_nframes`): `fps` frames a second, clamped to `min_frames`
+    /// (rounded up to even) and `max_frames` (rounded down to even), never more than there are, floored to
+    /// even, then spread with both end frames included (float32 linspace, rounded half to even).
+    Rate {
+        /// Wanted frames per second.
+        fps: f64,
+        /// Fewest frames.
+        min_frames: usize,
+        /// Most frames.
+        max_frames: usize,
+    },
+    /// qwen-vl-utils with `nframes`: rounded to even, an error if the video has fewer, spread as in `Rate`.
+    Frames(usize),
+    /// Exactly this many frames, both ends included, indices truncated (not rounded) from the linspace.
+    /// A video with fewer frames repeats some.
+    Uniform(usize),
+    /// ST-R1's rule: choose as `Rate` does, then keep `keep` of those at a truncated linspace.
+    RateThenUniform {
+        /// Wanted frames per second of the first choice.
+        fps: f64,
+        /// Fewest frames of the first choice.
+        min_frames: usize,
+        /// Most frames of the first choice.
+        max_frames: usize,
+        /// Frames kept in the end.
+        keep: usize,
+    },
+    /// The rule of Video-R1's model card: frame `i * total / n` for i in 0..n; the last frame is never shown.
+    Card(usize),
+    /// The frame on screen at each of these times, in seconds.
+    Timestamps(Vec<f64>),
+}
+
+impl Sampling {
+    /// Frames a second when nothing is asked for (qwen-vl-utils `FPS`).
+    pub const DEFAULT_FPS: f64 = 2.0;
+    /// Fewest frames (qwen-vl-utils `FPS_MIN_FRAMES`).
+    pub const DEFAULT_MIN_FRAMES: usize = 4;
+    /// Most frames (qwen-vl-utils `FPS_MAX_FRAMES`).
+    pub const DEFAULT_MAX_FRAMES: usize = 768;
+}
+
+impl Default for Sampling {
+    fn default() -> Self {
+        Sampling::Rate {
+            fps: Self::DEFAULT_FPS,
+            min_frames: Self::DEFAULT_MIN_FRAMES,
+            max_frames: Self::DEFAULT_MAX_FRAMES,
+        }
+    }
+}
+
+/// The part of a video to look at, in seconds from its first frame. `None` means the medium's own end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Span {
+    /// `video_start` of the reference message format.
+    pub start_s: Option<f64>,
+    /// `video_end` of the reference message format.
+    pub end_s: Option<f64>,
+}
+
+/// Size limits of one image or video, as the reference message format names them. `None` takes the default of
+/// the kind of medium.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct PixelLimits {
+    /// Fewest pixels of a picture after resizing.
+    pub min_pixels: Option<usize>,
+    /// Most pixels of a picture after resizing.
+    pub max_pixels: Option<usize>,
+    /// Most pixels of a whole video, over its frames.
+    pub total_pixels: Option<usize>,
+    /// `[resized_height, resized_width]`: this size, rounded to the patch factor, instead of limits.
+    pub resized: Option<[usize; 2]>,
+}
+
+/// Three libraries resize the same picture three ways, up to 22 levels apart. Checkpoints were trained on one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ResizeMode {
+    /// PIL's bicubic with antialias: fixed-point weights, uint8 between the passes (qwen-vl-utils images).
+    Pil,
+    /// torchvision v1 `resize` on a uint8 tensor: float32 bicubic with antialias, clamped and rounded once
+    /// at the end (qwen-vl-utils videos).
+    TorchFloat,
+    /// torchvision v2 `resize` on a uint8 tensor: int16 fixed-point weights (today's fast processors).
+    TorchUint8,
+}
