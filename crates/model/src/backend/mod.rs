@@ -1,0 +1,20 @@
+//! Where arithmetic runs. `cpu` holds slice kernels; `cuda` is chosen by the feature of that name and is a stub
+//! that says so otherwise. `host` opens candle tensors as slices.
+//!
+//! Nothing outside this folder asks which device it is on; layers pass tensors in and get tensors back.
+
+pub(crate) mod cpu;
+#[path = "cuda_stub.rs"]
+pub(crate) mod cuda;
+pub(crate) mod host;
+
+use candle_core::{Device, Result};
+
+/// Opens a device by name: `cpu` or `cuda`.
+pub fn device(name: &str) -> Result<Device> {
+    match name {
+        "cpu" => Ok(Device::Cpu),
+        "cuda" => cuda::open(),
+        other => candle_core::bail!("unknown device: {other}; use cpu or cuda"),
+    }
+}
