@@ -1,1 +1,29 @@
-fn main() {}
+//! The one binary, as a table of contents: read the command line, run one verb, turn the outcome into an exit
+//! code. Everything a verb does is in `commands/<verb>.rs`; nothing outside this crate reads arguments or the
+//! environment.
+
+mod atomic;
+mod cli;
+mod commands;
+mod environment;
+mod failure;
+mod hub;
+mod interrupt;
+mod progress;
+mod screen;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    interrupt::install();
+    let cli = match cli::Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return failure::usage(&error),
+    };
+    match commands::run(cli.command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => failure::report(&error),
+    }
+}

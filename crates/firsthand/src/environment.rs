@@ -1,0 +1,100 @@
+//! Every environment variable this program reads, and the directories that follow from them. Nothing else in
+//! the workspace calls `std::env`.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+
+use crate::failure::failure;
+
+/// Any non-empty value turns colours off (<https://no-color.org>).
+const NO_COLOR: &str = "NO_COLOR";
+/// Where caches live, default `~/.cache` (XDG base directories).
+const XDG_CACHE_HOME: &str = "XDG_CACHE_HOME";
+/// Root of the hub client's files, default `<cache>/huggingface`.
+const HF_HOME: &str = "HF_HOME";
+/// Downloaded checkpoints, default `$HF_HOME/hub`.
+const HF_HUB_CACHE: &str = "HF_HUB_CACHE";
+/// Address of the hub, default <https://huggingface.co>.
+const HF_ENDPOINT: &str = "HF_ENDPOINT";
+/// Access token for private and gated repositories.
+const HF_TOKEN: &str = "HF_TOKEN";
+/// File that holds the token, default `$HF_HOME/token`.
+const HF_TOKEN_PATH: &str = "HF_TOKEN_PATH";
+/// `1`, `true`, `yes` or `on`: never touch the network.
+const HF_HUB_OFFLINE: &str = "HF_HUB_OFFLINE";
+
+/// Name and meaning of each, for the documentation and `doctor`.
+pub(crate) const ALL: &[(&str, &str)] = &[
+    (HF_ENDPOINT, "address of the hub, default https://huggingface.co"),
+    (HF_HOME, "root of the hub client's files, default $XDG_CACHE_HOME/huggingface"),
+    (HF_HUB_CACHE, "downloaded checkpoints, default $HF_HOME/hub"),
+    (HF_HUB_OFFLINE, "1: never touch the network"),
+    (HF_TOKEN, "access token for private and gated repositories"),
+    (HF_TOKEN_PATH, "file that holds the token, default $HF_HOME/token"),
+    (NO_COLOR, "any value: no colours"),
+    (XDG_CACHE_HOME, "where caches live, default ~/.cache"),
+];
+
+fn value(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// Whether colours are welcome.
+pub(crate) fn colours() -> bool {
+    value(NO_COLOR).is_none()
+}
+
+/// `$XDG_CACHE_HOME`, else `~/.cache`.
+fn cache_home() -> Result<PathBuf> {
+    if let Some(path) = value(XDG_CACHE_HOME) {
+        return Ok(PathBuf::from(path));
+    }
+    let home = std::env::home_dir().filter(|path| !path.as_os_str().is_empty());
+    Ok(home
+        .ok_or_else(|| {
+            failure("no home directory", format!("set {XDG_CACHE_HOME} or {HF_HOME} to a directory"))
+        })?
+        .join(".cache"))
+}
+
+/// This program's own cache: decoded frames, downloaded media.
+pub(crate) fn firsthand_cache() -> Result<PathBuf> {
+    Ok(cache_home()?.join("firsthand"))
+}
+
+fn hub_home() -> Result<PathBuf> {
+    match value(HF_HOME) {
+        Some(path) => Ok(PathBuf::from(path)),
+        None => Ok(cache_home()?.join("huggingface")),
+    }
+}
+
+/// Where downloaded checkpoints are, shared with the Python hub client.
+pub(crate) fn hub_cache() -> Result<PathBuf> {
+    match value(HF_HUB_CACHE) {
+        Some(path) => Ok(PathBuf::from(path)),
+        None => Ok(hub_home()?.join("hub")),
+    }
+}
+
+/// Address of the hub, without a slash at the end.
+pub(crate) fn hub_endpoint() -> String {
+    let endpoint = value(HF_ENDPOINT).unwrap_or_else(|| "https://huggingface.co".to_owned());
+    endpoint.trim_end_matches('/').to_owned()
+}
+
+/// The access token, from the environment or the file the hub client's login writes.
+pub(crate) fn hub_token() -> Option<String> {
+    let token = value(HF_TOKEN).or_else(|| {
+        let path =
+            value(HF_TOKEN_PATH).map(PathBuf::from).or_else(|| Some(hub_home().ok()?.join("token")))?;
+        fs_err::read_to_string(path).ok()
+    })?;
+    Some(token.trim().to_owned()).filter(|token| !token.is_empty())
+}
+
+/// Whether the network is forbidden.
+pub(crate) fn hub_offline() -> bool {
+    value(HF_HUB_OFFLINE).is_some_and(|v| matches!(v.to_lowercase().as_str(), "1" | "true" | "yes" | "on"))
+}

@@ -1,0 +1,73 @@
+//! How a failure reaches the user: one line `error: what: where`, a `hint:` line when there is a remedy, and an
+//! exit code. Any error text line that starts with `hint: ` is a remedy, whichever room wrote it.
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use crate::screen;
+
+/// The operation failed.
+const FAILED: u8 = 1;
+/// The command line is wrong.
+const USAGE: u8 = 2;
+
+/// Attaches a remedy to an error.
+pub(crate) trait Hint<T> {
+    /// Adds a `hint:` line, shown below the error.
+    fn hint(self, remedy: impl FnOnce() -> String) -> anyhow::Result<T>;
+}
+
+impl<T, E: Into<anyhow::Error>> Hint<T> for Result<T, E> {
+    fn hint(self, remedy: impl FnOnce() -> String) -> anyhow::Result<T> {
+        self.map_err(|error| error.into().context(format!("hint: {}", remedy())))
+    }
+}
+
+/// An error with its remedy.
+pub(crate) fn failure(what: impl Into<String>, remedy: impl Into<String>) -> anyhow::Error {
+    anyhow::Error::msg(what.into()).context(format!("hint: {}", remedy.into()))
+}
+
+/// One line that says what failed, and the remedies. A cause that an outer text already quotes is not repeated.
+pub(crate) fn lines(error: &anyhow::Error) -> (String, Vec<String>) {
+    let (mut message, mut hints) = (String::new(), Vec::new());
+    for cause in error.chain() {
+        for line in cause.to_string().lines().map(str::trim).filter(|line| !line.is_empty()) {
+            if let Some(hint) = line.strip_prefix("hint: ") {
+                if !hints.iter().any(|known| known == hint) {
+                    hints.push(hint.to_owned());
+                }
+            } else if !message.contains(line) {
+                if !message.is_empty() {
+                    message.push_str(": ");
+                }
+                message.push_str(line);
+            }
+        }
+    }
+    (message, hints)
+}
+
+/// Prints a failed operation and gives its exit code. A reader that went away (`| head`) is no failure.
+pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
+    let broken_pipe = error.chain().any(|cause| {
+        cause.downcast_ref::<std::io::Error>().is_some_and(|e| e.kind() == std::io::ErrorKind::BrokenPipe)
+    });
+    if broken_pipe {
+        return ExitCode::SUCCESS;
+    }
+    let (message, hints) = lines(error);
+    let paint = screen::Paint::stderr();
+    let mut stderr = std::io::stderr().lock();
+    let _ = writeln!(stderr, "{} {message}", paint.bad("error:"));
+    for hint in hints {
+        let _ = writeln!(stderr, "{} {hint}", paint.good("hint:"));
+    }
+    ExitCode::from(FAILED)
+}
+
+/// Prints help or a wrong command line and gives its exit code.
+pub(crate) fn usage(error: &clap::Error) -> ExitCode {
+    let _ = error.print();
+    if error.use_stderr() { ExitCode::from(USAGE) } else { ExitCode::SUCCESS }
+}

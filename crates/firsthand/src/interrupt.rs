@@ -1,0 +1,49 @@
+//! Ctrl-C and termination: unfinished output files are removed, then the process ends with code 130. Downloads
+//! keep their `.incomplete` files on purpose, so that the next run resumes them.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// Code of a process that was interrupted, as shells report SIGINT.
+const INTERRUPTED: i32 = 130;
+
+/// Files that exist only until they are renamed into place.
+static UNFINISHED: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
+
+fn unfinished() -> MutexGuard<'static, Vec<PathBuf>> {
+    UNFINISHED.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Takes over SIGINT, SIGTERM and SIGHUP. The handler runs on a thread of its own, so it may take locks.
+pub(crate) fn install() {
+    let handler = || {
+        // Held until the end: no file can be renamed into place or created after the sweep.
+        let files = unfinished();
+        for path in files.iter() {
+            let _ = fs_err::remove_file(path);
+        }
+        end();
+    };
+    // A host that already handles signals keeps its handlers; outputs are still removed on ordinary failure.
+    let _ = ctrlc::set_handler(handler);
+}
+
+#[expect(clippy::exit, reason = "the interrupted thread may be deep in a forward pass; nothing to unwind")]
+fn end() -> ! {
+    std::process::exit(INTERRUPTED)
+}
+
+/// Creates something that must not outlive an interruption.
+pub(crate) fn create<T>(path: &Path, make: impl FnOnce() -> T) -> T {
+    let mut files = unfinished();
+    files.push(path.to_owned());
+    make()
+}
+
+/// Runs the step that makes `path` finished (or removes it) and forgets it.
+pub(crate) fn finish<T>(path: &Path, step: impl FnOnce() -> T) -> T {
+    let mut files = unfinished();
+    let outcome = step();
+    files.retain(|known| known != path);
+    outcome
+}
