@@ -1,0 +1,191 @@
+//! Which token comes next. Greedy, or drawn after the four changes transformers makes, in its order: repetition
+//! penalty, temperature, top-k, top-p. Draws depend on the seed and the number of the token alone, never on batch
+//! mates or on preemption.
+
+use std::collections::HashSet;
+
+use firsthand_base::SamplingOptions;
+
+use crate::distribution::{Candidate, Summary, at_least, largest, summarise, total_from};
+use crate::{Error, Result};
+
+/// A chosen token.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Choice {
+    pub(crate) id: u32,
+    /// Log-probability under the unmodified distribution.
+    pub(crate) logprob: f32,
+}
+
+/// Chooses the tokens of one sequence.
+pub(crate) struct Sampler {
+    options: SamplingOptions,
+    /// Tokens of prompt and answer, kept only while a repetition penalty asks for them.
+    seen: HashSet<u32>,
+    /// Tokens chosen so far.
+    chosen: u64,
+}
+
+impl Sampler {
+    /// Refuses options out of range.
+    pub(crate) fn new(options: &SamplingOptions, prompt: &[u32]) -> Result<Self> {
+        let refuse =
+            |option, value: f32, remedy| Err(Error::Option { option, value: value.to_string(), remedy });
+        if !(options.temperature.is_finite() && options.temperature >= 0.0) {
+            return refuse("temperature", options.temperature, "use 0 for greedy or a positive number");
+        }
+        if !(0.0..=1.0).contains(&options.top_p) {
+            return refuse("top_p", options.top_p, "use a number from 0 to 1");
+        }
+        if !(options.repetition_penalty.is_finite() && options.repetition_penalty > 0.0) {
+            return refuse(
+                "repetition_penalty",
+                options.repetition_penalty,
+                "use 1 for none or a positive number",
+            );
+        }
+        let seen =
+            if options.repetition_penalty == 1.0 { HashSet::new() } else { prompt.iter().copied().collect() };
+        Ok(Sampler { options: options.clone(), seen, chosen: 0 })
+    }
+
+    /// Chooses a token; `position` is its index in the sequence, for errors.
+    pub(crate) fn choose(&mut self, logits: &[f32], position: usize) -> Result<Choice> {
+        let plain = summarise(logits).map_err(|what| Error::Logits { position, what })?;
+        let total = total_from(logits, plain.max);
+        let id = self.pick(logits, plain, total);
+        let logprob = f64::from(logits[id as usize] - plain.max) - total.ln();
+        if self.options.repetition_penalty != 1.0 {
+            self.seen.insert(id);
+        }
+        self.chosen += 1;
+        Ok(Choice { id, logprob: logprob as f32 })
+    }
+
+    fn pick(&self, logits: &[f32], plain: Summary, total: f64) -> u32 {
+        let greedy = self.options.temperature == 0.0;
+        let penalised = self.options.repetition_penalty != 1.0;
+        // Top-k keeps every token that ties with the k-th; greedy takes the lowest id.
+        let certain = greedy || (self.options.top_k == 1 && !plain.tied);
+        if certain && !penalised {
+            return plain.argmax;
+        }
+        if !penalised && !greedy && self.options.temperature == 1.0 {
+            return self.draw(logits, plain, total);
+        }
+        let mut scores = logits.to_vec();
+        if penalised {
+            self.penalise(&mut scores);
+        }
+        if !greedy && self.options.temperature != 1.0 {
+            scores.iter_mut().for_each(|score| *score /= self.options.temperature);
+        }
+        match summarise(&scores) {
+            Ok(summary) if greedy => summary.argmax,
+            Ok(summary) => self.draw(&scores, summary, total_from(&scores, summary.max)),
+            // A temperature or penalty near zero overflowed: its limit is the likeliest token.
+            Err(_) => plain.argmax,
+        }
+    }
+
+    fn penalise(&self, scores: &mut [f32]) {
+        let penalty = self.options.repetition_penalty;
+        for &id in &self.seen {
+            if let Some(score) = scores.get_mut(id as usize) {
+                *score = if *score < 0.0 { *score * penalty } else { *score / penalty };
+            }
+        }
+    }
+
+    fn draw(&self, scores: &[f32], summary: Summary, total: f64) -> u32 {
+        let uniform = uniform(self.options.seed, self.chosen);
+        let Some(kept) = self.keep(scores, summary, total) else {
+            return draw_from_all(scores, summary, total, uniform);
+        };
+        let weights = kept.iter().map(|candidate| candidate.weight);
+        let mut left = uniform * weights.sum::<f64>();
+        for candidate in &kept {
+            left -= candidate.weight;
+            if left < 0.0 {
+                return candidate.id;
+            }
+        }
+        kept.last().expect("top-k and top-p keep at least one").id
+    }
+
+    /// What top-k and top-p leave, likeliest first; `None` when they leave everything.
+    fn keep(&self, scores: &[f32], summary: Summary, total: f64) -> Option<Vec<Candidate>> {
+        let top_p = f64::from(self.options.top_p);
+        let cuts_k = self.options.top_k > 0 && self.options.top_k < scores.len();
+        let mut kept = match (cuts_k, top_p < 1.0) {
+            (true, _) => largest(scores, summary.max, self.options.top_k),
+            (false, true) => heavier_than(scores, summary.max, top_p * total),
+            (false, false) => return None,
+        };
+        if top_p < 1.0 {
+            // Top-p weighs against what top-k left.
+            let total = if cuts_k { kept.iter().map(|candidate| candidate.weight).sum() } else { total };
+            let mut before = 0.0;
+            let inside = kept.iter().take_while(|candidate| {
+                let is_inside = before < top_p * total;
+                before += candidate.weight;
+                is_inside
+            });
+            let count = inside.count().max(1);
+            kept.truncate(count);
+        }
+        Some(kept)
+    }
+}
+
+/// The likeliest tokens, enough of them to weigh more than `mass`, without sorting the vocabulary.
+fn heavier_than(scores: &[f32], max: f32, mass: f64) -> Vec<Candidate> {
+    let mut depth = 8.0; // e^-8: a few hundred tokens in a trained model
+    loop {
+        let kept = at_least(scores, max, max - depth);
+        // The slack is larger than the error of `total_from`, so that rounding cannot cut a token too early.
+        let enough = kept.iter().map(|candidate| candidate.weight).sum::<f64>() > mass * (1.0 + 1e-6);
+        if enough || depth > 200.0 {
+            return kept;
+        }
+        depth *= 2.0;
+    }
+}
+
+/// Inverse of the cumulative distribution over the whole vocabulary, in order of ids.
+fn draw_from_all(scores: &[f32], summary: Summary, total: f64, uniform: f64) -> u32 {
+    let mut left = uniform * total;
+    let chunk = 1024;
+    for (i, part) in scores.chunks(chunk).enumerate() {
+        let weight = total_from(part, summary.max);
+        if left >= weight {
+            left -= weight;
+            continue;
+        }
+        for (j, &score) in part.iter().enumerate() {
+            left -= total_from(&[score], summary.max);
+            if left < 0.0 {
+                return (i * chunk + j) as u32;
+            }
+        }
+    }
+    // Rounding left a sliver at the end.
+    summary.argmax
+}
+
+/// A number in [0, 1) from a seed and a counter: two rounds of the splitmix64 finaliser (Steele, Lea, Flood 2014).
+fn uniform(seed: u64, counter: u64) -> f64 {
+    let mixed = mix(mix(seed).wrapping_add(counter.wrapping_mul(0x9e37_79b9_7f4a_7c15)));
+    (mixed >> 11) as f64 / (1u64 << 53) as f64
+}
+
+fn mix(seed: u64) -> u64 {
+    let mut z = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
+}
+
+#[cfg(test)]
+#[path = "sampler_tests.rs"]
+mod tests;
