@@ -15,6 +15,8 @@ mod runner;
 mod sampler;
 mod scheduler;
 mod sequence;
+#[cfg(test)]
+mod toy;
 
 pub use engine::{Engine, EngineOptions, Event, Stats, Summary};
 pub use error::{Error, Result, RunnerError};

@@ -226,3 +226,7 @@ impl Scheduler {
         self.running.binary_search_by_key(&id, |sequence| sequence.id).ok()
     }
 }
+
+#[cfg(test)]
+#[path = "scheduler_tests.rs"]
+mod tests;
