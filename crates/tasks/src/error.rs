@@ -1,0 +1,46 @@
+//! Why a question or an answer cannot be used.
+
+/// A failure of this room. One line, lower case, what, where, remedy.
+#[derive(Debug, thiserror::Error, PartialEq)]
+#[non_exhaustive]
+pub enum Error {
+    /// The style has no published prompt for this type of question.
+    #[error(
+        "style {style} has no published prompt for questions of type {kind}\nhint: choose one of: {known}"
+    )]
+    NoPrompt {
+        /// The style.
+        style: &'static str,
+        /// The type asked for.
+        kind: &'static str,
+        /// The types it has.
+        known: String,
+    },
+    /// A multiple-choice question without options, or options without a multiple-choice question.
+    #[error("a question of type {kind} with {count} options\nhint: {remedy}")]
+    Options {
+        /// The type.
+        kind: &'static str,
+        /// How many options came with it.
+        count: usize,
+        /// What to do.
+        remedy: &'static str,
+    },
+    /// The prompt states the picture's size, which is not known.
+    #[error(
+        "style {style} states the size of the picture, but there is none\nhint: ask about an image or a video"
+    )]
+    NoSize {
+        /// The style.
+        style: &'static str,
+    },
+    /// A prompt file and the code that fills it disagree.
+    #[error("prompt template: {0}")]
+    Template(String),
+    /// A scene graph that is not one.
+    #[error("not a scene graph: {0}")]
+    Scene(String),
+}
+
+/// Result of this room.
+pub type Result<T> = std::result::Result<T, Error>;

@@ -1,0 +1,20 @@
+//! What an answer looks like and how a question is put: the published prompts of each reasoning style, answers
+//! split into reasoning and result, scene graphs, boxes.
+//!
+//! This room knows no model, no tensor and no network: text in, values out.
+#![deny(missing_docs)]
+
+mod answer;
+mod boxes;
+mod error;
+mod scene;
+mod sections;
+mod style;
+mod template;
+
+pub use answer::Answer;
+pub use boxes::{BoundingBox, Coordinates, LabelledBox, boxes};
+pub use error::{Error, Result};
+pub use scene::{Relation, Scene, SceneObject};
+pub use sections::{Section, Splitter};
+pub use style::{Kind, Prompt, Question, Style};
