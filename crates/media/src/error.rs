@@ -82,5 +82,20 @@ pub enum Error {
     },
 }
 
+impl Error {
+    /// A rule that cannot be met by this medium.
+    pub(crate) fn choice(location: &str, (reason, remedy): Refusal) -> Self {
+        Error::Choice { location: location.into(), reason, remedy }
+    }
+
+    /// Limits that cannot be met by this medium.
+    pub(crate) fn size(location: &str, (reason, remedy): Refusal) -> Self {
+        Error::Size { location: location.into(), reason, remedy }
+    }
+}
+
+/// Why a pure rule refuses: the reason and the remedy. The caller adds which medium.
+pub type Refusal = (String, &'static str);
+
 /// Result of this room.
 pub type Result<T> = std::result::Result<T, Error>;

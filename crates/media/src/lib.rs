@@ -5,13 +5,21 @@
 //! the identity of the frames they came from.
 #![deny(missing_docs)]
 
+mod cache;
 mod error;
+mod fetch;
+mod jpeg;
+mod location;
 mod opener;
 mod picture;
+mod resize;
 mod sampling;
 mod size;
+mod still;
+mod video;
 
-pub use error::{Error, Result};
+pub use error::{Error, Refusal, Result};
+pub use location::display_location;
 pub use opener::{Opener, OpenerOptions};
 pub use picture::{Picture, Prepared, Probe};
 pub use sampling::{Choice, Timeline, choose};

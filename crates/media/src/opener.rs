@@ -1,11 +1,17 @@
 //! The door of this room: opens an image or a video and returns it ready to be cut into patches.
 
-use std::path::PathBuf;
+use std::io::Read;
+use std::path::{Path, PathBuf};
 
-use firsthand_base::{ImagePart, VideoPart};
+use firsthand_base::{Digest, FrameId, ImagePart, MediaTime, Sampling, VideoPart, VideoSource};
 use serde::{Deserialize, Serialize};
 
-use crate::{Prepared, Probe, Result, SizeRule};
+use crate::cache::Cache;
+use crate::location::{self, Location};
+use crate::resize::resize;
+use crate::still::{self, Still, StillOptions};
+use crate::video::{self, Budget, Video};
+use crate::{Error, Picture, Prepared, Probe, Result, SizeRule, choose, display_location, fetch};
 
 /// What opening may cost and where downloads are kept.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -19,6 +25,8 @@ pub struct OpenerOptions {
     pub max_download_bytes: u64,
     /// Seconds one download may take.
     pub download_timeout_s: f64,
+    /// Most bytes of one image file.
+    pub max_image_bytes: u64,
     /// Most pixels of one decoded picture, checked before it is decoded. The default is the size at which PIL
     /// warns of a decompression bomb.
     pub max_picture_pixels: usize,
@@ -41,6 +49,7 @@ impl Default for OpenerOptions {
             remote: true,
             max_download_bytes: 4 << 30,
             download_timeout_s: 600.0,
+            max_image_bytes: 512 << 20,
             max_picture_pixels: 178_956_970,
             max_frames: 4096,
             keep_bytes: 1 << 30,
@@ -55,12 +64,20 @@ impl Default for OpenerOptions {
 #[derive(Debug)]
 pub struct Opener {
     options: OpenerOptions,
+    cache: Cache,
+}
+
+impl Default for Opener {
+    fn default() -> Self {
+        Opener::new(OpenerOptions::default())
+    }
 }
 
 impl Opener {
     /// An opener with the given budgets.
     pub fn new(options: OpenerOptions) -> Self {
-        Opener { options }
+        let cache = Cache::new(options.keep_bytes);
+        Opener { options, cache }
     }
 
     /// The budgets.
@@ -69,17 +86,294 @@ impl Opener {
     }
 
     /// Opens and resizes an image.
-    pub fn image(&self, _part: &ImagePart, _rule: &SizeRule) -> Result<Prepared> {
-        todo!()
+    pub fn image(&self, part: &ImagePart, rule: &SizeRule) -> Result<Prepared> {
+        let original = self.still(&part.location)?.picture;
+        let original_size = [original.height, original.width];
+        let size = rule
+            .image_size(original_size, &part.limits)
+            .map_err(|refusal| Error::size(&display_location(&part.location), refusal))?;
+        let picture = resize(&original, size, rule.image_mode);
+        let frame = FrameId { index: 0, time: MediaTime::new(0, 1, 1), hash: original.hash() };
+        Ok(Prepared {
+            frames: vec![frame],
+            pictures: vec![picture],
+            originals: if self.options.keep_originals { vec![original] } else { Vec::new() },
+            sample_fps: None,
+            original_size,
+        })
     }
 
     /// Opens a video (or a list of images), decodes the chosen frames and resizes them.
-    pub fn video(&self, _part: &VideoPart, _rule: &SizeRule) -> Result<Prepared> {
-        todo!()
+    pub fn video(&self, part: &VideoPart, rule: &SizeRule) -> Result<Prepared> {
+        match &part.source {
+            VideoSource::Images(locations) => self.images_as_video(locations, part, rule),
+            VideoSource::File(location) => {
+                let name = display_location(location);
+                let path = self.video_file(location, &name)?;
+                if !self.cache.is_on() {
+                    return self.decode_video(&path, &name, part, rule);
+                }
+                let read = |e: std::io::Error| Error::Read { location: name.clone(), reason: e.to_string() };
+                let key = self.key(&self.cache.file_hash(&path).map_err(read)?, part, rule);
+                if let Some(prepared) = self.cache.get(&key) {
+                    return Ok(prepared);
+                }
+                let prepared = self.decode_video(&path, &name, part, rule)?;
+                self.cache.put(key, &prepared);
+                Ok(prepared)
+            }
+        }
     }
 
     /// Says what a medium is.
-    pub fn probe(&self, _location: &str) -> Result<Probe> {
-        todo!()
+    pub fn probe(&self, location: &str) -> Result<Probe> {
+        let name = display_location(location);
+        if let Location::File(path) = location::parse(location, self.options.max_image_bytes)?
+            && !still::looks_like_one(&self.head(&path, &name)?)
+        {
+            return Ok(Video::open(&path, &name)?.probe());
+        }
+        if let Location::Remote(url) = location::parse(location, self.options.max_image_bytes)? {
+            let path = fetch::file(&url, &self.options)?;
+            if !still::looks_like_one(&self.head(&path, &name)?) {
+                return Ok(Video::open(&path, &name)?.probe());
+            }
+        }
+        let still = self.still(location)?;
+        Ok(Probe {
+            container: still.format.into(),
+            codec: still.format.into(),
+            size: [still.picture.height, still.picture.width],
+            rotation: still.rotation,
+            duration_s: 0.0,
+            frames: 1,
+            average_fps: 0.0,
+            variable_rate: false,
+            has_audio: false,
+        })
+    }
+
+    fn still(&self, location: &str) -> Result<Still> {
+        let name = display_location(location);
+        let bytes = match location::parse(location, self.options.max_image_bytes)? {
+            Location::Inline(bytes) => bytes,
+            Location::Remote(url) => fetch::bytes(&url, &self.options)?,
+            Location::File(path) => self.read(&path, &name, self.options.max_image_bytes)?,
+        };
+        let options = StillOptions {
+            max_pixels: self.options.max_picture_pixels,
+            exif_orientation: self.options.exif_orientation,
+        };
+        still::decode(&bytes, &name, options)
+    }
+
+    /// A whole file, up to `most` bytes, whatever its size is said to be.
+    fn read(&self, path: &Path, name: &str, most: u64) -> Result<Vec<u8>> {
+        let fault = |e: std::io::Error| Error::Read { location: name.into(), reason: reason_of(&e) };
+        let file = fs_err::File::open(path).map_err(fault)?;
+        let mut bytes = Vec::new();
+        file.take(most.saturating_add(1)).read_to_end(&mut bytes).map_err(fault)?;
+        if bytes.len() as u64 > most {
+            return Err(Error::Budget {
+                location: name.into(),
+                reason: format!("it has more than {most} bytes"),
+                remedy: "give a picture file, or raise max_image_bytes",
+            });
+        }
+        Ok(bytes)
+    }
+
+    fn head(&self, path: &Path, name: &str) -> Result<Vec<u8>> {
+        let fault = |e: std::io::Error| Error::Read { location: name.into(), reason: reason_of(&e) };
+        let mut bytes = Vec::new();
+        fs_err::File::open(path).map_err(fault)?.take(64).read_to_end(&mut bytes).map_err(fault)?;
+        Ok(bytes)
+    }
+
+    fn video_file(&self, location: &str, name: &str) -> Result<PathBuf> {
+        match location::parse(location, self.options.max_image_bytes)? {
+            Location::File(path) => Ok(path),
+            Location::Remote(url) => fetch::file(&url, &self.options),
+            Location::Inline(_) => Err(Error::Location {
+                location: name.into(),
+                reason: "a video cannot be a data: URI".into(),
+                remedy: "write it to a file and give its path",
+            }),
+        }
+    }
+
+    fn decode_video(&self, path: &Path, name: &str, part: &VideoPart, rule: &SizeRule) -> Result<Prepared> {
+        let video = Video::open(path, name)?;
+        let choice = choose(&part.sampling, &part.span, &video.timeline())
+            .map_err(|refusal| Error::choice(name, refusal))?;
+        self.check_frames(name, choice.indices.len())?;
+        let mut wanted = choice.indices.clone();
+        wanted.sort_unstable();
+        wanted.dedup();
+        let budget = Budget { max_pixels: self.options.max_picture_pixels, threads: self.threads() };
+        let decoded = video::decode(&video, &wanted, budget, &|frame, picture| {
+            self.finish(&video, name, choice.indices.len(), frame, picture, part, rule)
+        })?;
+        let decoded: Vec<Shown> = decoded.into_iter().collect::<Result<_>>()?;
+        let original_size = decoded[0].original_size;
+        if decoded.iter().any(|shown| shown.original_size != original_size) {
+            return Err(Error::Decode {
+                location: name.into(),
+                reason: "its frames change size".into(),
+                remedy: "convert it to one size with `ffmpeg -i IN OUT.mp4`",
+            });
+        }
+        let place = |index: &usize| wanted.binary_search(index).expect("every chosen frame was decoded");
+        let shown: Vec<&Shown> = choice.indices.iter().map(|index| &decoded[place(index)]).collect();
+        Ok(Prepared {
+            frames: shown.iter().map(|s| s.frame.clone()).collect(),
+            pictures: shown.iter().map(|s| s.picture.clone()).collect(),
+            originals: shown.iter().filter_map(|s| s.original.clone()).collect(),
+            sample_fps: Some(choice.sample_fps),
+            original_size,
+        })
+    }
+
+    /// One decoded frame, identified and resized.
+    fn finish(
+        &self,
+        video: &Video,
+        name: &str,
+        frames: usize,
+        frame: usize,
+        original: Picture,
+        part: &VideoPart,
+        rule: &SizeRule,
+    ) -> Result<Shown> {
+        let original_size = [original.height, original.width];
+        let size = rule
+            .video_size(original_size, frames, &part.limits)
+            .map_err(|refusal| Error::size(name, refusal))?;
+        Ok(Shown {
+            frame: FrameId { index: frame, time: video.time(frame), hash: original.hash() },
+            picture: resize(&original, size, rule.video_mode),
+            original: self.options.keep_originals.then_some(original),
+            original_size,
+        })
+    }
+
+    /// A list of images as a video, as qwen-vl-utils 0.0.14 does it: each image is first resized as an image with
+    /// twice the patch factor (it hands the factor over where the patch size is expected), the last is repeated to
+    /// an even number, then all are resized as video frames.
+    fn images_as_video(&self, locations: &[String], part: &VideoPart, rule: &SizeRule) -> Result<Prepared> {
+        let first = locations.first().map(|l| display_location(l)).unwrap_or_else(|| "video".into());
+        if locations.is_empty() {
+            let refusal = ("the list of images is empty".to_owned(), "give at least one image");
+            return Err(Error::choice(&first, refusal));
+        }
+        self.check_frames(&first, locations.len())?;
+        let sample_fps = part.sample_fps.unwrap_or(Sampling::DEFAULT_FPS);
+        if !sample_fps.is_finite() || sample_fps <= 0.0 {
+            let refusal =
+                (format!("sample_fps is {sample_fps}"), "give a positive number of frames a second");
+            return Err(Error::choice(&first, refusal));
+        }
+        let doubled = SizeRule { factor: 2 * rule.factor, ..*rule }.with_image_limits();
+        let mut prepared: Option<Prepared> = None;
+        for (index, location) in locations.iter().enumerate() {
+            let part = ImagePart { location: location.clone(), limits: part.limits };
+            let mut image = self.image(&part, &doubled)?;
+            image.frames[0].index = index;
+            image.frames[0].time = time_at(index, sample_fps);
+            match &mut prepared {
+                None => prepared = Some(image),
+                Some(all) => {
+                    if side(&image) != side(all) {
+                        return Err(Error::Size {
+                            location: display_location(location),
+                            reason: format!(
+                                "it becomes {:?} pixels, the first image {:?}",
+                                side(&image),
+                                side(all)
+                            ),
+                            remedy: "give images of one size",
+                        });
+                    }
+                    all.frames.append(&mut image.frames);
+                    all.pictures.append(&mut image.pictures);
+                    all.originals.append(&mut image.originals);
+                }
+            }
+        }
+        let mut prepared = prepared.expect("the list is not empty");
+        if locations.len() % 2 == 1 {
+            repeat_last(&mut prepared.frames);
+            repeat_last(&mut prepared.pictures);
+            repeat_last(&mut prepared.originals);
+        }
+        let size = rule
+            .video_size(side(&prepared), prepared.pictures.len(), &part.limits)
+            .map_err(|refusal| Error::size(&first, refusal))?;
+        for picture in &mut prepared.pictures {
+            *picture = resize(picture, size, rule.video_mode);
+        }
+        prepared.sample_fps = Some(sample_fps);
+        Ok(prepared)
+    }
+
+    fn check_frames(&self, name: &str, frames: usize) -> Result<()> {
+        if frames <= self.options.max_frames {
+            return Ok(());
+        }
+        Err(Error::Budget {
+            location: name.into(),
+            reason: format!("{frames} frames are more than {}", self.options.max_frames),
+            remedy: "ask for fewer frames, or raise max_frames",
+        })
+    }
+
+    fn threads(&self) -> usize {
+        match self.options.threads {
+            0 => std::thread::available_parallelism().map_or(1, usize::from),
+            threads => threads,
+        }
+    }
+
+    /// What a prepared video depends on: the bytes of the file and every rule applied to them.
+    fn key(&self, file: &Digest, part: &VideoPart, rule: &SizeRule) -> Digest {
+        let rules = format!(
+            "{:?}{:?}{:?}{rule:?}{}",
+            part.sampling, part.span, part.limits, self.options.keep_originals
+        );
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(&file.0);
+        hasher.update(rules.as_bytes());
+        Digest(*hasher.finalize().as_bytes())
+    }
+}
+
+/// A decoded frame on its way into `Prepared`.
+struct Shown {
+    frame: FrameId,
+    picture: Picture,
+    original: Option<Picture>,
+    original_size: [usize; 2],
+}
+
+fn side(prepared: &Prepared) -> [usize; 2] {
+    [prepared.pictures[0].height, prepared.pictures[0].width]
+}
+
+fn repeat_last<T: Clone>(items: &mut Vec<T>) {
+    items.extend(items.last().cloned());
+}
+
+/// When image `index` of a list was taken, in microseconds.
+fn time_at(index: usize, fps: f64) -> MediaTime {
+    MediaTime::new((index as f64 / fps * 1e6).round() as i64, 1, 1_000_000)
+}
+
+/// The system's own words; the path is named by whoever reports them.
+fn reason_of(error: &std::io::Error) -> String {
+    match error.kind() {
+        std::io::ErrorKind::NotFound => "there is no such file".into(),
+        std::io::ErrorKind::PermissionDenied => "permission denied".into(),
+        std::io::ErrorKind::IsADirectory => "it is a folder".into(),
+        _ => error.to_string(),
     }
 }

@@ -4,6 +4,8 @@
 
 use firsthand_base::{Sampling, Span};
 
+use crate::error::Refusal;
+
 /// Frames are taken in pairs: one temporal patch holds two.
 const FRAME_FACTOR: usize = 2;
 
@@ -28,9 +30,6 @@ pub struct Choice {
     /// Chosen frames a second, as the reference reports it to the processor.
     pub sample_fps: f64,
 }
-
-/// Why a rule cannot be met: the reason and the remedy.
-pub type Refusal = (String, &'static str);
 
 /// Applies `sampling` to the part of the stream that `span` names.
 pub fn choose(sampling: &Sampling, span: &Span, timeline: &Timeline) -> Result<Choice, Refusal> {
@@ -71,7 +70,9 @@ pub fn choose(sampling: &Sampling, span: &Span, timeline: &Timeline) -> Result<C
         Sampling::Card(count) => {
             let count = positive(count)?;
             Choice {
-                indices: offset((0..count).map(|i| (i as u128 * total as u128 / count as u128) as usize).collect()),
+                indices: offset(
+                    (0..count).map(|i| (i as u128 * total as u128 / count as u128) as usize).collect(),
+                ),
                 sample_fps: rate(count),
             }
         }
@@ -95,7 +96,9 @@ fn frame_range(span: &Span, timeline: &Timeline) -> Result<(usize, usize), Refus
         span.end_s.map_or(last, |s| ((s.min(duration).max(0.0) * timeline.fps).floor() as usize).min(last));
     if start >= end {
         return Err((
-            format!("video_start is frame {start}, video_end is frame {end}, and the video has {duration:.2} s"),
+            format!(
+                "video_start is frame {start}, video_end is frame {end}, and the video has {duration:.2} s"
+            ),
             "give a span of at least two frames inside the video",
         ));
     }
@@ -144,28 +147,21 @@ fn truncated(first: usize, last: usize, count: usize) -> Vec<usize> {
     linspace(first, last, count).into_iter().map(|x| x as usize).collect()
 }
 
-/// `torch.linspace` in float32 as its AVX2 kernel computes it: pairs of 8-lane blocks start from a fused
-/// multiply-add of the block's first index and step by multiples within the block; the rest is computed one by one.
-/// The first half counts up from the start, the second down from the end.
+/// `torch.linspace` in float32: the first half counts up from the start, the second down from the end, each by one
+/// fused multiply-add.
 fn linspace(first: usize, last: usize, count: usize) -> Vec<f32> {
-    const LANES: usize = 8;
     let (start, end) = (first as f32, last as f32);
     if count == 1 {
         return vec![start];
     }
     let step = (end - start) / (count - 1) as f32;
-    let half = count / 2;
-    let at = |i: usize| {
-        if i < half {
-            step.mul_add(i as f32, start)
-        } else {
-            (-step).mul_add((count - i - 1) as f32, end)
-        }
-    };
-    let blocked = count / (2 * LANES) * (2 * LANES);
     (0..count)
         .map(|i| {
-            if i < blocked { step.mul_add((i % LANES) as f32, at(i - i % LANES)) } else { at(i) }
+            if i < count / 2 {
+                step.mul_add(i as f32, start)
+            } else {
+                (-step).mul_add((count - i - 1) as f32, end)
+            }
         })
         .collect()
 }

@@ -3,7 +3,7 @@
 
 use firsthand_base::{PixelLimits, ResizeMode};
 
-use crate::sampling::Refusal;
+use crate::error::Refusal;
 
 const MAX_ASPECT: f64 = 200.0;
 
@@ -44,6 +44,12 @@ impl SizeRule {
             frame_max_pixels: 768 * token,
             video_total_pixels: (MODEL_SEQUENCE_TOKENS * token) as f64 * 0.9,
         }
+    }
+
+    /// The same rule with the default image limits of its factor.
+    pub(crate) fn with_image_limits(self) -> Self {
+        let token = self.factor * self.factor;
+        SizeRule { image_min_pixels: 4 * token, image_max_pixels: 16384 * token, ..self }
     }
 
     /// `[height, width]` an image of `[height, width]` gets.

@@ -1,0 +1,152 @@
+//! The packet list of a video stream: which packet shows when, and where decoding may start. Read by demuxing
+//! the whole file once, without decoding, as torchcodec's exact mode does; so frame counts and rates agree.
+
+use ffmpeg_next::format::context::Input;
+use ffmpeg_next::{self as ffmpeg, Packet};
+
+use super::{fault, native};
+use crate::Result;
+
+/// One packet, in the order of the file.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Entry {
+    /// Presentation time in ticks, or decoding time where the container has none.
+    pub(super) ticks: i64,
+    pub(super) has_pts: bool,
+    pub(super) is_key: bool,
+    /// Byte position in the file; -1 where the demuxer does not say.
+    pub(super) position: i64,
+}
+
+/// The packets of one stream.
+pub(super) struct Index {
+    pub(super) stream: usize,
+    pub(super) time_base: (i32, i32),
+    /// In file order, which is decoding order.
+    pub(super) packets: Vec<Entry>,
+    /// Packets of the shown frames, in presentation order.
+    shown: Vec<usize>,
+    first_ticks: i64,
+    end_ticks: i64,
+}
+
+impl Index {
+    pub(super) fn read(input: &mut Input, stream: usize, name: &str) -> Result<Index> {
+        let time_base = input.stream(stream).expect("the caller found this stream").time_base();
+        let time_base = (time_base.numerator(), time_base.denominator());
+        if time_base.0 <= 0 || time_base.1 <= 0 {
+            return Err(fault(name, "its clock has no unit"));
+        }
+        native::keep_only(input, stream);
+        let mut index = Index {
+            stream,
+            time_base,
+            packets: Vec::new(),
+            shown: Vec::new(),
+            first_ticks: i64::MAX,
+            end_ticks: i64::MIN,
+        };
+        let mut packet = Packet::empty();
+        loop {
+            match packet.read(input) {
+                Ok(()) if packet.stream() == stream => index.push(&packet),
+                Ok(()) => {}
+                Err(ffmpeg::Error::Eof) => break,
+                Err(e) => {
+                    let frames = index.shown.len();
+                    return Err(fault(
+                        name,
+                        format!("it is cut short or damaged after frame {frames} ({e})"),
+                    ));
+                }
+            }
+        }
+        if index.shown.is_empty() {
+            return Err(fault(name, "it has no frames"));
+        }
+        let packets = &index.packets;
+        index.shown.sort_by_key(|&p| packets[p].ticks);
+        Ok(index)
+    }
+
+    fn push(&mut self, packet: &Packet) {
+        let ticks = packet.pts().or(packet.dts()).unwrap_or(self.end_ticks.max(0));
+        if !native::is_discarded(packet) {
+            self.shown.push(self.packets.len());
+            self.first_ticks = self.first_ticks.min(ticks);
+            self.end_ticks = self.end_ticks.max(ticks.saturating_add(packet.duration()));
+        }
+        self.packets.push(Entry {
+            ticks,
+            has_pts: packet.pts().is_some(),
+            is_key: packet.is_key(),
+            position: packet.position() as i64,
+        });
+    }
+
+    pub(super) fn frames(&self) -> usize {
+        self.shown.len()
+    }
+
+    /// The packet a frame comes from.
+    pub(super) fn packet_of(&self, frame: usize) -> usize {
+        self.shown[frame]
+    }
+
+    pub(super) fn ticks(&self, frame: usize) -> i64 {
+        self.packets[self.shown[frame]].ticks
+    }
+
+    fn seconds(&self, ticks: i64) -> f64 {
+        ticks as f64 * f64::from(self.time_base.0) / f64::from(self.time_base.1)
+    }
+
+    pub(super) fn duration_s(&self) -> f64 {
+        self.seconds(self.end_ticks) - self.seconds(self.first_ticks)
+    }
+
+    /// Frames over the time they cover; the header's rate where they cover none.
+    pub(super) fn average_fps(&self, header_rate: f64) -> f64 {
+        let duration = self.duration_s();
+        if duration > 0.0 { self.frames() as f64 / duration } else { header_rate }
+    }
+
+    /// Whether frames stay for clearly different times: more than a fifth of the mean apart, which the rounding of
+    /// coarse clocks does not reach.
+    pub(super) fn variable_rate(&self) -> bool {
+        let steps: Vec<i64> = (1..self.frames()).map(|i| self.ticks(i) - self.ticks(i - 1)).collect();
+        let (Some(&least), Some(&most)) = (steps.iter().min(), steps.iter().max()) else {
+            return false;
+        };
+        let mean = steps.iter().sum::<i64>() as f64 / steps.len() as f64;
+        (most - least) as f64 > mean * 0.2
+    }
+
+    /// The packet decoding must start from to show a frame: the last key packet before it in the file that is not
+    /// shown after it. A frame that leads an open group needs the group before.
+    pub(super) fn start_of(&self, packet: usize) -> usize {
+        let ticks = self.packets[packet].ticks;
+        self.key_before(packet + 1, ticks)
+    }
+
+    /// The last key packet among the first `limit` that is shown no later than `ticks`; 0 where there is none.
+    pub(super) fn key_before(&self, limit: usize, ticks: i64) -> usize {
+        let is_start = |e: &Entry| e.is_key && e.ticks <= ticks;
+        self.packets[..limit].iter().rposition(is_start).unwrap_or(0)
+    }
+
+    /// The list position of a packet read after a seek.
+    pub(super) fn find(&self, packet: &Packet) -> Option<usize> {
+        let position = packet.position() as i64;
+        let ticks = packet.pts().or(packet.dts())?;
+        let mut found = self
+            .packets
+            .iter()
+            .enumerate()
+            .filter(|(_, e)| e.ticks == ticks && (e.position == position || position < 0))
+            .map(|(i, _)| i);
+        // Two packets that look alike leave the place unknown.
+        let first = found.next()?;
+        found.next().is_none().then_some(first)
+    }
+}
