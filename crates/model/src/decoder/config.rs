@@ -143,7 +143,8 @@ impl DecoderConfig {
             rope_theta,
             rope_sections,
             max_context: read_context(&fields, defaults, layers)?,
-            tied: Fields(root).flag("tie_word_embeddings", false)? || fields.flag("tie_word_embeddings", false)?,
+            tied: Fields(root).flag("tie_word_embeddings", false)?
+                || fields.flag("tie_word_embeddings", false)?,
         };
         config.validate(defaults.three_axes)?;
         Ok(config)
@@ -152,10 +153,14 @@ impl DecoderConfig {
     fn validate(&self, three_axes: bool) -> Result<(), String> {
         let Self { heads, kv_heads, head_dim, hidden_size, .. } = *self;
         if heads % kv_heads != 0 {
-            return Err(format!("num_attention_heads {heads} is not a multiple of num_key_value_heads {kv_heads}"));
+            return Err(format!(
+                "num_attention_heads {heads} is not a multiple of num_key_value_heads {kv_heads}"
+            ));
         }
         if three_axes && heads * head_dim != hidden_size {
-            return Err(format!("hidden_size {hidden_size} is not a multiple of num_attention_heads {heads}"));
+            return Err(format!(
+                "hidden_size {hidden_size} is not a multiple of num_attention_heads {heads}"
+            ));
         }
         if head_dim == 0 || head_dim % 2 != 0 {
             return Err(format!("a head is {head_dim} wide, which the rotary embedding cannot halve"));

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use memmap2::Mmap;
+use safetensors::SafeTensorError;
 use safetensors::tensor::{Dtype, Metadata, SafeTensors};
 
 use crate::error::{ModelError, Result};
@@ -45,13 +46,14 @@ impl WeightFile {
         // SAFETY: the map is read-only; the header above states what happens if the file shrinks under it.
         #[allow(unsafe_code)]
         let map = unsafe { Mmap::map(file.file()) }?;
-        let (header, metadata) =
-            SafeTensors::read_metadata(&map).map_err(|error| damaged(format!("its header is not valid ({error})")))?;
+        let (header, metadata) = SafeTensors::read_metadata(&map).map_err(|error| match error {
+            SafeTensorError::MetadataIncompleteBuffer => damaged(format!(
+                "{} bytes are not what its header announces, the file is cut short",
+                map.len()
+            )),
+            error => damaged(format!("its header cannot be read ({error})")),
+        })?;
         let data_start = header + 8;
-        let (expected, got) = (metadata.data_len(), map.len() - data_start);
-        if expected != got {
-            return Err(damaged(format!("it holds {got} bytes of weights where its header announces {expected}")));
-        }
         Ok(WeightFile { path: path.to_owned(), map: Arc::new(map), metadata, data_start })
     }
 

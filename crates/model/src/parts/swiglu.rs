@@ -1,0 +1,64 @@
+//! The gated feed-forward network `down(silu(gate x) * up x)`, of the decoder and of Qwen2.5-VL's vision tower.
+
+use candle_core::Tensor;
+
+use super::{Gradients, Named};
+use crate::error::Result;
+use crate::layers::{Linear, swiglu, swiglu_backward};
+
+/// The three projections.
+#[derive(Clone, Debug)]
+pub struct SwiGlu {
+    /// `[inner, width]`
+    pub gate: Named<Linear>,
+    /// `[inner, width]`
+    pub up: Named<Linear>,
+    /// `[width, inner]`
+    pub down: Named<Linear>,
+}
+
+/// What the backward pass needs besides the input.
+#[derive(Debug)]
+pub struct SwiGluSaved {
+    /// `[n, inner]`
+    gate: Tensor,
+    /// `[n, inner]`
+    up: Tensor,
+}
+
+impl SwiGlu {
+    /// `[n, width]` to the same.
+    pub fn forward(&self, x: &Tensor) -> Result<(Tensor, SwiGluSaved)> {
+        // 1. Two projections of the same input                                     [n, inner] each
+        let gate = self.gate.forward(x)?;
+        let up = self.up.forward(x)?;
+        // 2. Gate                                                                  [n, inner]
+        let inner = swiglu(&gate, &up)?;
+        // 3. Back to the stream                                                    [n, width]
+        Ok((self.down.forward(&inner)?, SwiGluSaved { gate, up }))
+    }
+
+    /// `dx` from the same `x`.
+    pub fn backward(
+        &self,
+        x: &Tensor,
+        saved: &SwiGluSaved,
+        dy: &Tensor,
+        grads: &mut Gradients<'_>,
+    ) -> Result<Tensor> {
+        let SwiGluSaved { gate, up } = saved;
+        if self.down.wanted(grads) {
+            self.down.collect(&swiglu(gate, up)?, dy, grads)?;
+        }
+        let dinner = self.down.layer.backward_input(dy)?;
+        let (dgate, dup) = swiglu_backward(gate, up, &dinner)?;
+        let from_gate = self.gate.backward(x, &dgate, grads)?;
+        let from_up = self.up.backward(x, &dup, grads)?;
+        Ok(crate::layers::add(&from_gate, &from_up)?)
+    }
+
+    /// Whether any of its gradients is wanted.
+    pub fn wanted(&self, grads: &Gradients<'_>) -> bool {
+        [&self.gate, &self.up, &self.down].into_iter().any(|part| part.wanted(grads))
+    }
+}
