@@ -5,8 +5,13 @@ use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 
-/// Each is a binary of the package in `fuzz/` with a folder of seeds made by itself.
-const TARGETS: &[&str] = &["messages", "image", "container", "weights"];
+/// Each is a binary of the package in `fuzz/`, with a folder of valid inputs to start from.
+const TARGETS: &[(&str, &str)] = &[
+    ("messages", "golden/tiny/cases/vision"),
+    ("image", "golden/tiny/media"),
+    ("container", "golden/tiny/media"),
+    ("weights", "golden/tiny/qwen2"),
+];
 
 /// SanitizerCoverage as libFuzzer expects it: edge counters, the table of edges, traced comparisons.
 const COVERAGE: &str = "--cfg fuzzing -Ccodegen-units=1 -Cpasses=sancov-module \
@@ -26,12 +31,18 @@ pub(crate) fn run_all(seconds: u32) -> Result<()> {
         .status()
         .context("build the fuzz targets")?;
     ensure!(status.success(), "the fuzz targets do not build");
-    for target in TARGETS {
+    for (target, seeds) in TARGETS {
         let corpus = target_folder.join("corpus").join(target);
         fs_err::create_dir_all(&corpus)?;
         let status = Command::new(target_folder.join(&triple).join("release").join(target))
             .arg(&corpus)
-            .args([&format!("-max_total_time={seconds}"), "-rss_limit_mb=2048", "-timeout=10", "-max_len=65536"])
+            .arg(crate::root().join(seeds))
+            .args([
+                &format!("-max_total_time={seconds}"),
+                "-rss_limit_mb=2048",
+                "-timeout=10",
+                "-max_len=65536",
+            ])
             .args(["-print_final_stats=1", "-verbosity=0"])
             .arg(format!("-artifact_prefix={}/", corpus.parent().unwrap_or(&corpus).display()))
             .status()

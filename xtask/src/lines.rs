@@ -13,7 +13,11 @@ pub(crate) fn report() -> Result<()> {
         let before = files.len();
         collect(&room, &mut files)?;
         let lines = files[before..].iter().map(|(count, _)| count).sum();
-        rooms.push((room.file_name().unwrap_or_default().to_string_lossy().into_owned(), files.len() - before, lines));
+        rooms.push((
+            room.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+            files.len() - before,
+            lines,
+        ));
     }
     rooms.sort();
     files.sort();

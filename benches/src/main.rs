@@ -1,0 +1,108 @@
+//! Every speed figure of the README, each as a ratio to the reference library on the same input in the same run,
+//! the two sides taking turns. It makes its own inputs under target/bench and ships with nothing.
+
+mod ours;
+mod prepare;
+mod race;
+
+use std::io::Write;
+
+use anyhow::{Result, bail};
+use prepare::{Bench, Shape};
+use race::{Side, race};
+use serde_json::json;
+
+const USAGE: &str = "usage: cargo run --release -p firsthand-bench -- <case>... [--python PATH]
+
+  frames   64 frames of a 10-minute 720p H.264 file to patches
+  first    process start to first token, small checkpoint and one picture
+  f32      prefill and batch-1 decode, 0.5B shape, f32
+  bf16     the same in bf16
+  seven    a 7B-shaped Qwen2.5-VL answers a 16-frame question in bf16 and q4_k (ours alone, 16 GB on disk)
+  all      every case but `seven`
+
+PATH is a Python with golden/requirements.txt installed; without it one is made in target/bench/python.";
+
+fn main() -> Result<()> {
+    let mut words: Vec<String> = std::env::args().skip(1).collect();
+    if words.first().is_some_and(|word| word == "ours") {
+        return ours::run(&words[1..]);
+    }
+    let python = match words.iter().position(|word| word == "--python") {
+        Some(at) if at + 1 < words.len() => Some(words.drain(at..at + 2).nth(1).unwrap_or_default()),
+        Some(_) => bail!("--python needs a path"),
+        None => None,
+    };
+    if words.is_empty() {
+        bail!("{USAGE}");
+    }
+    if words == ["all"] {
+        words = ["frames", "first", "f32", "bf16"].map(String::from).to_vec();
+    }
+    let bench = Bench::new(python)?;
+    for case in &words {
+        match case.as_str() {
+            "frames" => frames(&bench)?,
+            "first" => first(&bench)?,
+            "f32" | "bf16" => model(&bench, case)?,
+            "seven" => seven(&bench)?,
+            _ => bail!("unknown case: {case}\n{USAGE}"),
+        }
+    }
+    Ok(())
+}
+
+fn frames(bench: &Bench) -> Result<()> {
+    let model = bench.checkpoint(Shape::Tiny, "qwen2_5_vl", "f32")?;
+    let video = bench.ten_minutes()?;
+    let arguments = ["frames", &model, &video, "64"];
+    race(
+        "64 frames of 10 min 720p H.264 to patches",
+        3,
+        &["seconds"],
+        Side::ours(&arguments)?,
+        Side::peer(bench, &arguments),
+    )
+}
+
+fn first(bench: &Bench) -> Result<()> {
+    let model = bench.checkpoint(Shape::Tiny, "qwen2_5_vl", "f32")?;
+    let messages = bench.messages()?;
+    race(
+        "process start to first token",
+        5,
+        &["process"],
+        Side::product(&["dump", "--model", &model, "--messages", &messages, "--greedy", "1"])?,
+        Side::peer(bench, &["first", &model, &messages]),
+    )
+}
+
+fn model(bench: &Bench, dtype: &str) -> Result<()> {
+    let model = bench.checkpoint(Shape::Half, "qwen2", dtype)?;
+    let arguments = ["model", &model, dtype, "512", "48"];
+    race(
+        &format!("0.5B shape in {dtype}, 512-token prefill, decode of 48"),
+        3,
+        &["prefill", "decode"],
+        Side::ours(&arguments)?,
+        Side::peer(bench, &arguments),
+    )
+}
+
+fn seven(bench: &Bench) -> Result<()> {
+    let model = bench.checkpoint(Shape::Seven, "qwen2_5_vl", "bf16")?;
+    let video = bench.ten_minutes()?;
+    for quantize in ["none", "q4_k"] {
+        let side = Side::ours(&["seven", &model, &video, quantize])?;
+        let report = side.run()?;
+        print(&json!({ "case": "7B shape, 16 frames", "quantize": quantize, "ours": report }).to_string());
+    }
+    Ok(())
+}
+
+/// One line on standard output, flushed.
+fn print(line: &str) {
+    let mut out = std::io::stdout().lock();
+    let _ = writeln!(out, "{line}");
+    let _ = out.flush();
+}
