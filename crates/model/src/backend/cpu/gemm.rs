@@ -1,6 +1,15 @@
-//! `out = a b` for f32 and bf16 matrices with any strides, accumulating in f32.
+//! `out = a b` for f32 and bf16 matrices with any strides, accumulating in f32. One entry serves `x Wᵀ`, `dy W`
+//! and `dyᵀ x`; it picks the kernel by shape and machine, never by caller.
+//!
+//! A product with a bf16 operand is a bf16 product: the other operand is rounded too, where the machine has bf16
+//! dot products; elsewhere bf16 is widened. An element's sum runs over `k` in blocks that depend on `k` only, so
+//! it is the same for every number of threads and rows, except that products of few rows (`dots`) and of many
+//! (`tiles`) add in different orders.
 
 use half::bf16;
+
+use super::simd::{self, Level};
+use super::{dots, widened};
 
 /// Elements of a matrix.
 #[derive(Clone, Copy)]
@@ -19,15 +28,22 @@ pub(crate) struct Matrix<'a> {
     pub(crate) col_stride: usize,
 }
 
+/// Arithmetic of the multiplications; sums are f32.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Arithmetic {
+    F32,
+    Bf16,
+}
+
 impl<'a> Matrix<'a> {
     /// Rows of `cols` f32 elements, `stride` apart.
     pub(crate) fn f32(data: &'a [f32], rows: usize, cols: usize, stride: usize) -> Self {
-        Matrix { data: Elements::F32(data), rows, cols, row_stride: stride, col_stride: 1 }
+        Matrix { data: Elements::F32(data), rows, cols, row_stride: stride, col_stride: 1 }.checked()
     }
 
     /// Rows of `cols` bf16 elements, `stride` apart.
     pub(crate) fn bf16(data: &'a [bf16], rows: usize, cols: usize, stride: usize) -> Self {
-        Matrix { data: Elements::Bf16(data), rows, cols, row_stride: stride, col_stride: 1 }
+        Matrix { data: Elements::Bf16(data), rows, cols, row_stride: stride, col_stride: 1 }.checked()
     }
 
     /// The transpose, as another view of the same elements.
@@ -41,23 +57,68 @@ impl<'a> Matrix<'a> {
         }
     }
 
-    fn at(&self, i: usize, j: usize) -> f32 {
-        let index = i * self.row_stride + j * self.col_stride;
-        match self.data {
-            Elements::F32(data) => data[index],
-            Elements::Bf16(data) => data[index].to_f32(),
-        }
+    /// `count` rows from `first`.
+    pub(crate) fn row_range(self, first: usize, count: usize) -> Self {
+        assert!(first + count <= self.rows, "rows {first}+{count} of {}", self.rows);
+        let skip = if count == 0 { 0 } else { first * self.row_stride };
+        let data = match self.data {
+            Elements::F32(data) => Elements::F32(&data[skip..]),
+            Elements::Bf16(data) => Elements::Bf16(&data[skip..]),
+        };
+        Matrix { data, rows: count, ..self }
+    }
+
+    /// Kernels index without checks: every element must be there.
+    fn checked(self) -> Self {
+        let len = match self.data {
+            Elements::F32(data) => data.len(),
+            Elements::Bf16(data) => data.len(),
+        };
+        let last =
+            self.rows.saturating_sub(1) * self.row_stride + self.cols.saturating_sub(1) * self.col_stride;
+        assert!(self.rows * self.cols == 0 || last < len, "a matrix of {len} elements needs {}", last + 1);
+        self
     }
 }
 
-/// `out[m, n] (+)= a[m, k] b[k, n]`, rows of `out` being `out_stride` apart.
+/// `out[m, n] (+)= a[m, k] b[k, n]`, rows of `out` being `out_stride` apart, on all threads.
 pub(crate) fn gemm(a: Matrix<'_>, b: Matrix<'_>, out: &mut [f32], out_stride: usize, accumulate: bool) {
-    assert_eq!(a.cols, b.rows, "inner sizes of a product differ");
-    for i in 0..a.rows {
-        for j in 0..b.cols {
-            let sum: f32 = (0..a.cols).map(|p| a.at(i, p) * b.at(p, j)).sum();
-            let slot = &mut out[i * out_stride + j];
-            *slot = if accumulate { *slot + sum } else { sum };
-        }
-    }
+    gemm_at(simd::level(), a, b, out, out_stride, accumulate);
 }
+
+/// [`gemm`] at a given level.
+pub(crate) fn gemm_at(
+    level: Level,
+    a: Matrix<'_>,
+    b: Matrix<'_>,
+    out: &mut [f32],
+    out_stride: usize,
+    accumulate: bool,
+) {
+    let (m, n, k) = (a.rows, b.cols, a.cols);
+    assert_eq!(k, b.rows, "inner sizes of a product");
+    if m == 0 || n == 0 {
+        return;
+    }
+    assert!(out_stride >= n && out.len() >= (m - 1) * out_stride + n, "room for the product");
+    if k == 0 {
+        if !accumulate {
+            (0..m).for_each(|i| out[i * out_stride..][..n].fill(0.0));
+        }
+        return;
+    }
+    let bf16 = matches!(a.data, Elements::Bf16(_)) || matches!(b.data, Elements::Bf16(_));
+    let arithmetic = if bf16 && level >= Level::Avx512Bf16 { Arithmetic::Bf16 } else { Arithmetic::F32 };
+    if dots::suits(a, b) {
+        return dots::product(level, arithmetic, a, b.t(), out, out_stride, accumulate);
+    }
+    #[cfg(target_arch = "x86_64")]
+    if level >= Level::Avx512 {
+        return super::tiles::product(arithmetic, a, b, out, out_stride, accumulate);
+    }
+    widened::product(a, b, out, out_stride, accumulate);
+}
+
+#[cfg(test)]
+#[path = "gemm_tests.rs"]
+mod tests;

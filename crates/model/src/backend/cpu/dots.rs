@@ -1,0 +1,139 @@
+//! Products of few rows with a row-major weight: the weight is streamed once, each of its rows dotted with every
+//! row of `a`. Memory bandwidth is the limit, so nothing is packed but the few rows.
+#![allow(unsafe_code)]
+
+use half::bf16;
+
+use super::gemm::{Arithmetic, Elements, Matrix};
+use super::simd::{Level, simd};
+use super::threads::{self, Shared};
+
+/// Most rows for which streaming dots beat packed tiles.
+pub(super) const MOST_ROWS: usize = 8;
+/// Rows of the weight whose sums are finished together.
+pub(super) const GROUP: usize = 4;
+/// Fewest weight elements of a task.
+const LEAST_TASK: usize = 1 << 14;
+/// Tasks for each thread, so that one that is interrupted does not hold up the rest.
+const TASKS_PER_THREAD: usize = 8;
+
+/// Whether a product is few rows by the transpose of a row-major matrix.
+pub(super) fn suits(a: Matrix<'_>, b: Matrix<'_>) -> bool {
+    let weight_rounds = matches!((a.data, b.data), (Elements::Bf16(_), Elements::F32(_)));
+    a.rows <= MOST_ROWS && a.col_stride == 1 && b.row_stride == 1 && a.cols >= 16 && !weight_rounds
+}
+
+/// `out[m, n] (+)= a[m, k] wᵀ`, `w[n, k]` with rows adjacent in memory.
+pub(super) fn product(
+    level: Level,
+    arithmetic: Arithmetic,
+    a: Matrix<'_>,
+    w: Matrix<'_>,
+    out: &mut [f32],
+    out_stride: usize,
+    accumulate: bool,
+) {
+    let (m, n, k) = (a.rows, w.rows, a.cols);
+    let x: Vec<f32> = (0..m).flat_map(|i| row_f32(&a, i)).collect();
+    let rounded: Vec<bf16> = match arithmetic {
+        Arithmetic::Bf16 => x.iter().map(|&v| bf16::from_f32(v)).collect(),
+        Arithmetic::F32 => Vec::new(),
+    };
+    let step = n.div_ceil(threads::count() * TASKS_PER_THREAD).max(LEAST_TASK / k).next_multiple_of(GROUP);
+    let shared = Shared::new(out);
+    threads::run(n.div_ceil(step), |task| {
+        let end = ((task + 1) * step).min(n);
+        for j in (task * step..end).step_by(GROUP) {
+            let rows = (end - j).min(GROUP);
+            let mut sums = [[0f32; GROUP]; MOST_ROWS];
+            match (w.data, arithmetic) {
+                #[cfg(target_arch = "x86_64")]
+                (Elements::Bf16(data), Arithmetic::Bf16) => {
+                    super::dots_avx512::bf16(
+                        &rounded,
+                        &data[j * w.row_stride..],
+                        w.row_stride,
+                        rows,
+                        k,
+                        &mut sums,
+                    );
+                }
+                #[cfg(target_arch = "x86_64")]
+                (Elements::F32(data), Arithmetic::F32) if level >= Level::Avx512 => {
+                    super::dots_avx512::f32(&x, &data[j * w.row_stride..], w.row_stride, rows, k, &mut sums);
+                }
+                (Elements::F32(data), _) => {
+                    dots_f32(level, &x, &data[j * w.row_stride..], w.row_stride, rows, k, &mut sums);
+                }
+                (Elements::Bf16(data), _) => {
+                    dots_widened(level, &x, &data[j * w.row_stride..], w.row_stride, rows, k, &mut sums);
+                }
+            }
+            for (i, sums) in sums.iter().enumerate().take(m) {
+                // SAFETY: columns belong to one task each.
+                let to = unsafe { shared.piece(i * out_stride + j, rows) };
+                for (to, sum) in to.iter_mut().zip(sums) {
+                    *to = if accumulate { *to + sum } else { *sum };
+                }
+            }
+        }
+    });
+}
+
+fn row_f32(a: &Matrix<'_>, i: usize) -> Vec<f32> {
+    let at = i * a.row_stride;
+    match a.data {
+        Elements::F32(data) => data[at..at + a.cols].to_vec(),
+        Elements::Bf16(data) => data[at..at + a.cols].iter().map(|v| v.to_f32()).collect(),
+    }
+}
+
+simd! {
+    /// `sums[i][j] = x[i] · w[j]` for dense rows `x` and `rows` rows of `w`, `stride` apart.
+    fn dots_f32(x: &[f32], w: &[f32], stride: usize, rows: usize, k: usize, sums: &mut [[f32; GROUP]; MOST_ROWS]) {
+        for (i, x) in x.chunks_exact(k).enumerate() {
+            for j in 0..rows {
+                sums[i][j] = dot(x, &w[j * stride..][..k], |v| v);
+            }
+        }
+    }
+}
+
+simd! {
+    /// [`dots_f32`] of a bf16 weight.
+    fn dots_widened(
+        x: &[f32], w: &[bf16], stride: usize, rows: usize, k: usize, sums: &mut [[f32; GROUP]; MOST_ROWS]
+    ) {
+        for (i, x) in x.chunks_exact(k).enumerate() {
+            for j in 0..rows {
+                sums[i][j] = dot(x, &w[j * stride..][..k], |v| f32::from_bits(u32::from(v.to_bits()) << 16));
+            }
+        }
+    }
+}
+
+/// A dot product in 64 lanes.
+#[inline(always)]
+fn dot<T: Copy>(x: &[f32], w: &[T], widen: impl Fn(T) -> f32) -> f32 {
+    let mut sums = [[0f32; 16]; 4];
+    let (x_chunks, w_chunks) = (x.chunks_exact(64), w.chunks_exact(64));
+    let tail = x_chunks.remainder().iter().zip(w_chunks.remainder());
+    let tail = tail.fold(0f32, |sum, (&x, &w)| x.mul_add(widen(w), sum));
+    for (x, w) in x_chunks.zip(w_chunks) {
+        for s in 0..4 {
+            for l in 0..16 {
+                sums[s][l] = x[s * 16 + l].mul_add(widen(w[s * 16 + l]), sums[s][l]);
+            }
+        }
+    }
+    let mut lanes = [0f32; 16];
+    for l in 0..16 {
+        lanes[l] = (sums[0][l] + sums[1][l]) + (sums[2][l] + sums[3][l]);
+    }
+    for half in [8, 4, 2, 1] {
+        for l in 0..half {
+            lanes[l] += lanes[l + half];
+        }
+    }
+    lanes[0] + tail
+}

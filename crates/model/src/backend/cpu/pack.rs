@@ -1,0 +1,315 @@
+//! Copies parts of a matrix into the two orders the tile kernels read, converting between f32 and bf16 on the way.
+//!
+//! Both orders are made of dwords: one f32, or a pair of bf16 neighbours along `k` (an odd `k` is padded with
+//! zero). *Rows* keeps each row's dwords in sequence; *lanes* interleaves up to 48 rows: `[k][lanes]`.
+#![allow(unsafe_code)]
+
+use std::arch::x86_64::*;
+use std::cell::RefCell;
+
+use super::gemm::{Arithmetic, Elements, Matrix};
+use super::threads::{self, Shared};
+
+/// Rows interleaved in one panel: three vectors.
+pub(super) const PANEL: usize = 48;
+
+/// Memory for packed dwords, aligned to cache lines and kept by the thread.
+#[derive(Default)]
+pub(super) struct Scratch(Vec<Line>);
+
+#[derive(Clone, Copy)]
+#[repr(C, align(64))]
+struct Line([u32; 16]);
+
+impl Scratch {
+    /// At least `dwords` dwords of any content.
+    pub(super) fn take(&mut self, dwords: usize) -> &mut [u32] {
+        let lines = dwords.div_ceil(16);
+        if self.0.len() < lines {
+            self.0.resize(lines, Line([0; 16]));
+        }
+        // SAFETY: a line is 16 dwords without padding.
+        unsafe { std::slice::from_raw_parts_mut(self.0.as_mut_ptr().cast::<u32>(), dwords) }
+    }
+}
+
+thread_local! {
+    /// Operands packed by the caller of a product, for all its tasks: lanes, rows.
+    pub(super) static WHOLE: RefCell<[Scratch; 2]> = RefCell::default();
+    /// Lanes packed inside one task.
+    pub(super) static BLOCK: RefCell<Scratch> = RefCell::default();
+}
+
+/// Dwords along `k`.
+pub(super) fn dwords(arithmetic: Arithmetic, k: usize) -> usize {
+    match arithmetic {
+        Arithmetic::F32 => k,
+        Arithmetic::Bf16 => k.div_ceil(2),
+    }
+}
+
+/// Lanes in use of the panel that starts at row `first` of `rows`, rounded up to whole vectors.
+pub(super) fn panel_lanes(rows: usize, first: usize) -> usize {
+    (rows - first).min(PANEL).next_multiple_of(16)
+}
+
+/// Whether a matrix can be read in place as *rows*.
+pub(super) fn reads_as_rows(arithmetic: Arithmetic, source: &Matrix<'_>) -> bool {
+    let same = match source.data {
+        Elements::F32(_) => arithmetic == Arithmetic::F32,
+        Elements::Bf16(_) => arithmetic == Arithmetic::Bf16 && source.cols.is_multiple_of(2),
+    };
+    same && (source.col_stride == 1 || source.cols == 1)
+}
+
+/// Packs whole panels of `source` as lanes, panel after panel, on all threads.
+pub(super) fn lanes_all(arithmetic: Arithmetic, source: Matrix<'_>, to: &mut [u32]) {
+    let kd = dwords(arithmetic, source.cols);
+    threads::for_pieces(to, PANEL * kd, |panel, to| {
+        let first = panel * PANEL;
+        lanes(arithmetic, &source, first, 0..kd, to);
+    });
+}
+
+/// Packs the panel of `source` that starts at row `first`, dwords `range` of `k`.
+pub(super) fn lanes(
+    arithmetic: Arithmetic,
+    source: &Matrix<'_>,
+    first: usize,
+    range: std::ops::Range<usize>,
+    to: &mut [u32],
+) {
+    let width = panel_lanes(source.rows, first);
+    assert!(to.len() >= width * range.len(), "room for a panel");
+    for p in range.clone().step_by(16) {
+        let count = (range.end - p).min(16);
+        for lane in (0..width).step_by(16) {
+            // SAFETY: the instructions are there (checked by the level that led here), reads are masked to the
+            // matrix, which `Matrix` checked to be in bounds, and writes to `count` rows of the panel.
+            unsafe {
+                let (mut block, by_k) = load_block(arithmetic, source, first + lane, p);
+                if !by_k {
+                    transpose(&mut block);
+                }
+                for (i, &vector) in block.iter().enumerate().take(count) {
+                    let at = (p - range.start + i) * width + lane;
+                    _mm512_storeu_si512(to.as_mut_ptr().add(at).cast(), vector);
+                }
+            }
+        }
+    }
+}
+
+/// Packs `source` as rows `stride` dwords apart, on all threads. Dwords past `k` up to the next multiple of 16
+/// are zero.
+pub(super) fn rows_all(arithmetic: Arithmetic, source: Matrix<'_>, stride: usize, to: &mut [u32]) {
+    let kd = dwords(arithmetic, source.cols);
+    assert!(stride.is_multiple_of(16) && stride >= kd && to.len() >= source.rows * stride, "room for rows");
+    let all = Shared::new(to);
+    threads::run(source.rows.div_ceil(16), |task| {
+        let first = task * 16;
+        let count = (source.rows - first).min(16);
+        // SAFETY: tasks write different rows.
+        let to = unsafe { all.piece(first * stride, count * stride) };
+        for p in (0..kd).step_by(16) {
+            // SAFETY: as in `lanes`; a row has room for whole vectors.
+            unsafe {
+                let (mut block, by_k) = load_block(arithmetic, &source, first, p);
+                if by_k {
+                    transpose(&mut block);
+                }
+                for (i, &vector) in block.iter().enumerate().take(count) {
+                    _mm512_storeu_si512(to.as_mut_ptr().add(i * stride + p).cast(), vector);
+                }
+            }
+        }
+    });
+}
+
+/// Loads 16 rows from `first` by 16 dwords of `k` from `p`, zero outside the matrix. The flag says whether the
+/// vectors run over rows, one for each dword of `k` (as the memory does), or over `k`, one for each row.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+fn load_block(arithmetic: Arithmetic, source: &Matrix<'_>, first: usize, p: usize) -> ([__m512i; 16], bool) {
+    let mut block = [_mm512_setzero_si512(); 16];
+    let rows = (source.rows - first).min(16);
+    let by_k = source.row_stride == 1 && source.col_stride != 1;
+    // SAFETY (all calls): offsets of elements inside the matrix, counts that end at its edge.
+    unsafe {
+        match (arithmetic, source.data) {
+            _ if !by_k && source.col_stride != 1 => scattered(arithmetic, source, first, p, &mut block),
+            (Arithmetic::F32, Elements::F32(data)) => {
+                let (start, step, count, len) = walk(source, first, p, rows, by_k, 1);
+                for (i, vector) in block.iter_mut().enumerate().take(count) {
+                    *vector = load_32(data.as_ptr().add(start + i * step).cast(), len);
+                }
+            }
+            (Arithmetic::F32, Elements::Bf16(data)) => {
+                let (start, step, count, len) = walk(source, first, p, rows, by_k, 1);
+                for (i, vector) in block.iter_mut().enumerate().take(count) {
+                    *vector = widen(load_16(data.as_ptr().add(start + i * step).cast(), len));
+                }
+            }
+            (Arithmetic::Bf16, Elements::F32(data)) => {
+                pairs_of_f32(source, data, first, p, rows, by_k, &mut block)
+            }
+            (Arithmetic::Bf16, Elements::Bf16(data)) => {
+                let (start, step, count, len) = walk(source, first, p, rows, by_k, 2);
+                for i in 0..if by_k { count.div_ceil(2) } else { count } {
+                    block[i] = if by_k {
+                        let at = data.as_ptr().add(start + 2 * i * step).cast::<u16>();
+                        let low = _mm512_cvtepu16_epi32(load_16(at, len));
+                        let high = if 2 * i + 1 < count {
+                            load_16(at.add(step), len)
+                        } else {
+                            _mm256_setzero_si256()
+                        };
+                        _mm512_or_si512(low, widen(high))
+                    } else {
+                        let at = data.as_ptr().add(start + i * step).cast::<i16>();
+                        _mm512_maskz_loadu_epi16(mask_32(len), at)
+                    };
+                }
+            }
+        }
+    }
+    (block, by_k)
+}
+
+/// How to read a block: offset of its first element, offset between vectors, number of vectors (single `k`s when
+/// `by_k`), elements in each. `width` is the number of elements of a dword.
+fn walk(
+    source: &Matrix<'_>,
+    first: usize,
+    p: usize,
+    rows: usize,
+    by_k: bool,
+    width: usize,
+) -> (usize, usize, usize, usize) {
+    let k = p * width;
+    let left = (source.cols - k).min(16 * width);
+    let start = first * source.row_stride + k * source.col_stride;
+    if by_k { (start, source.col_stride, left, rows) } else { (start, source.row_stride, rows, left) }
+}
+
+/// The bf16-from-f32 case of [`load_block`]. Rounds to nearest even.
+///
+/// # Safety
+/// As [`load_block`], and the machine has AVX-512 BF16.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512bf16")]
+unsafe fn pairs_of_f32(
+    source: &Matrix<'_>,
+    data: &[f32],
+    first: usize,
+    p: usize,
+    rows: usize,
+    by_k: bool,
+    block: &mut [__m512i; 16],
+) {
+    let (start, step, count, len) = walk(source, first, p, rows, by_k, 2);
+    // Word order that pairs the low half of a vector with its high half.
+    let mut pairs = [0i16; 32];
+    (0..32).for_each(|i| pairs[i] = (i / 2 + i % 2 * 16) as i16);
+    // SAFETY: `walk` stays inside the matrix.
+    unsafe {
+        let pairs = _mm512_loadu_si512(pairs.as_ptr().cast());
+        for i in 0..if by_k { count.div_ceil(2) } else { count } {
+            let (low, high) = if by_k {
+                let at = data.as_ptr().add(start + 2 * i * step);
+                let odd = 2 * i + 1 < count;
+                (load_32(at, len), if odd { load_32(at.add(step), len) } else { _mm512_setzero_si512() })
+            } else {
+                let at = data.as_ptr().add(start + i * step);
+                let high = if len > 16 { load_32(at.add(16), len - 16) } else { _mm512_setzero_si512() };
+                (load_32(at, len.min(16)), high)
+            };
+            let both = _mm512_cvtne2ps_pbh(_mm512_castsi512_ps(high), _mm512_castsi512_ps(low));
+            let both: __m512i = std::mem::transmute(both);
+            block[i] = if by_k { _mm512_permutexvar_epi16(pairs, both) } else { both };
+        }
+    }
+}
+
+/// The case of [`load_block`] where neither side is adjacent in memory.
+fn scattered(arithmetic: Arithmetic, source: &Matrix<'_>, first: usize, p: usize, block: &mut [__m512i; 16]) {
+    let mut dwords = [[0u32; 16]; 16];
+    let rows = (source.rows - first).min(16);
+    for (i, row) in dwords.iter_mut().enumerate().take(rows) {
+        for (j, dword) in row.iter_mut().enumerate() {
+            let at = |k: usize| (first + i) * source.row_stride + k * source.col_stride;
+            let value = |k: usize| match source.data {
+                _ if k >= source.cols => 0.0,
+                Elements::F32(data) => data[at(k)],
+                Elements::Bf16(data) => data[at(k)].to_f32(),
+            };
+            let rounded = |k: usize| u32::from(half::bf16::from_f32(value(k)).to_bits());
+            *dword = match arithmetic {
+                Arithmetic::F32 => value(p + j).to_bits(),
+                Arithmetic::Bf16 => rounded(2 * (p + j)) | rounded(2 * (p + j) + 1) << 16,
+            };
+        }
+    }
+    // SAFETY: same size, no invalid values.
+    *block = unsafe { std::mem::transmute::<[[u32; 16]; 16], [__m512i; 16]>(dwords) };
+}
+
+#[inline]
+fn mask_32(count: usize) -> u32 {
+    if count >= 32 { u32::MAX } else { (1 << count) - 1 }
+}
+
+#[inline]
+fn mask_16(count: usize) -> u16 {
+    if count >= 16 { u16::MAX } else { (1 << count) - 1 }
+}
+
+#[inline]
+#[target_feature(enable = "avx512f")]
+unsafe fn load_32(at: *const f32, count: usize) -> __m512i {
+    // SAFETY: `count` elements are readable; masked ones are not touched.
+    unsafe { _mm512_maskz_loadu_epi32(mask_16(count), at.cast()) }
+}
+
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl")]
+unsafe fn load_16(at: *const u16, count: usize) -> __m256i {
+    // SAFETY: `count` elements are readable; masked ones are not touched.
+    unsafe { _mm256_maskz_loadu_epi16(mask_16(count), at.cast()) }
+}
+
+/// bf16 to the f32 of the same value.
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn widen(half: __m256i) -> __m512i {
+    _mm512_slli_epi32::<16>(_mm512_cvtepu16_epi32(half))
+}
+
+/// Transposes a block of 16 by 16 dwords.
+#[inline]
+#[target_feature(enable = "avx512f,avx512dq")]
+fn transpose(rows: &mut [__m512i; 16]) {
+    let mut pairs = [_mm512_setzero_si512(); 16];
+    for i in 0..8 {
+        pairs[2 * i] = _mm512_unpacklo_epi32(rows[2 * i], rows[2 * i + 1]);
+        pairs[2 * i + 1] = _mm512_unpackhi_epi32(rows[2 * i], rows[2 * i + 1]);
+    }
+    // quads[4 g + c]: rows 4g..4g+4 of columns c, c + 4, c + 8, c + 12
+    let mut quads = [_mm512_setzero_si512(); 16];
+    for g in 0..4 {
+        quads[4 * g] = _mm512_unpacklo_epi64(pairs[4 * g], pairs[4 * g + 2]);
+        quads[4 * g + 1] = _mm512_unpackhi_epi64(pairs[4 * g], pairs[4 * g + 2]);
+        quads[4 * g + 2] = _mm512_unpacklo_epi64(pairs[4 * g + 1], pairs[4 * g + 3]);
+        quads[4 * g + 3] = _mm512_unpackhi_epi64(pairs[4 * g + 1], pairs[4 * g + 3]);
+    }
+    for c in 0..4 {
+        let even_low = _mm512_shuffle_i32x4::<0b10_00_10_00>(quads[c], quads[4 + c]);
+        let odd_low = _mm512_shuffle_i32x4::<0b11_01_11_01>(quads[c], quads[4 + c]);
+        let even_high = _mm512_shuffle_i32x4::<0b10_00_10_00>(quads[8 + c], quads[12 + c]);
+        let odd_high = _mm512_shuffle_i32x4::<0b11_01_11_01>(quads[8 + c], quads[12 + c]);
+        rows[c] = _mm512_shuffle_i32x4::<0b10_00_10_00>(even_low, even_high);
+        rows[8 + c] = _mm512_shuffle_i32x4::<0b11_01_11_01>(even_low, even_high);
+        rows[4 + c] = _mm512_shuffle_i32x4::<0b10_00_10_00>(odd_low, odd_high);
+        rows[12 + c] = _mm512_shuffle_i32x4::<0b11_01_11_01>(odd_low, odd_high);
+    }
+}
