@@ -50,8 +50,22 @@ def export_family(family: str, root: Path) -> None:
     name = GRADIENT_CASE[family]
     gradients = fixtures.loss_and_gradients(reference, cases.of(family)[name], checkpoints.published_name)
     fixtures.write(root / "fixtures" / family / "gradients.safetensors", gradients)
-    if family != "qwen2":
+    if family == "qwen2":
+        export_sliding(root)
+    else:
         export_saved(family, reference, root)
+
+
+def export_sliding(root: Path) -> None:
+    """The text family's weights under a configuration with a sliding window."""
+    checkpoints.make_sliding(root / "qwen2", root / "qwen2_sliding")
+    with tempfile.TemporaryDirectory() as temporary:
+        whole = Path(temporary)
+        for part in ("qwen2", "qwen2_sliding"):
+            shutil.copytree(root / part, whole, dirs_exist_ok=True)
+        entries, _, _ = fixtures.case(Reference(whole), cases.TEXT["turns"], whole=False)
+    kept = {name: entries[name] for name in ("input_ids", "position_ids", "logits", "logits.rows", "greedy_ids")}
+    fixtures.write(root / "fixtures" / "qwen2" / "sliding.safetensors", kept)
 
 
 def export_saved(family: str, reference: Reference, root: Path) -> None:

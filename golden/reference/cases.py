@@ -49,7 +49,7 @@ VISION = {
         )
     ],
     "frames": [
-        user(video(["small.png", "small.png", "small.png"], sample_fps=1.0, min_pixels=3136, max_pixels=6272), text("A list of images as a video."))
+        user(video(["small.png", "small.png", "small.png"], sample_fps=0.05, min_pixels=3136, max_pixels=6272), text("A list of images as a video."))
     ],
     "batch": [
         [user(text("Hello."))],

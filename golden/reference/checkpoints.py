@@ -106,23 +106,27 @@ def published_config(family: str) -> dict:
     return {**head, **common, **special_ids(), "vision_config": VISION_2_5, **rope}
 
 
-def random_weight(name: str, shape: tuple[int, ...], seed: int, tied: bool) -> torch.Tensor:
-    """Seeded by name, scaled so that every layer matters and the best token stands clear of the second."""
-    draw = np.random.default_rng([seed, zlib.crc32(name.encode())]).standard_normal(shape)
+def spread(name: str, shape: tuple[int, ...], tied: bool) -> tuple[float, float]:
+    """Mean and deviation of a weight, so that every layer matters and the best token stands clear of the second."""
     if "norm" in name or "ln_q" in name:
-        value = 0.1 * draw + (1.0 if name.endswith("weight") else 0.0)
-        if tied and name == "model.norm.weight":
-            value *= 4  # small tied embeddings keep the model from echoing; this gives the logits their spread back
-    elif name.endswith("bias"):
-        value = 0.3 * draw
-    elif "embed_tokens" in name:
-        value = (0.15 if tied else 1.0) * draw
-    elif "lm_head" in name:
-        value = 0.5 * draw
-    else:
-        gain = 1.5 if any(part in name for part in ("q_proj", "k_proj", "qkv", "o_proj", "down_proj")) else 1.0
-        value = gain * draw / np.sqrt(np.prod(shape[1:]))
-    return torch.from_numpy(value.astype(np.float32))
+        # Small tied embeddings keep the model from echoing; the last norm gives the logits their spread back.
+        last = 4.0 if tied and name == "model.norm.weight" else 1.0
+        return (last if name.endswith("weight") else 0.0), 0.1 * last
+    if name.endswith("bias"):
+        return 0.0, 0.3
+    if "embed_tokens" in name:
+        return 0.0, 1.2 / float(np.sqrt(shape[-1])) if tied else 1.0
+    if "lm_head" in name:
+        return 0.0, 4 / float(np.sqrt(shape[-1]))
+    gain = 1.5 if any(part in name for part in ("q_proj", "k_proj", "qkv", "o_proj", "down_proj")) else 1.0
+    return 0.0, gain / float(np.sqrt(np.prod(shape[1:])))
+
+
+def random_weight(name: str, shape: tuple[int, ...], seed: int, tied: bool) -> torch.Tensor:
+    """Seeded by name, so that no weight depends on another."""
+    mean, deviation = spread(name, shape, tied)
+    draw = np.random.default_rng([seed, zlib.crc32(name.encode())]).standard_normal(shape)
+    return torch.from_numpy((mean + deviation * draw).astype(np.float32))
 
 
 def published_name(name: str) -> str:
@@ -130,19 +134,21 @@ def published_name(name: str) -> str:
     return name.replace("model.visual.", "visual.", 1).replace("model.language_model.", "model.", 1)
 
 
-def weights(family: str, config_dir: Path) -> dict[str, torch.Tensor]:
-    """Every tensor under its published name; the configuration alone decides the shapes."""
+def shapes(family: str, config_dir: Path) -> dict[str, tuple[int, ...]]:
+    """Every tensor's shape under its published name; the configuration alone decides, nothing is allocated."""
     config = AutoConfig.from_pretrained(config_dir)
     maker = AutoModelForCausalLM if family == "qwen2" else AutoModelForImageTextToText
     with torch.device("meta"):
         model = maker.from_config(config)
+    return {published_name(name): tuple(parameter.shape) for name, parameter in model.named_parameters()}
+
+
+def weights(family: str, config_dir: Path) -> dict[str, torch.Tensor]:
+    """Every tensor under its published name."""
     tied = published_config(family)["tie_word_embeddings"]
     dtype = torch.float32 if family == "qwen2" else torch.bfloat16
-    found = {}
-    for name, parameter in model.named_parameters():
-        key = published_name(name)
-        found[key] = random_weight(key, tuple(parameter.shape), SEEDS[family], tied).to(dtype)
-    return found
+    found = shapes(family, config_dir).items()
+    return {key: random_weight(key, shape, SEEDS[family], tied).to(dtype) for key, shape in found}
 
 
 def write_json(path: Path, value: object) -> None:
@@ -184,6 +190,14 @@ def generation_config(family: str) -> dict:
     if family == "qwen2_vl":
         return {**stops, "temperature": 0.01, "top_k": 1, "top_p": 0.001, "transformers_version": "4.45.0.dev0"}
     return {**stops, "repetition_penalty": 1.1, "temperature": 0.7, "top_p": 0.8, "top_k": 20, "transformers_version": "4.37.0"}
+
+
+def make_sliding(source: Path, folder: Path) -> None:
+    """config.json alone: the text family with a sliding window in its second layer, shorter than the case it runs."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    config = json.loads((source / "config.json").read_text())
+    write_json(folder / "config.json", {**config, "use_sliding_window": True, "sliding_window": 16, "max_window_layers": 1})
 
 
 def make_saved(reference, folder: Path) -> None:

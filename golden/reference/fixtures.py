@@ -98,6 +98,27 @@ def frames_entries(prepared: Prepared) -> dict[str, np.ndarray]:
     return out
 
 
+def older_positions(prepared: Prepared, reference: Reference) -> np.ndarray:
+    """Positions by the rule of the library's 4.x versions: text resumes one past the largest position so far."""
+    inputs, positions, following, at = prepared.inputs, [], 0, 0
+    kinds = inputs["mm_token_type_ids"][0].tolist()
+    grids = {1: iter(inputs.get("image_grid_thw", [])), 2: iter(inputs.get("video_grid_thw", []))}
+    seconds = iter(inputs.get("second_per_grid_ts", []))
+    rate = getattr(reference.config.vision_config, "tokens_per_second", 1)
+    while at < len(kinds):
+        if kinds[at] == 0:
+            positions.append(np.full((3, 1), following, np.int64))
+        else:
+            t, h, w = (int(n) for n in next(grids[kinds[at]]))
+            step = rate * next(seconds) if kinds[at] == 2 and "second_per_grid_ts" in inputs else 1
+            times = (torch.arange(t) * step).long().numpy()
+            grid = np.meshgrid(times, np.arange(h // 2), np.arange(w // 2), indexing="ij")
+            positions.append(np.stack(grid).reshape(3, -1) + following)
+        following = int(positions[-1].max()) + 1
+        at += positions[-1].shape[1]
+    return np.concatenate(positions, axis=1)
+
+
 def input_entries(prepared: Prepared, positions: torch.Tensor) -> dict[str, np.ndarray]:
     """Everything the processor made."""
     inputs = prepared.inputs
@@ -118,6 +139,8 @@ def case(reference: Reference, messages: list[dict], whole: bool) -> tuple[dict,
     prepared = reference.prepare(messages)
     positions = reference.positions(prepared.inputs)
     out = input_entries(prepared, positions)
+    if "video_grid_thw" in prepared.inputs:
+        out["position_ids_older"] = older_positions(prepared, reference)
     stages = Stages(reference)
     logits = stages.run(reference, prepared.inputs, positions).logits[0].float()
     for handle in stages.handles:

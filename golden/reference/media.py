@@ -36,6 +36,19 @@ def encode(path: Path, frames: list[np.ndarray], rate: str, options: list[str]) 
     subprocess.run(command, input=b"".join(frame.tobytes() for frame in frames), check=True)
 
 
+# Ten frames at 25 a second, then every third slot only.
+VARIED = ["-vf", "setpts='if(lt(N,10),N,10+(N-10)*3)/(25*TB)'", "-vsync", "vfr"]
+
+
+def rotate(path: Path, frames: list[np.ndarray]) -> None:
+    """A clip whose container says that it is to be turned by a quarter."""
+    plain = path.with_suffix(".plain.mp4")
+    encode(plain, frames, "25", ["-crf", "30"])
+    command = ["ffmpeg", "-y", "-v", "error", "-i", str(plain), "-c", "copy", "-metadata:s:v:0", "rotate=90"]
+    subprocess.run([*command, "-fflags", "+bitexact", str(path)], check=True)
+    plain.unlink()
+
+
 def draw_all(folder: Path) -> None:
     """Makes every missing media file."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -47,6 +60,8 @@ def draw_all(folder: Path) -> None:
         "clip.mp4": lambda p: encode(p, moving(72, 96, 100), "25", ["-bf", "0", "-g", "25", "-crf", "28"]),
         "odd.mp4": lambda p: encode(p, moving(66, 118, 75), "30000/1001", ["-bf", "3", "-g", "40", "-crf", "26"]),
     }
+    makers["varied.mp4"] = lambda p: encode(p, moving(32, 48, 30), "25", ["-bf", "0", "-crf", "30", *VARIED])
+    makers["rotated.mp4"] = lambda p: rotate(p, moving(48, 64, 12))
     for name, make in makers.items():
         if not (folder / name).exists():
             make(folder / name)

@@ -55,8 +55,7 @@ class Reference:
         metadata = [data for _, data in videos]
         videos = [frames for frames, _ in videos]
         if videos:
-            # A list of images comes with a float frame count, which the processor's type check refuses.
-            options["video_metadata"] = [{**data, "total_num_frames": round(data["total_num_frames"])} for data in metadata]
+            options["video_metadata"] = [dict(data) for data in metadata]
         else:
             options = {}
         if pictures or videos:

@@ -120,7 +120,7 @@ def resize_table() -> dict[str, np.ndarray]:
 def decode_table(folder: Path) -> dict[str, np.ndarray]:
     """Frames of the clips at full size as torchcodec decodes them, with index and time; pictures as PIL opens them."""
     out = {}
-    for clip, indices in (("clip.mp4", [0, 99]), ("odd.mp4", [41, 74])):
+    for clip, indices in (("clip.mp4", [0, 99]), ("odd.mp4", [41, 74]), ("rotated.mp4", [0, 11]), ("varied.mp4", [9, 10, 29])):
         decoder = VideoDecoder(str(folder / clip))
         frames = decoder.get_frames_at(indices=indices)
         out[clip] = frames.data.permute(0, 2, 3, 1).contiguous().numpy()

@@ -261,7 +261,7 @@ fn checksum_of(values: &[f32]) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{FAMILIES, cases, messages, notes, saved_checkpoint};
+    use crate::{FAMILIES, cases, messages, notes, saved_checkpoint, sliding_checkpoint};
 
     #[test]
     fn every_case_opens_and_its_pixels_rebuild() {
@@ -307,5 +307,17 @@ mod tests {
         assert!(names.iter().any(|name| name.starts_with("model.visual.blocks.0.")));
         assert!(names.iter().any(|name| name == "model.language_model.embed_tokens.weight"));
         assert!(target.path().join("config.json").exists());
+    }
+
+    #[test]
+    fn a_sliding_checkpoint_takes_the_weights_and_changes_the_configuration() {
+        let target = tempfile::tempdir().unwrap();
+        sliding_checkpoint(target.path());
+        assert!(target.path().join("model.safetensors").exists());
+        let config = fs_err::read_to_string(target.path().join("config.json")).unwrap();
+        assert!(config.contains("\"use_sliding_window\": true"), "{config}");
+        let (sliding, turns) = (Fixture::open("qwen2", "sliding"), Fixture::open("qwen2", "turns"));
+        assert_eq!(sliding.i64("input_ids"), turns.i64("input_ids"));
+        assert!(close("logits", &sliding.f32("logits"), &turns.f32("logits")).is_err());
     }
 }

@@ -52,6 +52,17 @@ pub fn saved_checkpoint(family: &str, target: &Path) {
     must(safetensors::serialize_to_file(tensors, None, &target.join("model.safetensors")));
 }
 
+/// Makes, in the empty directory `target`, the text family's checkpoint under a configuration with a sliding window
+/// of 16 tokens in its second layer. `Fixture::open("qwen2", "sliding")` holds what case `turns` gives there.
+pub fn sliding_checkpoint(target: &Path) {
+    for folder in ["qwen2", "qwen2_sliding"] {
+        for entry in list(&root().join(folder)) {
+            let name = entry.file_name().expect("a listed file has a name");
+            must(fs_err::copy(&entry, target.join(name)));
+        }
+    }
+}
+
 fn todays_name(published: &str) -> String {
     match published.split_once('.') {
         Some(("visual", rest)) => format!("model.visual.{rest}"),
