@@ -11,14 +11,17 @@ mod distribution;
 mod engine;
 mod error;
 mod features;
+mod local;
 mod runner;
 mod sampler;
 mod scheduler;
 mod sequence;
+mod text;
 #[cfg(test)]
 mod toy;
 
 pub use engine::{Engine, EngineOptions, Event, Stats, Summary};
 pub use error::{Error, Result, RunnerError};
+pub use local::{Answer, Local, Request, Update};
 pub use runner::{Limits, Row, Runner, VisionSlot};
 pub use sequence::{SequenceId, Timing};

@@ -2,6 +2,7 @@
 //! penalty, temperature, top-k, top-p. Draws depend on the seed and the number of the token alone, never on batch
 //! mates or on preemption.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 
 use firsthand_base::SamplingOptions;
@@ -70,17 +71,13 @@ impl Sampler {
         if certain && !penalised {
             return plain.argmax;
         }
-        if !penalised && !greedy && self.options.temperature == 1.0 {
-            return self.draw(logits, plain, total);
-        }
-        let mut scores = logits.to_vec();
-        if penalised {
-            self.penalise(&mut scores);
-        }
-        if !greedy && self.options.temperature != 1.0 {
-            scores.iter_mut().for_each(|score| *score /= self.options.temperature);
-        }
-        match summarise(&scores) {
+        let scores = self.adjusted(logits);
+        let summary = match &scores {
+            Cow::Borrowed(_) if greedy => return plain.argmax,
+            Cow::Borrowed(_) => return self.draw(logits, plain, total),
+            Cow::Owned(scores) => summarise(scores),
+        };
+        match summary {
             Ok(summary) if greedy => summary.argmax,
             Ok(summary) => self.draw(&scores, summary, total_from(&scores, summary.max)),
             // A temperature or penalty near zero overflowed: its limit is the likeliest token.
@@ -88,13 +85,19 @@ impl Sampler {
         }
     }
 
-    fn penalise(&self, scores: &mut [f32]) {
-        let penalty = self.options.repetition_penalty;
+    /// The logits after repetition penalty and temperature.
+    fn adjusted<'a>(&self, logits: &'a [f32]) -> Cow<'a, [f32]> {
+        let mut scores = Cow::Borrowed(logits);
+        let SamplingOptions { temperature, repetition_penalty: penalty, .. } = self.options;
         for &id in &self.seen {
-            if let Some(score) = scores.get_mut(id as usize) {
-                *score = if *score < 0.0 { *score * penalty } else { *score / penalty };
+            if let Some(&score) = logits.get(id as usize) {
+                scores.to_mut()[id as usize] = if score < 0.0 { score * penalty } else { score / penalty };
             }
         }
+        if temperature != 0.0 && temperature != 1.0 {
+            scores.to_mut().iter_mut().for_each(|score| *score /= temperature);
+        }
+        scores
     }
 
     fn draw(&self, scores: &[f32], summary: Summary, total: f64) -> u32 {
