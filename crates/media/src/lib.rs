@@ -16,6 +16,7 @@ mod resize;
 mod sampling;
 mod size;
 mod still;
+mod version;
 mod video;
 
 pub use error::{Error, Refusal, Result};
@@ -24,3 +25,4 @@ pub use opener::{Opener, OpenerOptions};
 pub use picture::{Picture, Prepared, Probe};
 pub use sampling::{Choice, Timeline, choose};
 pub use size::{SizeRule, smart_resize};
+pub use version::{decoder_version, missing_decoders};
