@@ -4,6 +4,7 @@ Writes golden/tiny. Media files that exist are kept; everything else is made aga
 """
 
 import argparse
+import contextlib
 import hashlib
 import os
 import platform
@@ -56,13 +57,19 @@ def export_family(family: str, root: Path) -> None:
         export_saved(family, reference, root)
 
 
+@contextlib.contextmanager
+def overlaid(*folders: Path):
+    """A temporary directory with the files of all folders, later ones winning."""
+    with tempfile.TemporaryDirectory() as temporary:
+        for folder in folders:
+            shutil.copytree(folder, temporary, dirs_exist_ok=True)
+        yield Path(temporary)
+
+
 def export_sliding(root: Path) -> None:
     """The text family's weights under a configuration with a sliding window."""
     checkpoints.make_sliding(root / "qwen2", root / "qwen2_sliding")
-    with tempfile.TemporaryDirectory() as temporary:
-        whole = Path(temporary)
-        for part in ("qwen2", "qwen2_sliding"):
-            shutil.copytree(root / part, whole, dirs_exist_ok=True)
+    with overlaid(root / "qwen2", root / "qwen2_sliding") as whole:
         entries, _, _ = fixtures.case(Reference(whole), cases.TEXT["turns"], whole=False)
     kept = {name: entries[name] for name in ("input_ids", "position_ids", "logits", "logits.rows", "greedy_ids")}
     fixtures.write(root / "fixtures" / "qwen2" / "sliding.safetensors", kept)
@@ -79,8 +86,13 @@ def export_saved(family: str, reference: Reference, root: Path) -> None:
         checkpoints.write_tensors(whole / "model.safetensors", tensors)
         prepared = reference.prepare(cases.VISION["mixed"])
         again = Reference(whole).greedy(prepared.inputs, 16)
-    if again != reference.greedy(prepared.inputs, 16):
+    expected = reference.greedy(prepared.inputs, 16)
+    if again != expected:
         sys.exit(f"{family}: the saved layout is another model")
+    checkpoints.make_nested(root / family, root / f"{family}_nested")
+    with overlaid(root / family, root / f"{family}_nested") as whole:
+        if Reference(whole).greedy(prepared.inputs, 16) != expected:
+            sys.exit(f"{family}: the nested layout is another model")
 
 
 def card(root: Path) -> dict:

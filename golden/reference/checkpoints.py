@@ -192,6 +192,21 @@ def generation_config(family: str) -> dict:
     return {**stops, "repetition_penalty": 1.1, "temperature": 0.7, "top_p": 0.8, "top_k": 20, "transformers_version": "4.37.0"}
 
 
+def make_nested(source: Path, folder: Path) -> None:
+    """config.json alone, as versions 4.52 to 4.57 saved it: text fields both nested and at the top, `rope_scaling` of type
+    `default`, the outer model type in the vision part."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    config = json.loads((source / "config.json").read_text())
+    text = {name: config[name] for name in [*TEXT, "bos_token_id", "eos_token_id"] if name != "transformers_version"}
+    rope = {"rope_scaling": {"mrope_section": [2, 3, 3], "rope_type": "default", "type": "default"}}
+    nested = {"model_type": f"{config['model_type']}_text", **text, **rope, "sliding_window": None}
+    nested["layer_types"] = ["full_attention"] * TEXT["num_hidden_layers"]
+    vision = {**config["vision_config"], "model_type": config["model_type"], "initializer_range": 0.02, "in_channels": 3}
+    changed = {**config, **rope, "text_config": nested, "vision_config": vision, "transformers_version": "4.53.1"}
+    write_json(folder / "config.json", changed)
+
+
 def make_sliding(source: Path, folder: Path) -> None:
     """config.json alone: the text family with a sliding window in its second layer, shorter than the case it runs."""
     shutil.rmtree(folder, ignore_errors=True)

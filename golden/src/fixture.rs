@@ -261,7 +261,7 @@ fn checksum_of(values: &[f32]) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{FAMILIES, cases, messages, notes, saved_checkpoint, sliding_checkpoint};
+    use crate::{FAMILIES, cases, messages, notes, saved_checkpoint, variant_checkpoint};
 
     #[test]
     fn every_case_opens_and_its_pixels_rebuild() {
@@ -310,9 +310,9 @@ mod tests {
     }
 
     #[test]
-    fn a_sliding_checkpoint_takes_the_weights_and_changes_the_configuration() {
+    fn a_variant_takes_the_weights_and_changes_the_configuration() {
         let target = tempfile::tempdir().unwrap();
-        sliding_checkpoint(target.path());
+        variant_checkpoint("qwen2_sliding", target.path());
         assert!(target.path().join("model.safetensors").exists());
         let config = fs_err::read_to_string(target.path().join("config.json")).unwrap();
         assert!(config.contains("\"use_sliding_window\": true"), "{config}");

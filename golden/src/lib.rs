@@ -52,10 +52,12 @@ pub fn saved_checkpoint(family: &str, target: &Path) {
     must(safetensors::serialize_to_file(tensors, None, &target.join("model.safetensors")));
 }
 
-/// Makes, in the empty directory `target`, the text family's checkpoint under a configuration with a sliding window
-/// of 16 tokens in its second layer. `Fixture::open("qwen2", "sliding")` holds what case `turns` gives there.
-pub fn sliding_checkpoint(target: &Path) {
-    for folder in ["qwen2", "qwen2_sliding"] {
+/// Makes, in the empty directory `target`, a checkpoint whose config.json differs from the published layout:
+/// `qwen2_sliding` (a window of 16 tokens in the second layer; `Fixture::open("qwen2", "sliding")` holds what case
+/// `turns` gives there), `qwen2_vl_nested` and `qwen2_5_vl_nested` (the same model as the family's own).
+pub fn variant_checkpoint(variant: &str, target: &Path) {
+    let (family, _) = variant.rsplit_once('_').expect("a variant is named family_variant");
+    for folder in [family, variant] {
         for entry in list(&root().join(folder)) {
             let name = entry.file_name().expect("a listed file has a name");
             must(fs_err::copy(&entry, target.join(name)));
