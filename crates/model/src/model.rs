@@ -11,6 +11,7 @@ use firsthand_base::{Digest, ModelInput, VisionItem};
 
 use crate::backend;
 use crate::config::Config;
+use crate::decoder::config::DecoderConfig;
 use crate::decoder::{Decoder, Keep};
 use crate::error::{ModelError, Result};
 use crate::layers::{LossRow, add_rows, gather_rows, place_rows};
@@ -244,7 +245,12 @@ impl Model {
         if input.positions.len() != n {
             return refuse(format!("{n} tokens with {} positions", input.positions.len()));
         }
-        let vocab = self.config.decoder().vocab_size;
+        let DecoderConfig { max_context, vocab_size: vocab, .. } = *self.config.decoder();
+        if n > max_context {
+            return refuse(format!(
+                "{n} tokens are more than the checkpoint's context of {max_context}; use fewer frames or smaller pictures"
+            ));
+        }
         if let Some(id) = input.ids.iter().find(|&&id| id as usize >= vocab) {
             return refuse(format!(
                 "token id {id} is outside the vocabulary of {vocab}; is the tokenizer of another checkpoint?"

@@ -7,7 +7,7 @@ use crate::config::Config;
 use crate::error::{ModelError, Result};
 use crate::layers::{CacheType, KvCache};
 use crate::model::LoadOptions;
-use crate::weights::{Dtype, Weights, published};
+use crate::weights::{Dtype, Quantize, Weights, published};
 
 /// What will be run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -144,8 +144,7 @@ fn weight_bytes(config: &Config, weights: &Weights, options: &LoadOptions) -> (u
         let quantised = options.quantize.filter(|format| {
             decoder_matrix && entry.shape.last().is_some_and(|side| side % format.block() == 0)
         });
-        let quantised_bytes =
-            quantised.map(|format| elements / format.block() as u64 * format.block_bytes() as u64);
+        let quantised_bytes = quantised.map(|format| quantised_bytes(format, elements));
         let bf16 = match options.dtype {
             Dtype::Auto => entry.dtype == FileDtype::BF16,
             Dtype::F32 => false,
@@ -165,6 +164,23 @@ fn weight_bytes(config: &Config, weights: &Weights, options: &LoadOptions) -> (u
         }
     }
     (mapped, owned)
+}
+
+/// A quantised matrix and the copy in tiles that the tensor library makes of it on first use, on x86-64: for 16
+/// rows of a Q4_K block 3072 bytes (f32 scales), of a Q8_0 block 544; and another of 5120 where there is AMX.
+fn quantised_bytes(format: Quantize, elements: u64) -> u64 {
+    let blocks = elements / format.block() as u64;
+    let tiles = match format {
+        _ if !cfg!(target_arch = "x86_64") => format.block_bytes() as u64,
+        Quantize::Q8_0 => 544 / 16,
+        Quantize::Q4K if has_amx() => (3072 + 5120) / 16,
+        Quantize::Q4K => 3072 / 16,
+    };
+    blocks * (format.block_bytes() as u64 + tiles)
+}
+
+fn has_amx() -> bool {
+    fs_err::read_to_string("/proc/cpuinfo").is_ok_and(|text| text.contains(" amx_int8"))
 }
 
 /// Bytes a process may still use: what the system calls available, within the limit of its control group.
@@ -230,3 +246,7 @@ fn group_available() -> Option<u64> {
 fn gigabytes(bytes: u64) -> String {
     format!("{:.1} GB", bytes as f64 / 1e9)
 }
+
+#[cfg(test)]
+#[path = "plan_tests.rs"]
+mod tests;

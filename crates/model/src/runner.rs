@@ -8,7 +8,7 @@ use firsthand_base::{Digest, Position, VisionItem};
 use firsthand_engine::{Limits, Row, Runner};
 
 use crate::error::{ModelError, Result};
-use crate::layers::{CacheRow, CacheType, KvCache, gather_rows, place_rows};
+use crate::layers::{CacheRow, CacheType, KvCache, place_rows};
 use crate::model::Model;
 
 /// Size and number type of the cache.
@@ -54,6 +54,12 @@ impl ModelRunner {
         let (tokens, end) = (row.tokens.len(), row.start + row.tokens.len());
         if tokens == 0 || row.positions.len() != tokens {
             return refuse(format!("a row of {tokens} tokens with {} positions", row.positions.len()));
+        }
+        if end > self.limits.max_context {
+            return refuse(format!(
+                "{end} tokens are more than the checkpoint's context of {}",
+                self.limits.max_context
+            ));
         }
         if row.blocks.len() * self.limits.block_tokens < end {
             return refuse(format!("{} blocks do not hold {end} tokens", row.blocks.len()));
@@ -127,22 +133,15 @@ impl Runner for ModelRunner {
             .iter()
             .map(|row| CacheRow { tokens: row.tokens.len(), start: row.start, blocks: row.blocks })
             .collect();
-        // 2. Blocks, over the cache                                                [tokens, width]
-        let hidden = self.model.decoder.forward_cached(embeds, &positions, &places, &mut self.cache)?;
-        // 3. Norm and head of the last tokens that are asked for                   [wanted, vocab]
-        let mut end = 0;
-        let mut last = Vec::new();
-        for row in rows {
-            end += row.tokens.len();
-            if row.logits {
-                last.push(end - 1);
-            }
-        }
-        if last.is_empty() {
+        let wanted: Vec<usize> = (0..rows.len()).filter(|&at| rows[at].logits).collect();
+        // 2. Blocks over the cache, norm of the last tokens that are asked for     [wanted, width]
+        let decoder = &self.model.decoder;
+        let normed = decoder.forward_cached(embeds, &positions, &places, &mut self.cache, &wanted)?;
+        if wanted.is_empty() {
             return Ok(rows.iter().map(|_| None).collect());
         }
-        let normed = self.model.decoder.norm.forward(&gather_rows(&hidden, &last)?)?;
-        let mut logits = self.model.decoder.logits(&normed)?.to_vec2::<f32>()?.into_iter();
+        // 3. Head                                                                  [wanted, vocab]
+        let mut logits = decoder.logits(&normed)?.to_vec2::<f32>()?.into_iter();
         let mut answers = Vec::with_capacity(rows.len());
         for row in rows {
             let answer = row.logits.then(|| logits.next().expect("one row of logits per wanted row"));

@@ -8,7 +8,7 @@ use candle_core::Tensor;
 use crate::error::Result;
 use crate::layers::{
     Attended, CacheRow, Heads, KvCache, Linear, Mask, RmsNorm, Rope, add, attention, attention_backward,
-    cached_attention,
+    cached_attention, gather_rows,
 };
 use crate::parts::{Gradients, Named, SwiGlu, SwiGluSaved};
 
@@ -53,6 +53,14 @@ pub struct Pack<'a> {
     pub segments: &'a [Range<usize>],
 }
 
+/// The tokens whose hidden state is wanted of a pass: the last of some rows.
+pub struct LastTokens<'a> {
+    /// Their places among all tokens of the pass.
+    pub index: &'a [usize],
+    /// Each as a row of one token.
+    pub rows: &'a [CacheRow<'a>],
+}
+
 impl Block {
     /// Whole sequences, `[n, width]` to the same.
     pub fn forward(&self, x: &Tensor, pack: Pack<'_>) -> Result<(Tensor, Saved)> {
@@ -68,25 +76,31 @@ impl Block {
         Ok((out, Saved { qkv: [q, k, v], attended, middle, mlp }))
     }
 
-    /// New tokens of sequences whose past is in the cache, `[n, width]` to the same.
+    /// New tokens of sequences whose past is in the cache, `[n, width]` to the same. With `only`, the rows of the
+    /// result that are wanted: `[wanted, width]`; keys and values are remembered of all.
     pub fn forward_cached(
         &self,
         x: &Tensor,
         rope: &Rope,
         rows: &[CacheRow<'_>],
-        cache: &mut KvCache,
-        layer: usize,
+        (cache, layer): (&mut KvCache, usize),
+        only: Option<&LastTokens<'_>>,
     ) -> Result<Tensor> {
         // 1. Queries, keys, values, turned by position                             [n, heads * dim]
         let [q, k, v] = self.project(x, rope)?;
-        // 2. Remember the new keys and values, attend to all                       [n, heads * dim]
+        // 2. Remember the new keys and values, attend to all                       [n or wanted, heads * dim]
         cache.write(layer, rows, &k, &v)?;
-        let y = cached_attention(&q, rows, cache, layer, self.heads)?;
-        // 3. Add to the stream                                                     [n, width]
-        let middle = add(x, &self.o.forward(&y)?)?;
-        // 4. SwiGLU, add to the stream                                             [n, width]
-        let (change, _) = self.mlp.forward(&self.norm_mlp.forward(&middle)?)?;
-        Ok(add(&middle, &change)?)
+        let (y, x) = match only {
+            None => (cached_attention(&q, rows, cache, layer, self.heads)?, x.clone()),
+            Some(last) => {
+                let q = gather_rows(&q, last.index)?;
+                (cached_attention(&q, last.rows, cache, layer, self.heads)?, gather_rows(x, last.index)?)
+            }
+        };
+        // 3. Add to the stream                                                     [n or wanted, width]
+        let middle = add(&x, &self.o.forward(&y)?)?;
+        // 4. SwiGLU, add to the stream                                             [n or wanted, width]
+        Ok(add(&middle, &self.mlp.infer(&self.norm_mlp.forward(&middle)?)?)?)
     }
 
     /// `dx` from the same `x`.

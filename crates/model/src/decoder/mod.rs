@@ -9,7 +9,7 @@ use std::ops::Range;
 use candle_core::Tensor;
 use firsthand_base::Position;
 
-pub use self::block::{Block, Pack, Saved};
+pub use self::block::{Block, LastTokens, Pack, Saved};
 use self::config::DecoderConfig;
 use crate::error::Result;
 use crate::layers::{
@@ -116,20 +116,28 @@ impl Decoder {
         Ok((normed, trail))
     }
 
-    /// New tokens of sequences whose past is in the cache: embedded rows to the last block's output, not normed.
+    /// New tokens of sequences whose past is in the cache: embedded rows to the normed hidden states of the last
+    /// token of every row in `wanted` (row numbers, ascending), `[wanted, width]`. All rows' keys and values are
+    /// remembered.
     pub fn forward_cached(
         &self,
         embeds: Tensor,
         positions: &[Position],
         rows: &[CacheRow<'_>],
         cache: &mut KvCache,
+        wanted: &[usize],
     ) -> Result<Tensor> {
         let rope = self.rope(positions);
+        let (index, last_rows) = last_tokens(rows, wanted);
+        let last_tokens = LastTokens { index: &index, rows: &last_rows };
+        // 1. Blocks; the last one finishes the wanted tokens only                  [n, width], [wanted, width]
         let mut x = embeds;
         for (layer, block) in self.blocks.iter().enumerate() {
-            x = block.forward_cached(&x, &rope, rows, cache, layer)?;
+            let only = (layer + 1 == self.blocks.len()).then_some(&last_tokens);
+            x = block.forward_cached(&x, &rope, rows, (cache, layer), only)?;
         }
-        Ok(x)
+        // 2. Norm                                                                  [wanted, width]
+        self.norm.forward(&x)
     }
 
     /// Logits of hidden states that [`Decoder::forward`] returned, `[n, vocab]`.
@@ -188,6 +196,23 @@ impl Decoder {
         }
         self.blocks.iter().position(|block| block.wanted(grads)).unwrap_or(self.blocks.len())
     }
+}
+
+/// The last tokens of the wanted rows: their places among all tokens, and each as a row of one token.
+fn last_tokens<'a>(rows: &[CacheRow<'a>], wanted: &[usize]) -> (Vec<usize>, Vec<CacheRow<'a>>) {
+    let mut end = 0;
+    let ends: Vec<usize> = rows
+        .iter()
+        .map(|row| {
+            end += row.tokens;
+            end
+        })
+        .collect();
+    let last = |&at: &usize| {
+        let CacheRow { tokens, start, blocks } = rows[at];
+        (ends[at] - 1, CacheRow { tokens: 1, start: start + tokens - 1, blocks })
+    };
+    wanted.iter().map(last).unzip()
 }
 
 fn load_block(prefix: &str, config: &DecoderConfig, loader: &mut Loader<'_>) -> Result<Block> {

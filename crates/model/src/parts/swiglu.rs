@@ -6,6 +6,9 @@ use super::{Gradients, Named};
 use crate::error::Result;
 use crate::layers::{Linear, swiglu, swiglu_backward};
 
+/// Rows at a time where nothing is kept.
+const ROWS: usize = 1024;
+
 /// The three projections.
 #[derive(Clone, Debug)]
 pub struct SwiGlu {
@@ -36,6 +39,20 @@ impl SwiGlu {
         let inner = swiglu(&gate, &up)?;
         // 3. Back to the stream                                                    [n, width]
         Ok((self.down.forward(&inner)?, SwiGluSaved { gate, up }))
+    }
+
+    /// [`SwiGlu::forward`] without what a backward pass needs, some rows at a time: the wide middle of many rows
+    /// would be the largest thing in memory, and leave the cache between steps.
+    pub fn infer(&self, x: &Tensor) -> Result<Tensor> {
+        let n = x.dims()[0];
+        if n <= ROWS {
+            return Ok(self.forward(x)?.0);
+        }
+        let pieces: Vec<Tensor> = (0..n)
+            .step_by(ROWS)
+            .map(|first| Ok(self.forward(&x.narrow(0, first, ROWS.min(n - first))?)?.0))
+            .collect::<Result<_>>()?;
+        Ok(Tensor::cat(&pieces, 0)?)
     }
 
     /// `dx` from the same `x`.

@@ -106,6 +106,42 @@ fn weights_that_do_not_belong_are_refused() {
     refused(dir.path(), &["index.json", "not a file name"]);
 }
 
+#[test]
+fn a_sliding_window_is_honoured_as_far_as_it_covers_everything() {
+    let dir = copy("qwen2");
+    let context = |change: fn(&mut Value)| {
+        configure(dir.path(), change);
+        Model::load(dir.path(), &LoadOptions::default()).unwrap().config.decoder().max_context
+    };
+    let whole = context(|_| {});
+    assert_eq!(context(|c| c["sliding_window"] = 16.into()), whole, "switched off");
+    assert_eq!(
+        context(|c| c["use_sliding_window"] = true.into()),
+        whole,
+        "no layer beyond max_window_layers"
+    );
+    assert_eq!(context(|c| c["max_window_layers"] = 1.into()), 16);
+    assert_eq!(
+        context(|c| c["layer_types"] = serde_json::json!(["full_attention", "full_attention"])),
+        whole
+    );
+    assert_eq!(
+        context(|c| c["layer_types"] = serde_json::json!(["full_attention", "sliding_attention"])),
+        16
+    );
+    assert_eq!(context(|c| c["sliding_window"] = Value::Null), whole);
+    context(|c| c["sliding_window"] = 16.into());
+    let model = Model::load(dir.path(), &LoadOptions::default()).unwrap();
+    let input = |n: i32| ModelInput {
+        ids: vec![1; n as usize],
+        positions: (0..n).map(|i| [i; 3]).collect(),
+        vision: vec![],
+    };
+    assert!(model.logits(&input(16)).is_ok());
+    let error = model.logits(&input(17)).unwrap_err().to_string();
+    assert!(error.contains("17 tokens are more than the checkpoint's context of 16"), "{error}");
+}
+
 /// Overwrites one element of a tensor of the text checkpoint.
 fn poison(dir: &Path, name: &str, element: usize, value: f32) {
     let path = dir.join("model.safetensors");
