@@ -26,8 +26,12 @@ Colours follow NO_COLOR and appear only on a terminal. Progress goes to stderr, 
 /// The verbs.
 #[derive(Subcommand)]
 pub(crate) enum Command {
-    Doctor(commands::doctor::DoctorOptions),
+    Ask(Box<commands::ask::AskOptions>),
+    Batch(Box<commands::batch::BatchOptions>),
+    Inspect(commands::inspect::InspectOptions),
+    Dump(commands::dump::DumpOptions),
     Fetch(commands::fetch::FetchOptions),
+    Doctor(commands::doctor::DoctorOptions),
     #[command(hide = true)]
     Docs(commands::docs::DocsOptions),
 }

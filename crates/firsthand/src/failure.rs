@@ -4,6 +4,9 @@
 use std::io::Write;
 use std::process::ExitCode;
 
+use clap::CommandFactory;
+
+use crate::cli::Cli;
 use crate::screen;
 
 /// The operation failed.
@@ -28,6 +31,11 @@ pub(crate) fn failure(what: impl Into<String>, remedy: impl Into<String>) -> any
     anyhow::Error::msg(what.into()).context(format!("hint: {}", remedy.into()))
 }
 
+/// Flags that contradict each other in a way clap cannot see. Reported as any wrong command line.
+pub(crate) fn wrong_usage(what: impl std::fmt::Display) -> anyhow::Error {
+    Cli::command().error(clap::error::ErrorKind::ArgumentConflict, what).into()
+}
+
 /// One line that says what failed, and the remedies. A cause that an outer text already quotes is not repeated.
 pub(crate) fn lines(error: &anyhow::Error) -> (String, Vec<String>) {
     let (mut message, mut hints) = (String::new(), Vec::new());
@@ -50,6 +58,9 @@ pub(crate) fn lines(error: &anyhow::Error) -> (String, Vec<String>) {
 
 /// Prints a failed operation and gives its exit code. A reader that went away (`| head`) is no failure.
 pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
+    if let Some(wrong) = error.downcast_ref::<clap::Error>() {
+        return usage(wrong);
+    }
     let broken_pipe = error.chain().any(|cause| {
         cause.downcast_ref::<std::io::Error>().is_some_and(|e| e.kind() == std::io::ErrorKind::BrokenPipe)
     });

@@ -3,14 +3,19 @@
 //! environment.
 
 mod atomic;
+mod canvas;
 mod cli;
 mod commands;
 mod environment;
 mod failure;
 mod hub;
 mod interrupt;
+mod options;
 mod progress;
+mod reply;
 mod screen;
+mod session;
+mod tensors;
 
 use std::process::ExitCode;
 

@@ -3,6 +3,7 @@
 
 use std::io::IsTerminal;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -70,6 +71,42 @@ impl Progress {
 }
 
 impl Drop for Progress {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+/// Work of unknown size: a turning wheel, when it takes long.
+pub(crate) struct Working {
+    bar: ProgressBar,
+    /// Dropping it ends the waiting thread.
+    _end: mpsc::Sender<()>,
+}
+
+impl Working {
+    /// Starts waiting for the moment to be shown.
+    pub(crate) fn new(what: &str) -> Self {
+        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden());
+        bar.set_message(what.to_owned());
+        let (end, ended) = mpsc::channel();
+        if std::io::stderr().is_terminal() {
+            let bar = bar.clone();
+            std::thread::spawn(move || {
+                if ended.recv_timeout(PATIENCE) == Err(mpsc::RecvTimeoutError::Timeout) && !bar.is_finished()
+                {
+                    bar.set_style(
+                        ProgressStyle::with_template("{spinner} {msg} {elapsed}").expect("it is valid"),
+                    );
+                    bar.set_draw_target(ProgressDrawTarget::stderr());
+                    bar.enable_steady_tick(Duration::from_millis(200));
+                }
+            });
+        }
+        Working { bar, _end: end }
+    }
+}
+
+impl Drop for Working {
     fn drop(&mut self) {
         self.bar.finish_and_clear();
     }

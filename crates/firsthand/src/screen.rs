@@ -29,6 +29,16 @@ impl Paint {
         self.wrap("1;31", text)
     }
 
+    /// A heading.
+    pub(crate) fn strong(self, text: &str) -> String {
+        self.wrap("1", text)
+    }
+
+    /// Something beside the point.
+    pub(crate) fn faint(self, text: &str) -> String {
+        self.wrap("2", text)
+    }
+
     /// Something right, or a way out.
     pub(crate) fn good(self, text: &str) -> String {
         self.wrap("1;32", text)

@@ -66,7 +66,7 @@ impl Check {
 
 /// Prints the report; fails when a check is bad.
 pub(crate) fn run(options: &DoctorOptions) -> Result<()> {
-    let checks = vec![processor(), threads(), memory(), gpu(), media_cache(), hub_cache(), hub()];
+    let checks = vec![ffmpeg(), processor(), threads(), memory(), gpu(), media_cache(), hub_cache(), hub()];
     let mut stdout = std::io::stdout().lock();
     if options.json {
         let report = serde_json::json!({ "program": crate::cli::PROGRAM, "checks": checks });
@@ -91,6 +91,19 @@ pub(crate) fn run(options: &DoctorOptions) -> Result<()> {
         bail!("not ready: {}", bad.join(", "));
     }
     Ok(())
+}
+
+fn ffmpeg() -> Check {
+    let missing: Vec<_> = firsthand_media::missing_decoders();
+    let version = firsthand_media::decoder_version();
+    if missing.is_empty() {
+        return Check::good("video", format!("{version}: all common decoders"));
+    }
+    Check::fair(
+        "video",
+        format!("{version}: no decoder for {}", missing.join(", ")),
+        "install your system's full FFmpeg (Debian and Ubuntu: apt install ffmpeg; macOS: brew install ffmpeg)",
+    )
 }
 
 fn processor() -> Check {

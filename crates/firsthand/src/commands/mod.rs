@@ -1,14 +1,22 @@
 //! One file per verb. This file only sends the parsed options to theirs.
 
+pub(crate) mod ask;
+pub(crate) mod batch;
 pub(crate) mod docs;
 pub(crate) mod doctor;
+pub(crate) mod dump;
 pub(crate) mod fetch;
+pub(crate) mod inspect;
 
 use crate::cli::Command;
 
 /// Runs one verb to its end.
 pub(crate) fn run(command: Command) -> anyhow::Result<()> {
     match command {
+        Command::Ask(options) => ask::run(&options),
+        Command::Batch(options) => batch::run(&options),
+        Command::Inspect(options) => inspect::run(&options),
+        Command::Dump(options) => dump::run(&options),
         Command::Doctor(options) => doctor::run(&options),
         Command::Fetch(options) => fetch::run(&options),
         Command::Docs(options) => docs::run(&options),

@@ -1,0 +1,241 @@
+//! `ask`: one question about some media. Streams the reasoning, shows the answer apart, draws boxes.
+
+mod show;
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use clap::Args;
+use firsthand_base::{Conversation, Finish, Part, Rendered, VideoSource};
+use firsthand_engine::{EngineOptions, Local, Update};
+use firsthand_input::Renderer;
+use firsthand_media::{Opener, Picture};
+use firsthand_model::ModelRunner;
+
+use crate::canvas::Canvas;
+use crate::failure::{failure, wrong_usage};
+use crate::options::media::{MediaFlags, MediaRules};
+use crate::options::model::ModelFlags;
+use crate::options::question::{self, QuestionFlags};
+use crate::options::sampling::{Choosing, SamplingFlags};
+use crate::progress::{Progress, Unit};
+use crate::reply::{Reply, View};
+use crate::session::{self, STEP_TOKENS, Session, largest_medium, opener};
+
+const EXAMPLES: &str = "\
+Examples:
+  firsthand ask clip.mp4 \"What do I pick up?\" --model Qwen/Qwen2.5-VL-3B-Instruct
+  firsthand ask clip.mp4 \"Where did I go?\" --options 'left|right' --style video-r1 --model Video-R1/Video-R1-7B \\
+      --frames 16 --max-pixels 105369 --time constant
+  firsthand ask desk.jpg \"Which is nearer, the cup or the lamp?\" --options 'the cup|the lamp' \\
+      --style spatialthinker --model OX-PIXL/SpatialThinker-7B --draw boxes.png
+  firsthand ask before.jpg after.jpg \"What changed?\" --model ./checkpoint --quantize q4_k
+  firsthand ask --messages conversation.json --model ./checkpoint --json
+
+The last word is the question, all before it are media. The reasoning streams as it is written, the answer follows
+apart. Sampling follows the checkpoint's generation_config.json unless a flag says otherwise; what is in force is
+printed first. With --messages, flags for frames and pixels override what the file says.
+Boxes are drawn on the first medium (of a video: on its first chosen frame) and reported in its original pixels.";
+
+/// Ask a question about images and videos.
+#[derive(Args)]
+#[command(after_help = EXAMPLES, override_usage = "firsthand ask [MEDIA]... \"QUESTION\" --model <DIR|owner/name> [OPTIONS]\n       firsthand ask --messages <FILE> --model <DIR|owner/name> [OPTIONS]")]
+pub(crate) struct AskOptions {
+    /// Images and videos (paths, file://, http(s):// or data: locations), then the question.
+    #[arg(
+        value_name = "MEDIA... QUESTION",
+        required_unless_present = "messages",
+        conflicts_with = "messages"
+    )]
+    words: Vec<String>,
+    /// Ask with a conversation in the reference format (JSON) instead.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["style", "kind", "options"])]
+    messages: Option<PathBuf>,
+    /// Draw the boxes of the answer or its scene graph on the picture, as PNG.
+    #[arg(long, value_name = "FILE.png")]
+    draw: Option<PathBuf>,
+    /// Print one JSON object with the answer and the manifest of what made it, instead of streaming.
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    question: QuestionFlags,
+    #[command(flatten)]
+    model: ModelFlags,
+    #[command(flatten)]
+    sampling: SamplingFlags,
+    #[command(flatten)]
+    media: MediaFlags,
+}
+
+/// Asks and shows.
+pub(crate) fn run(options: &AskOptions) -> Result<()> {
+    let rules = options.media.rules()?;
+    let opener = opener(options.draw.is_some())?;
+    let session = Session::open(&options.model, opener.clone())?;
+    let choosing = options.sampling.resolve(session.renderer.generation_defaults())?;
+    let conversation = conversation(options, &rules, &opener)?;
+    let started = Instant::now();
+    let rendered = session.renderer.input(&conversation)?;
+    let rendering = started.elapsed();
+    if !options.json {
+        show::notes(&rendered, &choosing)?;
+    }
+    let pictures = first_picture(&conversation, &session.renderer, &opener, &rendered)?;
+    let manifest =
+        session::manifest(&session.manifest, &rendered.prompt, &rendered.media, settings(options, &choosing));
+    let (style, family) = (options.question.style.style(), session.renderer.family());
+    let view = View { style, family, sizes: pictures.as_ref().map(|(_, sizes)| *sizes) };
+
+    let tokens = rendered.input.ids.len() + choosing.stop.max_tokens;
+    let (renderer, runner) = session.load(tokens, largest_medium(&rendered.input))?;
+    let step = EngineOptions { step_tokens: STEP_TOKENS, max_sequences: 1, ..EngineOptions::default() };
+    let mut local = Local::new(runner, renderer, step)?;
+    let finished = answer(&mut local, rendered, rendering, &choosing, options.json)?;
+    let reply = Reply::new(finished, &view, manifest);
+    if let Some(path) = &options.draw {
+        draw(path, &reply, pictures)?;
+    }
+    if options.json {
+        writeln!(std::io::stdout(), "{}", serde_json::to_string_pretty(&reply)?)?;
+        return Ok(());
+    }
+    if reply.finish == Finish::Length {
+        show::note(&format!(
+            "the answer was cut after {} tokens; --max-tokens allows more",
+            reply.new_tokens
+        ))?;
+    }
+    Ok(())
+}
+
+/// The conversation that the words, or the file, stand for.
+fn conversation(options: &AskOptions, rules: &MediaRules, opener: &Arc<Opener>) -> Result<Conversation> {
+    if let Some(path) = &options.messages {
+        let text = fs_err::read_to_string(path)?;
+        let mut conversation =
+            firsthand_input::read_messages(&text).with_context(|| path.display().to_string())?;
+        rules.override_all(&mut conversation);
+        return Ok(conversation);
+    }
+    let Some((text, locations)) = options.words.split_last() else {
+        return Err(wrong_usage("ask something: firsthand ask MEDIA... \"QUESTION\""));
+    };
+    let media = locations.iter().map(|location| rules.part(location, opener)).collect::<Result<Vec<_>>>()?;
+    let kind = question::kind_of(options.question.kind, &options.question.options);
+    let size = || locations.first().map(|location| Ok(opener.probe(location)?.size)).transpose();
+    question::conversation(options.question.style.style(), kind, text, &options.question.options, media, size)
+}
+
+/// Every setting that shaped the answer, by name.
+fn settings(options: &AskOptions, choosing: &Choosing) -> Vec<(String, String)> {
+    let mut settings = choosing.settings();
+    settings.push(("style".to_owned(), options.question.style.style().name().to_owned()));
+    settings
+}
+
+/// The first medium's first picture (original where it is kept) and its sizes before and after resizing.
+fn first_picture(
+    conversation: &Conversation,
+    renderer: &Renderer,
+    opener: &Opener,
+    rendered: &Rendered,
+) -> Result<Option<(Option<Picture>, [[usize; 2]; 2])>> {
+    let Some((rule, seen)) = renderer.sizes().zip(rendered.media.first()) else { return Ok(None) };
+    let medium = conversation.parts().find(|part| !matches!(part, Part::Text(_)));
+    let probe = |location: &str| -> Result<[usize; 2]> { Ok(opener.probe(location)?.size) };
+    if !opener.options().keep_originals {
+        let original = match medium {
+            Some(Part::Image(image)) => probe(&image.location)?,
+            Some(Part::Video(video)) => match &video.source {
+                VideoSource::File(location) => probe(location)?,
+                VideoSource::Images(locations) => {
+                    locations.first().map_or(Ok(seen.size), |location| probe(location))?
+                }
+            },
+            _ => return Ok(None),
+        };
+        return Ok(Some((None, [original, seen.size])));
+    }
+    let prepared = match medium {
+        Some(Part::Image(image)) => opener.image(image, rule)?,
+        Some(Part::Video(video)) => opener.video(video, rule)?,
+        _ => return Ok(None),
+    };
+    let sizes = [prepared.original_size, seen.size];
+    Ok(Some((prepared.originals.into_iter().next(), sizes)))
+}
+
+/// Runs the model to the end of the answer, showing it on the way unless it is to be reported as JSON.
+fn answer(
+    local: &mut Local<ModelRunner, Renderer>,
+    rendered: Rendered,
+    rendering: Duration,
+    choosing: &Choosing,
+    silent: bool,
+) -> Result<firsthand_engine::Answer> {
+    let reading =
+        Progress::new("reading the prompt", rendered.input.ids.len() as u64, &Unit::Things("tokens"));
+    local.submit(rendered, rendering, &choosing.sampling, &choosing.stop)?;
+    let mut reading = Some(reading);
+    let mut read = 0;
+    let mut screen = show::Streamed::default();
+    loop {
+        for update in local.step() {
+            match update {
+                Update::Text(_, piece) => {
+                    reading = None;
+                    if !silent {
+                        screen.push(&piece)?;
+                    }
+                }
+                Update::Over(_, finished) => {
+                    drop(reading);
+                    let finished = finished?;
+                    if !silent {
+                        screen.finish()?;
+                    }
+                    return Ok(finished);
+                }
+            }
+        }
+        if let Some(progress) = &reading {
+            let now = local.stats().tokens;
+            progress.add(now - std::mem::replace(&mut read, now));
+        }
+    }
+}
+
+fn draw(
+    path: &std::path::Path,
+    reply: &Reply,
+    pictures: Option<(Option<Picture>, [[usize; 2]; 2])>,
+) -> Result<()> {
+    const COLOURS: [[u8; 3]; 6] =
+        [[230, 60, 60], [60, 190, 80], [70, 120, 240], [240, 180, 40], [190, 80, 220], [60, 200, 210]];
+    let Some((Some(picture), _)) = pictures else {
+        return Err(failure("there is no picture to draw on: --draw", "ask about an image or a video"));
+    };
+    if reply.boxes.is_empty() {
+        return Err(failure(
+            format!("the answer holds no box to draw: {}", path.display()),
+            "ask for a box or a scene graph, e.g. with --style spatialthinker",
+        ));
+    }
+    let mut canvas = Canvas::of(&picture);
+    let scale = (picture.width / 320).clamp(1, 6);
+    for (labelled, colour) in reply.boxes.iter().zip(COLOURS.iter().cycle()) {
+        let corners = labelled.bounds.0;
+        canvas.outline(corners, scale.max(2), *colour);
+        if let Some(label) = &labelled.label {
+            let [rows, columns] = Canvas::extent(label, scale);
+            let (top, left) = (corners[1].max(0.0) as usize, corners[0].max(0.0) as usize);
+            let top = top.saturating_sub(rows + 2 * scale);
+            canvas.fill([top, left], [rows + 2 * scale, columns + scale], *colour);
+            canvas.write(label, [top + scale, left + scale], scale, [255; 3]);
+        }
+    }
+    canvas.save(path)
+}

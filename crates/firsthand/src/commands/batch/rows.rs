@@ -1,0 +1,187 @@
+//! The rows of a batch: read once to find every id, read again one at a time to ask. A row that is not a question
+//! fails when its turn comes; only what makes the whole file unusable (two rows with one id) fails at once.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+use firsthand_base::{Conversation, Part, VideoSource};
+use firsthand_media::Opener;
+use firsthand_tasks::Style;
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::failure::failure;
+use crate::options::media::MediaRules;
+use crate::options::question::{self, QuestionFlags, StyleFlag, TypeFlag};
+
+/// What a row is known by in OUT: its id as JSON, or its line where it has none.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Key {
+    /// The id, as JSON text.
+    Id(String),
+    /// The line, counted from 1.
+    Line(usize),
+}
+
+/// A row of IN.
+pub(super) struct Row {
+    pub(super) key: Key,
+    pub(super) id: Value,
+    pub(super) line: usize,
+    text: String,
+}
+
+/// All rows of IN.
+pub(super) struct Rows {
+    rows: Vec<Row>,
+    style: StyleFlag,
+    kind: Option<TypeFlag>,
+    options: Vec<String>,
+}
+
+/// What of a row matters once it is answered.
+pub(super) struct Asked {
+    pub(super) style: Style,
+    /// `[height, width]` of the first medium as shown.
+    pub(super) size: Option<[usize; 2]>,
+    pub(super) extra: Option<Value>,
+}
+
+/// A line of IN.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Line {
+    id: Value,
+    messages: Option<Value>,
+    media: Option<Media>,
+    question: Option<String>,
+    style: Option<String>,
+    #[serde(rename = "type")]
+    kind: Option<String>,
+    #[serde(default)]
+    options: Vec<String>,
+    extra: Option<Value>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Media {
+    One(String),
+    Several(Vec<String>),
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Key::Id(id) => write!(f, "id {id}"),
+            Key::Line(line) => write!(f, "line {line}"),
+        }
+    }
+}
+
+impl Key {
+    /// The key of an id, which is a string or an integer.
+    pub(super) fn of(id: &Value) -> Option<Key> {
+        (id.is_string() || id.is_i64() || id.is_u64()).then(|| Key::Id(id.to_string()))
+    }
+}
+
+impl Rows {
+    /// Reads the file and finds the ids.
+    pub(super) fn open(path: &Path, flags: &QuestionFlags) -> Result<Rows> {
+        let text = fs_err::read_to_string(path)?;
+        let (mut rows, mut lines) = (Vec::new(), HashMap::new());
+        for (index, text) in text.lines().enumerate().filter(|(_, text)| !text.trim().is_empty()) {
+            let line = index + 1;
+            let id = serde_json::from_str::<Value>(text).ok().and_then(|row| row.get("id").cloned());
+            let id = id.unwrap_or(Value::Null);
+            let key = Key::of(&id).unwrap_or(Key::Line(line));
+            if let Some(other) = lines.insert(key.clone(), line) {
+                return Err(failure(
+                    format!("lines {other} and {line} have the same {key}: {}", path.display()),
+                    "give every row an id of its own",
+                ));
+            }
+            rows.push(Row { key, id, line, text: text.to_owned() });
+        }
+        if rows.is_empty() {
+            return Err(failure(
+                format!("no rows: {}", path.display()),
+                "write one JSON object per line; see `firsthand batch --help`",
+            ));
+        }
+        Ok(Rows { rows, style: flags.style, kind: flags.kind, options: flags.options.clone() })
+    }
+
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// In the order of the file.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Row> {
+        self.rows.iter()
+    }
+
+    /// The conversation a row stands for.
+    pub(super) fn ask(
+        &self,
+        row: &Row,
+        rules: &MediaRules,
+        opener: &Opener,
+    ) -> Result<(Conversation, Asked)> {
+        let line: Line = serde_json::from_str(&row.text).context("not a row")?;
+        if Key::of(&line.id).is_none() {
+            bail!("id is neither a string nor an integer: {}", line.id);
+        }
+        let style = match &line.style {
+            Some(name) => StyleFlag::named(name).with_context(|| format!("unknown style: {name}"))?,
+            None => self.style,
+        };
+        let kind = match &line.kind {
+            Some(name) => Some(TypeFlag::named(name).with_context(|| format!("unknown type: {name}"))?),
+            None => self.kind,
+        };
+        let style = style.style();
+        let conversation = match (&line.messages, &line.question) {
+            (Some(messages), None) if line.media.is_none() && line.options.is_empty() => {
+                let mut conversation = firsthand_input::read_message_list(messages)?;
+                rules.override_all(&mut conversation);
+                conversation
+            }
+            (None, Some(text)) => {
+                let options = if line.options.is_empty() { &self.options } else { &line.options };
+                let media = match &line.media {
+                    None => Vec::new(),
+                    Some(Media::One(location)) => vec![rules.part(location, opener)?],
+                    Some(Media::Several(all)) => {
+                        all.iter().map(|location| rules.part(location, opener)).collect::<Result<_>>()?
+                    }
+                };
+                let size = first_size(&media, opener)?;
+                question::conversation(style, question::kind_of(kind, options), text, options, media, || {
+                    Ok(size)
+                })?
+            }
+            _ => bail!("give either messages, or question with media and options"),
+        };
+        let parts: Vec<Part> = conversation.parts().cloned().collect();
+        let size = first_size(&parts, opener)?;
+        Ok((conversation, Asked { style, size, extra: line.extra }))
+    }
+}
+
+/// `[height, width]` of the first medium.
+fn first_size(parts: &[Part], opener: &Opener) -> Result<Option<[usize; 2]>> {
+    let location = parts.iter().find_map(|part| match part {
+        Part::Text(_) => None,
+        Part::Image(image) => Some(image.location.as_str()),
+        Part::Video(video) => match &video.source {
+            VideoSource::File(location) => Some(location.as_str()),
+            VideoSource::Images(locations) => locations.first().map(String::as_str),
+        },
+    });
+    location.map(|location| Ok(opener.probe(location)?.size)).transpose()
+}

@@ -1,0 +1,201 @@
+//! Which frames and how many pixels: flags into the words of `base`. Also decides whether a location is an image
+//! or a video; opening it is `media`'s business.
+
+use anyhow::Result;
+use clap::{Args, ValueEnum};
+use firsthand_base::{Conversation, ImagePart, Part, PixelLimits, Sampling, Span, VideoPart, VideoSource};
+use firsthand_media::Opener;
+
+use crate::failure::wrong_usage;
+
+/// How `--frames` are spread over a video.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Spread {
+    /// As qwen-vl-utils does with `nframes`: both ends included, rounded to even; a shorter video is an error.
+    Even,
+    /// Exactly this many, both ends included; a shorter video repeats frames.
+    Uniform,
+    /// Video-R1's model card: frame i * total / n; the last frame is never shown.
+    Card,
+    /// ST-R1: choose at --fps (default 1), then keep this many of those (published: 8).
+    StR1,
+}
+
+/// Flags that choose frames and sizes.
+#[derive(Args, Default)]
+#[command(next_help_heading = "Frames and pixels")]
+pub(crate) struct MediaFlags {
+    /// Frames per second to take from a video. Default 2, at least 4 and at most 768 frames.
+    #[arg(long, value_name = "RATE")]
+    fps: Option<f64>,
+    /// Take this many frames from a video.
+    #[arg(long, value_name = "N")]
+    frames: Option<usize>,
+    /// How --frames are spread over the video. Default even.
+    #[arg(long, value_name = "RULE", requires = "frames")]
+    spread: Option<Spread>,
+    /// Take the frames on screen at these times, in seconds.
+    #[arg(long, value_name = "SECONDS", value_delimiter = ',', conflicts_with_all = ["fps", "frames", "min_frames", "max_frames"])]
+    at: Vec<f64>,
+    /// Fewest frames when sampling by rate. Default 4.
+    #[arg(long, value_name = "N", conflicts_with = "frames")]
+    min_frames: Option<usize>,
+    /// Most frames when sampling by rate. Default 768.
+    #[arg(long, value_name = "N", conflicts_with = "frames")]
+    max_frames: Option<usize>,
+    /// Look only at the video from this second on.
+    #[arg(long, value_name = "SECONDS")]
+    start: Option<f64>,
+    /// Look only at the video up to this second.
+    #[arg(long, value_name = "SECONDS")]
+    end: Option<f64>,
+    /// Fewest pixels of a picture after resizing. Default 3136 for images, 100352 for frames.
+    #[arg(long, value_name = "N")]
+    min_pixels: Option<usize>,
+    /// Most pixels of a picture after resizing. Default 12845056 for images, 602112 for frames.
+    #[arg(long, value_name = "N")]
+    max_pixels: Option<usize>,
+    /// Most pixels of a video over all its frames. Default 90316800.
+    #[arg(long, value_name = "N")]
+    total_pixels: Option<usize>,
+    /// Resize to this height and width, rounded to the patch factor, e.g. 280x504.
+    #[arg(long, value_name = "HxW", value_parser = height_by_width, conflicts_with_all = ["min_pixels", "max_pixels", "total_pixels"])]
+    size: Option<[usize; 2]>,
+}
+
+/// What the flags say; what they leave open stays as it is.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct MediaRules {
+    sampling: Option<Sampling>,
+    span: Span,
+    limits: PixelLimits,
+}
+
+fn height_by_width(text: &str) -> Result<[usize; 2], String> {
+    let parsed = text.split_once('x').and_then(|(h, w)| Some([h.parse().ok()?, w.parse().ok()?]));
+    parsed.ok_or_else(|| "write height x width in pixels, e.g. 280x504".to_owned())
+}
+
+impl MediaFlags {
+    /// Checks what one flag alone cannot.
+    pub(crate) fn rules(&self) -> Result<MediaRules> {
+        for (name, value) in [("--fps", self.fps), ("--start", self.start), ("--end", self.end)] {
+            if value.is_some_and(|value| !value.is_finite() || value < 0.0) {
+                return Err(wrong_usage(format!("{name} must be a number of at least 0")));
+            }
+        }
+        if let (Some(start), Some(end)) = (self.start, self.end)
+            && start >= end
+        {
+            return Err(wrong_usage(format!("--start {start} is not before --end {end}")));
+        }
+        if self.at.iter().any(|time| !time.is_finite() || *time < 0.0) {
+            return Err(wrong_usage("--at takes times of at least 0 seconds"));
+        }
+        let limits = PixelLimits {
+            min_pixels: self.min_pixels,
+            max_pixels: self.max_pixels,
+            total_pixels: self.total_pixels,
+            resized: self.size,
+        };
+        let span = Span { start_s: self.start, end_s: self.end };
+        Ok(MediaRules { sampling: self.sampling()?, span, limits })
+    }
+
+    fn sampling(&self) -> Result<Option<Sampling>> {
+        if !self.at.is_empty() {
+            return Ok(Some(Sampling::Timestamps(self.at.clone())));
+        }
+        let rate = |fps: f64| Sampling::Rate {
+            fps,
+            min_frames: self.min_frames.unwrap_or(Sampling::DEFAULT_MIN_FRAMES),
+            max_frames: self.max_frames.unwrap_or(Sampling::DEFAULT_MAX_FRAMES),
+        };
+        let Some(frames) = self.frames else {
+            let asked = self.fps.is_some() || self.min_frames.is_some() || self.max_frames.is_some();
+            return Ok(asked.then(|| rate(self.fps.unwrap_or(Sampling::DEFAULT_FPS))));
+        };
+        let spread = self.spread.unwrap_or(Spread::Even);
+        if self.fps.is_some() && spread != Spread::StR1 {
+            return Err(wrong_usage("give --fps or --frames, not both (both only with --spread st-r1)"));
+        }
+        Ok(Some(match spread {
+            Spread::Even => Sampling::Frames(frames),
+            Spread::Uniform => Sampling::Uniform(frames),
+            Spread::Card => Sampling::Card(frames),
+            Spread::StR1 => Sampling::RateThenUniform {
+                fps: self.fps.unwrap_or(1.0),
+                min_frames: Sampling::DEFAULT_MIN_FRAMES,
+                max_frames: Sampling::DEFAULT_MAX_FRAMES,
+                keep: frames,
+            },
+        }))
+    }
+}
+
+impl MediaRules {
+    /// A medium by location.
+    pub(crate) fn part(&self, location: &str, opener: &Opener) -> Result<Part> {
+        let mut part = if is_video(location, opener)? {
+            Part::Video(VideoPart {
+                source: VideoSource::File(location.to_owned()),
+                sampling: Sampling::default(),
+                span: Span::default(),
+                limits: PixelLimits::default(),
+                sample_fps: None,
+            })
+        } else {
+            Part::Image(ImagePart { location: location.to_owned(), limits: PixelLimits::default() })
+        };
+        self.apply(&mut part);
+        Ok(part)
+    }
+
+    /// Overrides what a conversation says about its media.
+    pub(crate) fn override_all(&self, conversation: &mut Conversation) {
+        conversation
+            .messages
+            .iter_mut()
+            .flat_map(|message| &mut message.parts)
+            .for_each(|part| self.apply(part));
+    }
+
+    fn apply(&self, part: &mut Part) {
+        let limits = match part {
+            Part::Text(_) => return,
+            Part::Image(image) => &mut image.limits,
+            Part::Video(video) => {
+                if let Some(sampling) = &self.sampling {
+                    video.sampling = sampling.clone();
+                }
+                video.span.start_s = self.span.start_s.or(video.span.start_s);
+                video.span.end_s = self.span.end_s.or(video.span.end_s);
+                &mut video.limits
+            }
+        };
+        limits.min_pixels = self.limits.min_pixels.or(limits.min_pixels);
+        limits.max_pixels = self.limits.max_pixels.or(limits.max_pixels);
+        limits.total_pixels = self.limits.total_pixels.or(limits.total_pixels);
+        limits.resized = self.limits.resized.or(limits.resized);
+    }
+}
+
+const IMAGES: [&str; 9] = ["jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff", "jfif"];
+const VIDEOS: [&str; 12] =
+    ["mp4", "mkv", "webm", "mov", "avi", "m4v", "mpg", "mpeg", "ts", "3gp", "flv", "wmv"];
+
+/// By the ending of the name; by looking where that says nothing.
+fn is_video(location: &str, opener: &Opener) -> Result<bool> {
+    if location.starts_with("data:") {
+        return Ok(location.starts_with("data:video/"));
+    }
+    let path = location.split(['?', '#']).next().unwrap_or(location);
+    let name = if location.starts_with("http") { path } else { location };
+    let ending =
+        name.rsplit('/').next().and_then(|name| name.rsplit_once('.')).map(|(_, end)| end.to_lowercase());
+    match ending.as_deref() {
+        Some(ending) if IMAGES.contains(&ending) => Ok(false),
+        Some(ending) if VIDEOS.contains(&ending) => Ok(true),
+        _ => Ok(opener.probe(location)?.average_fps > 0.0),
+    }
+}
