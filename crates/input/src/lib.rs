@@ -1,1 +1,23 @@
-//! stub
+//! Conversation to model input, and tokens to text: chat template, tokenizer, patches and positions, for one
+//! checkpoint. What it makes equals, bit for bit, what the reference library makes of the same conversation.
+//!
+//! This room knows no tensors and runs no model; pictures come decoded and resized from `media`.
+#![deny(missing_docs)]
+
+mod config;
+mod error;
+mod json;
+mod messages;
+mod positions;
+mod preprocess;
+mod python;
+mod renderer;
+mod template;
+mod tokenizer;
+
+pub use config::{Family, GenerationDefaults};
+pub use error::{Error, Result};
+pub use messages::{read_message_list, read_messages};
+pub use positions::{TextAfter, VideoTime};
+pub use renderer::{RenderOptions, Renderer};
+pub use tokenizer::{TextStream, Tokenizer};

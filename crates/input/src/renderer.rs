@@ -1,0 +1,364 @@
+//! Conversation to model input for one checkpoint: opens the media, writes the prompt, expands the placeholders,
+//! cuts patches and places every token. The parts are other files' work; this one holds their order and checks that
+//! prompt and media agree.
+//!
+//! Words that spell a placeholder (`<|image_pad|>`) are refused. The reference would take them for a medium and
+//! shift every later one; here a medium comes from an image or video part, and from nothing else.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use firsthand_base::{
+    Conversation, GenerateError, MediumId, ModelInput, Part, Render, Rendered, VideoSource, VisionItem,
+    VisionKind,
+};
+use firsthand_media::{Opener, Prepared, SizeRule};
+use serde::{Deserialize, Serialize};
+
+use crate::config::{Config, Family, GenerationDefaults, VisionConfig};
+use crate::error::{Error, Result};
+use crate::positions::{Placed, TextAfter, VideoTime, positions, temporal_step};
+use crate::preprocess::{Patcher, Patches};
+use crate::template::Template;
+use crate::tokenizer::Tokenizer;
+
+/// How prompts are built where the checkpoint leaves a choice.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RenderOptions {
+    /// Seconds per temporal patch in the positions of Qwen2.5-VL.
+    pub time: VideoTime,
+    /// Where text continues after a medium.
+    pub text_after: TextAfter,
+    /// Size rule for images and videos; `None` takes qwen-vl-utils' for the checkpoint's patch factor.
+    #[serde(skip)]
+    pub sizes: Option<SizeRule>,
+}
+
+/// Turns conversations into model input and ids into text, for one checkpoint.
+#[derive(Debug)]
+pub struct Renderer {
+    dir: PathBuf,
+    config: Config,
+    options: RenderOptions,
+    defaults: GenerationDefaults,
+    template: Template,
+    tokenizer: Tokenizer,
+    vision: Option<Vision>,
+    opener: Arc<Opener>,
+}
+
+/// What a checkpoint with a vision tower needs beyond text.
+#[derive(Debug)]
+struct Vision {
+    config: VisionConfig,
+    patcher: Patcher,
+    sizes: SizeRule,
+    /// Names of the image and video placeholders.
+    image_name: String,
+    video_name: String,
+}
+
+/// One opened medium.
+struct Medium {
+    id: MediumId,
+    kind: VisionKind,
+    patches: Patches,
+    step: f32,
+}
+
+impl Renderer {
+    /// Reads everything but the weights of a checkpoint folder.
+    pub fn open(dir: &Path, options: RenderOptions, opener: impl Into<Arc<Opener>>) -> Result<Renderer> {
+        let config = Config::open(dir)?;
+        let tokenizer = Tokenizer::open(dir)?;
+        let template = Template::open(dir, tokenizer.named_tokens())?;
+        let end = tokenizer.named_tokens().find(|(role, _)| *role == "eos_token");
+        let end = end.and_then(|(_, name)| tokenizer.token_id(name));
+        let defaults = GenerationDefaults::open(dir, &config, end)?;
+        let vision = match &config.vision {
+            Some(vision) => Some(Vision::open(dir, vision, &options, &tokenizer)?),
+            None => None,
+        };
+        let (dir, opener) = (dir.to_path_buf(), opener.into());
+        Ok(Renderer { dir, config, options, defaults, template, tokenizer, vision, opener })
+    }
+
+    /// How the checkpoint wants to be sampled and where its answers end.
+    pub fn generation_defaults(&self) -> &GenerationDefaults {
+        &self.defaults
+    }
+
+    /// Most tokens of prompt and answer together.
+    pub fn context_length(&self) -> usize {
+        self.config.context_length
+    }
+
+    /// The model family.
+    pub fn family(&self) -> Family {
+        self.config.family
+    }
+
+    /// The tokenizer.
+    pub fn tokenizer(&self) -> &Tokenizer {
+        &self.tokenizer
+    }
+
+    /// The opener of media.
+    pub fn opener(&self) -> &Opener {
+        &self.opener
+    }
+
+    /// How media are sized; `None` for text-only checkpoints.
+    pub fn sizes(&self) -> Option<&SizeRule> {
+        self.vision.as_ref().map(|vision| &vision.sizes)
+    }
+
+    /// As [`Render::render`], with this room's error.
+    pub fn input(&self, conversation: &Conversation) -> Result<Rendered> {
+        if conversation.messages.is_empty() {
+            return Err(Error::Conversation("the conversation is empty; ask something".to_owned()));
+        }
+        self.refuse_placeholders(conversation)?;
+        let prompt = self.template.render(conversation)?;
+        let ids = self.tokenizer.encode(&prompt)?;
+        if ids.is_empty() {
+            return Err(Error::Conversation("the prompt is empty; ask something".to_owned()));
+        }
+        // Cheap checks come before media are opened.
+        let kinds: Vec<VisionKind> = conversation.parts().filter_map(kind_of).collect();
+        self.check_placeholders(&ids, &kinds)?;
+        if ids.len() > self.config.context_length {
+            return Err(self.too_long(ids.len()));
+        }
+        let media = self.open_media(conversation, ids.len() - kinds.len())?;
+        Ok(self.assemble(prompt, &ids, media))
+    }
+
+    /// Opens the parts in order and stops when the prompt can no longer fit.
+    fn open_media(&self, conversation: &Conversation, text_tokens: usize) -> Result<Vec<Medium>> {
+        let mut media = Vec::new();
+        let Some(vision) = &self.vision else { return Ok(media) };
+        let mut tokens = text_tokens;
+        for part in conversation.parts() {
+            let medium = match part {
+                Part::Text(_) => continue,
+                Part::Image(part) => {
+                    let prepared = self.opener.image(part, &vision.sizes)?;
+                    self.medium(vision, VisionKind::Image, short_location(&part.location), prepared)?
+                }
+                Part::Video(part) => {
+                    let prepared = self.opener.video(part, &vision.sizes)?;
+                    self.medium(vision, VisionKind::Video, video_location(&part.source), prepared)?
+                }
+            };
+            tokens += vision.tokens_of(&medium.patches);
+            media.push(medium);
+            if tokens > self.config.context_length {
+                return Err(self.too_long(tokens));
+            }
+        }
+        Ok(media)
+    }
+
+    fn medium(
+        &self,
+        vision: &Vision,
+        kind: VisionKind,
+        location: String,
+        prepared: Prepared,
+    ) -> Result<Medium> {
+        let patches = vision.patcher.cut(kind, &prepared.pictures)?;
+        let config = &vision.config;
+        let step = temporal_step(
+            kind,
+            config.tokens_per_second,
+            config.temporal_patch,
+            prepared.sample_fps,
+            self.options.time,
+        );
+        let first = &prepared.pictures[0];
+        let id = MediumId {
+            location,
+            frames: prepared.frames,
+            size: [first.height, first.width],
+            grid: patches.grid,
+            sample_fps: prepared.sample_fps,
+        };
+        Ok(Medium { id, kind, patches, step })
+    }
+
+    /// Each placeholder id becomes as many as its medium has merged patches, then every token gets its place.
+    fn assemble(&self, prompt: String, ids: &[u32], media: Vec<Medium>) -> Rendered {
+        let Some(vision) = &self.vision else {
+            let input = ModelInput {
+                ids: ids.to_vec(),
+                positions: positions(ids.len(), &[], 1, self.options.text_after),
+                vision: Vec::new(),
+            };
+            return Rendered { input, prompt, media: Vec::new() };
+        };
+        let mut expanded = Vec::with_capacity(ids.len());
+        let (mut items, mut placed, mut identities) = (Vec::new(), Vec::new(), Vec::new());
+        let mut waiting = media.into_iter();
+        for &id in ids {
+            if vision.kind_of_id(id).is_none() {
+                expanded.push(id);
+                continue;
+            }
+            let Medium { id: identity, kind, patches, step } =
+                waiting.next().expect("placeholders and media were counted");
+            let span = expanded.len()..expanded.len() + vision.tokens_of(&patches);
+            expanded.resize(span.end, id);
+            let Patches { grid, values, key } = patches;
+            placed.push(Placed { kind, grid, span: span.clone(), step });
+            items.push(VisionItem { kind, grid, patches: values, key, span });
+            identities.push(identity);
+        }
+        let positions = positions(expanded.len(), &placed, vision.config.merge, self.options.text_after);
+        let input = ModelInput { ids: expanded, positions, vision: items };
+        Rendered { input, prompt, media: identities }
+    }
+
+    /// Refuses words that spell a placeholder. Neighbouring text parts are joined first, as templates join them.
+    fn refuse_placeholders(&self, conversation: &Conversation) -> Result<()> {
+        let Some(vision) = &self.vision else {
+            return match conversation.parts().find_map(kind_of) {
+                None => Ok(()),
+                Some(_) => Err(Error::Conversation(format!(
+                    "{} is a text-only checkpoint; ask it without images and videos",
+                    self.dir.display()
+                ))),
+            };
+        };
+        for (index, message) in conversation.messages.iter().enumerate() {
+            let mut words = String::new();
+            for part in &message.parts {
+                match part {
+                    Part::Text(text) => words.push_str(text),
+                    Part::Image(_) | Part::Video(_) => words.push('\n'),
+                }
+            }
+            for name in [&vision.image_name, &vision.video_name] {
+                if words.contains(name.as_str()) {
+                    return Err(Error::message(
+                        format!("messages[{index}]"),
+                        format!(
+                            "the text contains {name}, which stands for a medium; remove it, or give a medium as its own part"
+                        ),
+                    ));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The template must have written one placeholder per medium, in order.
+    fn check_placeholders(&self, ids: &[u32], kinds: &[VisionKind]) -> Result<()> {
+        let Some(vision) = &self.vision else { return Ok(()) };
+        let found: Vec<VisionKind> = ids.iter().filter_map(|&id| vision.kind_of_id(id)).collect();
+        if found == kinds {
+            return Ok(());
+        }
+        let count = |kinds: &[VisionKind]| {
+            let images = kinds.iter().filter(|&&kind| kind == VisionKind::Image).count();
+            format!("{images} images and {} videos", kinds.len() - images)
+        };
+        let order = if count(&found) == count(kinds) { " in another order" } else { "" };
+        Err(Error::Conversation(format!(
+            "{}: the chat template wrote placeholders for {}{order}, the conversation has {}; use the model's own template",
+            self.dir.display(),
+            count(&found),
+            count(kinds)
+        )))
+    }
+
+    fn too_long(&self, tokens: usize) -> Error {
+        Error::Conversation(format!(
+            "the prompt has at least {tokens} tokens, {} takes {}; use fewer frames or fewer pixels (max_pixels), or ask less",
+            self.dir.display(),
+            self.config.context_length
+        ))
+    }
+}
+
+impl Vision {
+    fn open(
+        dir: &Path,
+        config: &VisionConfig,
+        options: &RenderOptions,
+        tokenizer: &Tokenizer,
+    ) -> Result<Vision> {
+        let patcher = Patcher::open(dir, config)?;
+        let name = |key: &str, id: u32| {
+            tokenizer.token_name(id).ok_or_else(|| {
+                let what = format!("{key} {id} of config.json is not a token here; fetch both files again");
+                Error::checkpoint(tokenizer.path(), what)
+            })
+        };
+        let sizes = options.sizes.unwrap_or_else(|| SizeRule::qwen_vl_utils(patcher.factor()));
+        if sizes.factor != patcher.factor() {
+            let what = format!("sizes are multiples of {}, patches need {}", sizes.factor, patcher.factor());
+            return Err(Error::Conversation(what));
+        }
+        Ok(Vision {
+            image_name: name("image_token_id", config.image_token)?,
+            video_name: name("video_token_id", config.video_token)?,
+            config: config.clone(),
+            patcher,
+            sizes,
+        })
+    }
+
+    fn kind_of_id(&self, id: u32) -> Option<VisionKind> {
+        match id {
+            id if id == self.config.image_token => Some(VisionKind::Image),
+            id if id == self.config.video_token => Some(VisionKind::Video),
+            _ => None,
+        }
+    }
+
+    /// Tokens a medium takes in the prompt: one per merge window.
+    fn tokens_of(&self, patches: &Patches) -> usize {
+        patches.grid.iter().product::<usize>() / (self.config.merge * self.config.merge)
+    }
+}
+
+fn kind_of(part: &Part) -> Option<VisionKind> {
+    match part {
+        Part::Text(_) => None,
+        Part::Image(_) => Some(VisionKind::Image),
+        Part::Video(_) => Some(VisionKind::Video),
+    }
+}
+
+/// A location for a manifest: a `data:` URI becomes its hash.
+fn short_location(location: &str) -> String {
+    if !location.starts_with("data:") {
+        return location.to_owned();
+    }
+    format!("data:blake3,{}", blake3::hash(location.as_bytes()).to_hex())
+}
+
+fn video_location(source: &VideoSource) -> String {
+    match source {
+        VideoSource::File(location) => short_location(location),
+        VideoSource::Images(locations) => {
+            locations.iter().map(|location| short_location(location)).collect::<Vec<_>>().join(",")
+        }
+    }
+}
+
+impl Render for Renderer {
+    fn render(&self, conversation: &Conversation) -> Result<Rendered, GenerateError> {
+        self.input(conversation).map_err(|error| GenerateError::Request(error.to_string()))
+    }
+
+    fn text(&self, ids: &[u32]) -> String {
+        self.tokenizer.decode(ids)
+    }
+}
+
+#[cfg(test)]
+#[path = "renderer_tests.rs"]
+mod tests;

@@ -1,0 +1,198 @@
+//! The checkpoint's tokenizer: text to ids and back, and text from a stream of ids without half characters.
+//! The algorithm is the `tokenizers` library's; this file adds the tokens that only tokenizer_config.json lists,
+//! and the settings that the reference library gives it.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+use tokenizers::AddedToken;
+
+use crate::error::{Error, Result, one_line};
+use crate::json::{JsonFile, read_text};
+
+/// What a byte-level decoder writes for bytes that are not (yet) a character.
+const REPLACEMENT: char = '\u{FFFD}';
+
+/// The named special tokens of the reference, which chat templates may use by these names.
+const NAMED: [&str; 7] =
+    ["bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"];
+
+/// A checkpoint's tokenizer.
+pub struct Tokenizer {
+    inner: tokenizers::Tokenizer,
+    path: PathBuf,
+    named: Vec<(&'static str, String)>,
+}
+
+impl Tokenizer {
+    /// Reads tokenizer.json and, where present, tokenizer_config.json of a checkpoint folder.
+    pub fn open(dir: &Path) -> Result<Tokenizer> {
+        let path = dir.join("tokenizer.json");
+        let Some(text) = read_text(&path)? else {
+            let what = "no such file; fetch it, or write it with the reference library: \
+                        AutoTokenizer.from_pretrained(DIR).save_pretrained(DIR)";
+            return Err(Error::checkpoint(&path, what));
+        };
+        let mut inner = tokenizers::Tokenizer::from_bytes(text).map_err(|error| {
+            Error::checkpoint(&path, format!("not a tokenizer: {}; fetch it again", one_line(error)))
+        })?;
+        // The file may carry the settings of its last use; the reference neither pads nor cuts unless asked.
+        inner.with_padding(None);
+        inner.with_truncation(None).map_err(|error| Error::checkpoint(&path, one_line(error)))?;
+        let mut named = Vec::new();
+        if let Some(config) = JsonFile::open(dir, "tokenizer_config.json")? {
+            add_tokens(&mut inner, &config)?;
+            named = named_tokens(&config);
+        }
+        Ok(Tokenizer { inner, path, named })
+    }
+
+    /// Ids of `text`, in which the names of added tokens stand for those tokens.
+    pub fn encode(&self, text: &str) -> Result<Vec<u32>> {
+        let failed =
+            |error| Error::checkpoint(&self.path, format!("cannot encode the prompt: {}", one_line(error)));
+        let encoding = self.inner.encode_fast(text, false).map_err(failed)?;
+        Ok(encoding.get_ids().to_vec())
+    }
+
+    /// Text of `ids`, special tokens left out. Bytes that are no character become U+FFFD.
+    pub fn decode(&self, ids: &[u32]) -> String {
+        self.inner.decode(ids, true).expect("a tokenizer that was read decodes any ids")
+    }
+
+    /// The id of a token by its exact name.
+    pub fn token_id(&self, name: &str) -> Option<u32> {
+        self.inner.token_to_id(name)
+    }
+
+    /// The name of a token.
+    pub fn token_name(&self, id: u32) -> Option<String> {
+        self.inner.id_to_token(id)
+    }
+
+    /// The file the tokenizer came from.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The special tokens that have a role (`eos_token`, `pad_token`, ..) and what they are.
+    pub fn named_tokens(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        self.named.iter().map(|(role, name)| (*role, name.as_str()))
+    }
+
+    /// A decoder for ids that arrive one by one.
+    pub fn stream(&self) -> TextStream<'_> {
+        TextStream { tokenizer: self, pending: Vec::new(), shown: 0 }
+    }
+}
+
+impl std::fmt::Debug for Tokenizer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Tokenizer").field("path", &self.path).finish_non_exhaustive()
+    }
+}
+
+/// Adds the tokens that tokenizer_config.json lists and tokenizer.json lacks, and marks as special those that only
+/// the former calls special. Their ids must come out as listed.
+fn add_tokens(inner: &mut tokenizers::Tokenizer, config: &JsonFile) -> Result<()> {
+    let Some(Value::Object(listed)) = config.get("added_tokens_decoder") else { return Ok(()) };
+    let mut tokens = Vec::new();
+    for (id, value) in listed {
+        let flag = |key: &str| value.get(key).and_then(Value::as_bool).unwrap_or(false);
+        let (Ok(id), Some(content)) = (id.parse::<u32>(), value.get("content").and_then(Value::as_str))
+        else {
+            return Err(config.wrong("added_tokens_decoder", "an object from ids to tokens"));
+        };
+        let token = AddedToken::from(content.to_owned(), flag("special"))
+            .single_word(flag("single_word"))
+            .lstrip(flag("lstrip"))
+            .rstrip(flag("rstrip"))
+            .normalized(flag("normalized"));
+        tokens.push((id, token));
+    }
+    tokens.sort_by_key(|(id, _)| *id);
+    for (id, token) in tokens {
+        let name = token.content.clone();
+        let known = inner.token_to_id(&name);
+        let added = match (known, token.special) {
+            (Some(_), false) => Ok(0),
+            (_, true) => inner.add_special_tokens([token]),
+            (None, false) => inner.add_tokens([token]),
+        };
+        added.map_err(|error| Error::checkpoint(&config.path, format!("{name}: {}", one_line(error))))?;
+        if inner.token_to_id(&name) != Some(id) {
+            let what = format!(
+                "added token {name} has id {id} here but not in tokenizer.json; fetch both files again"
+            );
+            return Err(Error::checkpoint(&config.path, what));
+        }
+    }
+    Ok(())
+}
+
+/// Roles are given as a string or as an object with the token as `content`.
+fn named_tokens(config: &JsonFile) -> Vec<(&'static str, String)> {
+    let name_of = |role: &'static str| {
+        let value = config.get(role)?;
+        let name = value.as_str().or_else(|| value.get("content")?.as_str())?;
+        Some((role, name.to_owned()))
+    };
+    NAMED.into_iter().filter_map(name_of).collect()
+}
+
+/// Text from ids that arrive one by one. What it gives, joined, is what decoding all ids at once gives, and no
+/// piece ends inside a character.
+#[derive(Debug)]
+pub struct TextStream<'a> {
+    tokenizer: &'a Tokenizer,
+    /// Ids whose text may still change, and how many bytes of their text were given.
+    pending: Vec<u32>,
+    shown: usize,
+}
+
+impl TextStream<'_> {
+    /// Pending ids beyond which settled ones are dropped. A character has at most four bytes, so at most the
+    /// last three ids can be incomplete.
+    const MOST_PENDING: usize = 16;
+
+    /// Takes the next id; gives the text that is settled by it, possibly none.
+    pub fn push(&mut self, id: u32) -> String {
+        self.pending.push(id);
+        let text = self.tokenizer.decode(&self.pending);
+        // An incomplete character shows as one replacement character at the end; all before it is settled.
+        let settled =
+            if text.ends_with(REPLACEMENT) { text.len() - REPLACEMENT.len_utf8() } else { text.len() };
+        let fresh = text.get(self.shown..settled).unwrap_or_default().to_owned();
+        self.shown = self.shown.max(settled);
+        if settled == text.len() {
+            self.pending.clear();
+            self.shown = 0;
+        } else if self.pending.len() > Self::MOST_PENDING {
+            self.drop_settled(&text);
+        }
+        fresh
+    }
+
+    /// The rest, when no more ids will come: an incomplete character becomes U+FFFD.
+    pub fn finish(self) -> String {
+        self.tokenizer.decode(&self.pending).get(self.shown..).unwrap_or_default().to_owned()
+    }
+
+    /// Drops leading ids if the text falls apart cleanly behind them.
+    fn drop_settled(&mut self, text: &str) {
+        let last = self.pending.len() - 1;
+        for cut in last - 3..=last {
+            let head = self.tokenizer.decode(&self.pending[..cut]);
+            let tail = self.tokenizer.decode(&self.pending[cut..]);
+            if head.len() <= self.shown && text.strip_prefix(&head) == Some(tail.as_str()) {
+                self.pending.drain(..cut);
+                self.shown -= head.len();
+                return;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "tokenizer_tests.rs"]
+mod tests;
