@@ -254,6 +254,19 @@ fn a_video_is_encoded_and_prefilled_once_for_several_questions() {
 }
 
 #[test]
+fn a_block_is_found_only_behind_its_own_beginning() {
+    let mut engine = engine(limits(2, 60), options(64, 8, 0));
+    // The second block of the first prompt, behind the first block of the second one.
+    for (ids, cached) in
+        [([2, 2, 9, 9, 4], 0), ([3, 3, 8, 8, 4], 0), ([3, 3, 9, 9, 4], 2), ([3, 3, 8, 8, 5], 4)]
+    {
+        let id = engine.submit(text(&ids), &SamplingOptions::default(), &stop(4, &[])).unwrap();
+        let outcome = drain(&mut engine).0.remove(&id).unwrap();
+        assert_eq!((outcome.ids, outcome.summary.cached_tokens), (naive(&text(&ids), VOCAB, 4, &[]), cached));
+    }
+}
+
+#[test]
 fn an_answer_continued_in_the_next_turn_is_not_computed_again() {
     let mut engine = engine(limits(2, 60), options(64, 8, 0));
     let first = text(&[2, 3, 4, 5, 6]);

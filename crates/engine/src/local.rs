@@ -215,8 +215,9 @@ impl<R: Runner, D: Render> Local<R, D> {
         updates.push(Update::Over(sequence, Ok(open.close(finish, summary))));
     }
 
-    /// Renders one conversation and answers it. `on_text` receives each new piece of text; returning `false` ends
-    /// it with [`Finish::Cancelled`]. Refused while sequences of [`Local::submit`] are in progress.
+    /// Renders one conversation and answers it. `on_text` receives each new piece of text, and an empty one after
+    /// a step that made none, as while the prompt is computed; returning `false` ends the answer with
+    /// [`Finish::Cancelled`]. Refused while sequences of [`Local::submit`] are in progress.
     pub fn answer(
         &mut self,
         conversation: &Conversation,
@@ -227,17 +228,20 @@ impl<R: Runner, D: Render> Local<R, D> {
         self.must_be_idle()?;
         let id = self.render_and_submit(conversation, sampling, stop)?;
         loop {
+            let mut goes_on = true;
+            let mut has_text = false;
             for update in self.step() {
                 match update {
                     Update::Over(_, answer) => return answer,
-                    Update::Text(_, piece) if on_text(&piece) => {}
-                    Update::Text(..) => {
-                        if let Some(answer) = self.cancel(id) {
-                            return Ok(answer);
-                        }
-                        // It ended in this very step: `Over` follows.
+                    Update::Text(_, piece) => {
+                        has_text = true;
+                        goes_on &= on_text(&piece);
                     }
                 }
+            }
+            goes_on &= has_text || on_text("");
+            if !goes_on {
+                return Ok(self.cancel(id).expect("what is not over is in progress"));
             }
         }
     }

@@ -177,6 +177,18 @@ fn a_callback_that_says_no_cancels() {
     assert!(whole.starts_with(&streamed) && streamed.len() >= 3 && streamed.len() < whole.len());
     assert!(local.is_idle() && local.stats().available_blocks == 60);
 
+    // A prompt of several steps can be given up before its first token.
+    let mut calls = 0;
+    let mut on_text = |piece: &str| {
+        calls += 1;
+        piece.is_empty() && calls < 2
+    };
+    let long = "a prompt longer than three steps of thirty tokens, which would take four of them in all, x"
+        .to_owned()
+        + "yz";
+    let generation = local.generate(&says(&long), &greedy(), &rules, &mut on_text).unwrap();
+    assert_eq!((generation.finish, generation.ids.len(), calls), (Finish::Cancelled, 0, 2));
+
     let requests = (0..5).map(|i| Request {
         conversation: says(&"xyz"[..1 + i % 3]),
         sampling: greedy(),

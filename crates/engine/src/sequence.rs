@@ -288,9 +288,79 @@ fn chain(parent: Option<&Digest>, ids: &[u32], positions: &[Position], slots: &[
     }
     for slot in slots {
         hasher.update(&slot.key.0);
-        for number in [slot.at.start, slot.at.end, slot.from] {
+        // `from` follows from where the item starts, which is hashed here or before.
+        for number in [slot.at.start, slot.at.end] {
             hasher.update(&(number as u64).to_le_bytes());
         }
     }
     Digest(*hasher.finalize().as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use firsthand_base::SamplingOptions;
+
+    use super::*;
+    use crate::toy::Piece::{Picture, Word};
+    use crate::toy::{prompt, text};
+
+    fn hashes(input: ModelInput) -> Vec<Digest> {
+        let limits = Limits { block_tokens: 2, blocks: 50, max_context: 90, vocab: 9 };
+        let sampler = Sampler::new(&SamplingOptions::default(), &input.ids).unwrap();
+        Sequence::new(SequenceId(0), input, sampler, Vec::new(), 1, &limits).hashes
+    }
+
+    #[test]
+    fn a_block_hash_stands_for_everything_up_to_its_end() {
+        let base = hashes(text(&[2, 3, 4, 5, 6, 7, 8]));
+        assert_eq!(base.len(), 3, "the last block is not full");
+        let mut moved = text(&[2, 3, 4, 5, 6, 7]);
+        moved.positions[3][1] += 1;
+        let cases = [
+            ("longer", text(&[2, 3, 4, 5, 6, 7, 8, 9, 9]), 3),
+            ("another first token", text(&[1, 3, 4, 5, 6, 7]), 0),
+            ("another middle token", text(&[2, 3, 4, 4, 6, 7]), 1),
+            ("another last token", text(&[2, 3, 4, 5, 6, 8]), 2),
+            ("another position", moved, 1),
+        ];
+        for (label, input, equal) in cases {
+            let other = hashes(input);
+            let shared = base.iter().zip(&other).map(|(a, b)| a == b).collect::<Vec<_>>();
+            let expected: Vec<bool> = (0..3).map(|i| i < equal).collect();
+            assert_eq!(shared, expected, "{label}");
+        }
+    }
+
+    #[test]
+    fn a_block_hash_knows_which_picture_fills_its_placeholders() {
+        let picture = |name, rows| hashes(prompt(&[Word(2), Picture(name, rows), Word(3), Word(3)]));
+        assert_eq!(picture(1, 4), picture(1, 4));
+        assert!(picture(1, 4).iter().zip(picture(2, 4)).all(|(a, b)| *a != b));
+        // The same ids and positions without a picture, or with it one token later.
+        let mut plain = prompt(&[Word(2), Picture(1, 4), Word(3), Word(3)]);
+        plain.vision[0].span = 2..5;
+        assert_ne!(picture(1, 4)[0], hashes(plain.clone())[0]);
+        plain.vision.clear();
+        assert_ne!(picture(1, 4)[0], hashes(plain)[0]);
+    }
+
+    #[test]
+    fn rows_say_which_part_of_an_item_they_hold() {
+        type Slot = (u8, Range<usize>, usize);
+        let input = prompt(&[Word(2), Picture(1, 4), Picture(2, 2), Word(3)]);
+        let cases: [(Range<usize>, &[Slot]); 5] = [
+            (0..8, &[(1, 1..5, 0), (2, 5..7, 0)]),
+            (0..1, &[]),
+            (2..4, &[(1, 0..2, 1)]),
+            (4..6, &[(1, 0..1, 3), (2, 1..2, 0)]),
+            (7..8, &[]),
+        ];
+        for (range, expected) in cases {
+            let expected: Vec<VisionSlot> = expected
+                .iter()
+                .map(|(name, at, from)| VisionSlot { key: Digest([*name; 32]), at: at.clone(), from: *from })
+                .collect();
+            assert_eq!(slots(&input.vision, range.clone()), expected, "{range:?}");
+        }
+    }
 }
