@@ -20,4 +20,4 @@ pub use error::{Error, Result};
 pub use messages::{read_message_list, read_messages};
 pub use positions::{TextAfter, VideoTime};
 pub use renderer::{RenderOptions, Renderer};
-pub use tokenizer::{TextStream, Tokenizer};
+pub use tokenizer::Tokenizer;

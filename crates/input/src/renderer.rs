@@ -30,7 +30,8 @@ pub struct RenderOptions {
     pub time: VideoTime,
     /// Where text continues after a medium.
     pub text_after: TextAfter,
-    /// Size rule for images and videos; `None` takes qwen-vl-utils' for the checkpoint's patch factor.
+    /// Size rule for images and videos; `None` takes qwen-vl-utils' for the checkpoint's patch factor. The limits in
+    /// preprocessor_config.json belong to the processor's own second resize, which this path does not have.
     #[serde(skip)]
     pub sizes: Option<SizeRule>,
 }

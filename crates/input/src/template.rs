@@ -13,8 +13,8 @@ use crate::error::{Error, Result, one_line};
 use crate::json::{JsonFile, read_text};
 use crate::python;
 
-/// Steps a template may take: a conversation of thousands of turns takes a hundredth of it.
-const MOST_STEPS: u64 = 20_000_000;
+/// Steps a template may take: more than a hundred for each part of the longest conversation that is read.
+const MOST_STEPS: u64 = 8_000_000;
 /// Largest prompt, in bytes.
 const LARGEST_PROMPT: usize = 256 << 20;
 const NAME: &str = "chat";

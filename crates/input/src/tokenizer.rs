@@ -1,6 +1,6 @@
-//! The checkpoint's tokenizer: text to ids and back, and text from a stream of ids without half characters.
-//! The algorithm is the `tokenizers` library's; this file adds the tokens that only tokenizer_config.json lists,
-//! and the settings that the reference library gives it.
+//! The checkpoint's tokenizer: text to ids and back. The algorithm is the `tokenizers` library's; this file adds the
+//! tokens that only tokenizer_config.json lists, and the settings that the reference library gives it.
+//! Text from ids that come one by one is the engine's business, which decodes through `Render::text`.
 
 use std::path::{Path, PathBuf};
 
@@ -9,9 +9,6 @@ use tokenizers::AddedToken;
 
 use crate::error::{Error, Result, one_line};
 use crate::json::{JsonFile, read_text};
-
-/// What a byte-level decoder writes for bytes that are not (yet) a character.
-const REPLACEMENT: char = '\u{FFFD}';
 
 /// The named special tokens of the reference, which chat templates may use by these names.
 const NAMED: [&str; 7] =
@@ -79,11 +76,6 @@ impl Tokenizer {
     pub fn named_tokens(&self) -> impl Iterator<Item = (&'static str, &str)> {
         self.named.iter().map(|(role, name)| (*role, name.as_str()))
     }
-
-    /// A decoder for ids that arrive one by one.
-    pub fn stream(&self) -> TextStream<'_> {
-        TextStream { tokenizer: self, pending: Vec::new(), shown: 0 }
-    }
 }
 
 impl std::fmt::Debug for Tokenizer {
@@ -138,59 +130,6 @@ fn named_tokens(config: &JsonFile) -> Vec<(&'static str, String)> {
         Some((role, name.to_owned()))
     };
     NAMED.into_iter().filter_map(name_of).collect()
-}
-
-/// Text from ids that arrive one by one. What it gives, joined, is what decoding all ids at once gives, and no
-/// piece ends inside a character.
-#[derive(Debug)]
-pub struct TextStream<'a> {
-    tokenizer: &'a Tokenizer,
-    /// Ids whose text may still change, and how many bytes of their text were given.
-    pending: Vec<u32>,
-    shown: usize,
-}
-
-impl TextStream<'_> {
-    /// Pending ids beyond which settled ones are dropped. A character has at most four bytes, so at most the
-    /// last three ids can be incomplete.
-    const MOST_PENDING: usize = 16;
-
-    /// Takes the next id; gives the text that is settled by it, possibly none.
-    pub fn push(&mut self, id: u32) -> String {
-        self.pending.push(id);
-        let text = self.tokenizer.decode(&self.pending);
-        // An incomplete character shows as one replacement character at the end; all before it is settled.
-        let settled =
-            if text.ends_with(REPLACEMENT) { text.len() - REPLACEMENT.len_utf8() } else { text.len() };
-        let fresh = text.get(self.shown..settled).unwrap_or_default().to_owned();
-        self.shown = self.shown.max(settled);
-        if settled == text.len() {
-            self.pending.clear();
-            self.shown = 0;
-        } else if self.pending.len() > Self::MOST_PENDING {
-            self.drop_settled(&text);
-        }
-        fresh
-    }
-
-    /// The rest, when no more ids will come: an incomplete character becomes U+FFFD.
-    pub fn finish(self) -> String {
-        self.tokenizer.decode(&self.pending).get(self.shown..).unwrap_or_default().to_owned()
-    }
-
-    /// Drops leading ids if the text falls apart cleanly behind them.
-    fn drop_settled(&mut self, text: &str) {
-        let last = self.pending.len() - 1;
-        for cut in last - 3..=last {
-            let head = self.tokenizer.decode(&self.pending[..cut]);
-            let tail = self.tokenizer.decode(&self.pending[cut..]);
-            if head.len() <= self.shown && text.strip_prefix(&head) == Some(tail.as_str()) {
-                self.pending.drain(..cut);
-                self.shown -= head.len();
-                return;
-            }
-        }
-    }
 }
 
 #[cfg(test)]

@@ -71,52 +71,21 @@ fn missing_and_broken_files_are_named() {
     }
 }
 
-fn streamed(tokenizer: &Tokenizer, ids: &[u32]) -> Vec<String> {
-    let mut stream = tokenizer.stream();
-    let mut pieces: Vec<String> = ids.iter().map(|&id| stream.push(id)).collect();
-    pieces.push(stream.finish());
-    pieces
-}
-
 #[test]
-fn a_stream_holds_back_half_characters() {
+fn the_text_of_a_list_is_that_of_its_bytes() {
+    // What the engine's streaming relies on: 😀 is four bytes that this small vocabulary does not join, an unfinished
+    // character shows as one replacement character at the end, and the next token does not change what is before it.
     let tokenizer = tokenizer();
-    // 😀 is four bytes that this small vocabulary does not join.
     let ids = tokenizer.encode("a😀b").unwrap();
-    assert_eq!(ids.len(), 6);
-    assert_eq!(streamed(tokenizer, &ids), ["a", "", "", "", "😀", "b", ""]);
-    assert_eq!(streamed(tokenizer, &ids[..3]), ["a", "", "", "\u{FFFD}"]);
-    // A broken character followed by a whole one.
-    assert_eq!(streamed(tokenizer, &[ids[1], ids[5]]), ["", "\u{FFFD}b", ""]);
+    let texts: Vec<String> = (1..=ids.len()).map(|end| tokenizer.decode(&ids[..end])).collect();
+    assert_eq!(texts, ["a", "a\u{FFFD}", "a\u{FFFD}", "a\u{FFFD}", "a😀", "a😀b"]);
+    assert_eq!(tokenizer.decode(&[ids[1], ids[5]]), "\u{FFFD}b");
 }
 
 proptest! {
     #[test]
-    fn a_stream_gives_the_whole_text(ids in prop::collection::vec(0u32..400, 0..80)) {
-        let tokenizer = tokenizer();
-        prop_assert_eq!(streamed(tokenizer, &ids).concat(), tokenizer.decode(&ids));
+    fn normalised_text_survives_a_round_trip(text in "[ -~\\n杯é😀]{0,60}") {
+        let ids = tokenizer().encode(&text).unwrap();
+        prop_assert_eq!(tokenizer().decode(&ids), text);
     }
-
-    #[test]
-    fn valid_text_streams_without_replacement_characters(text in "\\PC{0,40}") {
-        let tokenizer = tokenizer();
-        let ids = tokenizer.encode(&text).unwrap();
-        for piece in streamed(tokenizer, &ids) {
-            prop_assert!(text.contains(REPLACEMENT) || !piece.contains(REPLACEMENT));
-        }
-    }
-}
-
-#[test]
-fn endless_broken_characters_stay_cheap() {
-    let tokenizer = tokenizer();
-    let lead = tokenizer.encode("😀").unwrap()[0];
-    let mut stream = tokenizer.stream();
-    let mut text = String::new();
-    for _ in 0..1000 {
-        text.push_str(&stream.push(lead));
-        assert!(stream.pending.len() <= TextStream::MOST_PENDING + 1);
-    }
-    text.push_str(&stream.finish());
-    assert_eq!(text, tokenizer.decode(&vec![lead; 1000]));
 }
