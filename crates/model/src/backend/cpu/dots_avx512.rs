@@ -10,7 +10,7 @@ use super::dots::{GROUP, MOST_ROWS};
 
 macro_rules! dots {
     ($name:ident, $inner:ident, $element:ty, $width:literal, $features:literal, $load:ident, $mask:ident,
-     |$sum:ident, $a:ident, $b:ident| $dot:expr) => {
+     $dot:ident) => {
         /// `sums[i][j] = x[i] · w[j]` for up to 8 dense rows `x` and up to 4 rows of `w`, `stride` apart. The
         /// machine must have the instructions.
         pub(super) fn $name(
@@ -61,20 +61,18 @@ macro_rules! dots {
                     let mut p = 0;
                     while p + UNROLL * $width <= k {
                         for u in 0..UNROLL {
-                            let $b = $load!(w.add(p + u * $width));
+                            let b = $load!(w.add(p + u * $width));
                             for i in 0..R {
-                                let ($sum, $a) = (lanes[i][u], $load!(x.add(i * k + p + u * $width)));
-                                lanes[i][u] = $dot;
+                                lanes[i][u] = $dot!(lanes[i][u], $load!(x.add(i * k + p + u * $width)), b);
                             }
                         }
                         p += UNROLL * $width;
                     }
                     while p < k {
                         let count = (k - p).min($width);
-                        let $b = $mask!(count, w.add(p));
+                        let b = $mask!(count, w.add(p));
                         for i in 0..R {
-                            let ($sum, $a) = (lanes[i][0], $mask!(count, x.add(i * k + p)));
-                            lanes[i][0] = $dot;
+                            lanes[i][0] = $dot!(lanes[i][0], $mask!(count, x.add(i * k + p)), b);
                         }
                         p += $width;
                     }
@@ -118,6 +116,18 @@ macro_rules! mask_bf16 {
 dots!(f32, inner_f32, f32, 16, "avx512f,avx512bw,avx512dq,avx512vl", load_f32, mask_f32, |sum, a, b| {
     _mm512_fmadd_ps(a, b, sum)
 });
+macro_rules! dot_f32 {
+    ($sum:expr, $a:expr, $b:expr) => {
+        _mm512_fmadd_ps($a, $b, $sum)
+    };
+}
+macro_rules! dot_bf16 {
+    ($sum:expr, $a:expr, $b:expr) => {
+        _mm512_dpbf16_ps($sum, $a, $b)
+    };
+}
+
+dots!(f32, inner_f32, f32, 16, "avx512f,avx512bw,avx512dq,avx512vl", load_f32, mask_f32, dot_f32);
 dots!(
     bf16,
     inner_bf16,
@@ -126,7 +136,7 @@ dots!(
     "avx512f,avx512bw,avx512dq,avx512vl,avx512bf16",
     load_bf16,
     mask_bf16,
-    |sum, a, b| { _mm512_dpbf16_ps(sum, a, b) }
+    dot_bf16
 );
 
 /// The sums of four vectors.

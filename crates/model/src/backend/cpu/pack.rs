@@ -36,8 +36,8 @@ impl Scratch {
 thread_local! {
     /// Operands packed by the caller of a product, for all its tasks: lanes, rows.
     pub(super) static WHOLE: RefCell<[Scratch; 2]> = RefCell::default();
-    /// Lanes packed inside one task.
-    pub(super) static BLOCK: RefCell<Scratch> = RefCell::default();
+    /// Inside one task: lanes packed, tiles kept.
+    pub(super) static BLOCK: RefCell<[Scratch; 2]> = RefCell::default();
 }
 
 /// Dwords along `k`.
@@ -81,21 +81,14 @@ pub(super) fn lanes(
 ) {
     let width = panel_lanes(source.rows, first);
     assert!(to.len() >= width * range.len(), "room for a panel");
+    let pack = block_for(arithmetic);
     for p in range.clone().step_by(16) {
         let count = (range.end - p).min(16);
         for lane in (0..width).step_by(16) {
-            // SAFETY: the instructions are there (checked by the level that led here), reads are masked to the
-            // matrix, which `Matrix` checked to be in bounds, and writes to `count` rows of the panel.
-            unsafe {
-                let (mut block, by_k) = load_block(arithmetic, source, first + lane, p);
-                if !by_k {
-                    transpose(&mut block);
-                }
-                for (i, &vector) in block.iter().enumerate().take(count) {
-                    let at = (p - range.start + i) * width + lane;
-                    _mm512_storeu_si512(to.as_mut_ptr().add(at).cast(), vector);
-                }
-            }
+            let to = to[(p - range.start) * width + lane..].as_mut_ptr();
+            // SAFETY: the instructions are there (checked by the level that led here), and `count` rows of the
+            // panel follow.
+            unsafe { pack(source, first + lane, p, Order::Lanes, to, width, count) };
         }
     }
 }
@@ -105,6 +98,7 @@ pub(super) fn lanes(
 pub(super) fn rows_all(arithmetic: Arithmetic, source: Matrix<'_>, stride: usize, to: &mut [u32]) {
     let kd = dwords(arithmetic, source.cols);
     assert!(stride.is_multiple_of(16) && stride >= kd && to.len() >= source.rows * stride, "room for rows");
+    let pack = block_for(arithmetic);
     let all = Shared::new(to);
     threads::run(source.rows.div_ceil(16), |task| {
         let first = task * 16;
@@ -113,67 +107,142 @@ pub(super) fn rows_all(arithmetic: Arithmetic, source: Matrix<'_>, stride: usize
         let to = unsafe { all.piece(first * stride, count * stride) };
         for p in (0..kd).step_by(16) {
             // SAFETY: as in `lanes`; a row has room for whole vectors.
-            unsafe {
-                let (mut block, by_k) = load_block(arithmetic, &source, first, p);
-                if by_k {
-                    transpose(&mut block);
-                }
-                for (i, &vector) in block.iter().enumerate().take(count) {
-                    _mm512_storeu_si512(to.as_mut_ptr().add(i * stride + p).cast(), vector);
-                }
-            }
+            unsafe { pack(&source, first, p, Order::Rows, to[p..].as_mut_ptr(), stride, count) };
         }
     });
 }
 
-/// Loads 16 rows from `first` by 16 dwords of `k` from `p`, zero outside the matrix. The flag says whether the
-/// vectors run over rows, one for each dword of `k` (as the memory does), or over `k`, one for each row.
-#[inline]
-#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
-fn load_block(arithmetic: Arithmetic, source: &Matrix<'_>, first: usize, p: usize) -> ([__m512i; 16], bool) {
-    let mut block = [_mm512_setzero_si512(); 16];
-    let rows = (source.rows - first).min(16);
-    let by_k = source.row_stride == 1 && source.col_stride != 1;
-    // SAFETY (all calls): offsets of elements inside the matrix, counts that end at its edge.
-    unsafe {
-        match (arithmetic, source.data) {
-            _ if !by_k && source.col_stride != 1 => scattered(arithmetic, source, first, p, &mut block),
-            (Arithmetic::F32, Elements::F32(data)) => {
-                let (start, step, count, len) = walk(source, first, p, rows, by_k, 1);
-                for (i, vector) in block.iter_mut().enumerate().take(count) {
-                    *vector = load_32(data.as_ptr().add(start + i * step).cast(), len);
+type PackBlock = unsafe fn(&Matrix<'_>, usize, usize, Order, *mut u32, usize, usize);
+
+fn block_for(arithmetic: Arithmetic) -> PackBlock {
+    match arithmetic {
+        Arithmetic::F32 => block_f32,
+        Arithmetic::Bf16 => block_bf16,
+    }
+}
+
+/// Which order a block is written in.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Order {
+    /// A vector for each dword of `k`.
+    Lanes,
+    /// A vector for each row.
+    Rows,
+}
+
+/// Fills a block from memory that is adjacent along `k` or (`by_k`) along rows.
+macro_rules! load {
+    (F32, $source:ident, $first:ident, $p:ident, $by_k:ident, $block:ident) => {{
+        let (start, step, count, len) = walk($source, $first, $p, $by_k, 1);
+        match $source.data {
+            Elements::F32(data) => {
+                for (i, vector) in $block.iter_mut().enumerate().take(count) {
+                    *vector = load_32(data.as_ptr().add(start + i * step), len);
                 }
             }
-            (Arithmetic::F32, Elements::Bf16(data)) => {
-                let (start, step, count, len) = walk(source, first, p, rows, by_k, 1);
-                for (i, vector) in block.iter_mut().enumerate().take(count) {
+            Elements::Bf16(data) => {
+                for (i, vector) in $block.iter_mut().enumerate().take(count) {
                     *vector = widen(load_16(data.as_ptr().add(start + i * step).cast(), len));
                 }
             }
-            (Arithmetic::Bf16, Elements::F32(data)) => {
-                pairs_of_f32(source, data, first, p, rows, by_k, &mut block)
+        }
+    }};
+    (Bf16, $source:ident, $first:ident, $p:ident, $by_k:ident, $block:ident) => {{
+        let (start, step, count, len) = walk($source, $first, $p, $by_k, 2);
+        match ($source.data, $by_k) {
+            (Elements::F32(data), false) => {
+                for (i, vector) in $block.iter_mut().enumerate().take(count) {
+                    let at = data.as_ptr().add(start + i * step);
+                    let low = load_32(at, len.min(16));
+                    *vector = pair(low, load_32(at.wrapping_add(16), len.saturating_sub(16)));
+                }
             }
-            (Arithmetic::Bf16, Elements::Bf16(data)) => {
-                let (start, step, count, len) = walk(source, first, p, rows, by_k, 2);
-                for i in 0..if by_k { count.div_ceil(2) } else { count } {
-                    block[i] = if by_k {
-                        let at = data.as_ptr().add(start + 2 * i * step).cast::<u16>();
-                        let low = _mm512_cvtepu16_epi32(load_16(at, len));
-                        let high = if 2 * i + 1 < count {
-                            load_16(at.add(step), len)
-                        } else {
-                            _mm256_setzero_si256()
-                        };
-                        _mm512_or_si512(low, widen(high))
-                    } else {
-                        let at = data.as_ptr().add(start + i * step).cast::<i16>();
-                        _mm512_maskz_loadu_epi16(mask_32(len), at)
-                    };
+            (Elements::F32(data), true) => {
+                // Word order that pairs the low half of a vector with its high half.
+                let pairs = _mm512_loadu_si512(HALVES_PAIRED.as_ptr().cast());
+                for (i, vector) in $block.iter_mut().enumerate().take(count.div_ceil(2)) {
+                    let at = data.as_ptr().add(start + 2 * i * step);
+                    let high = if 2 * i + 1 < count { len } else { 0 };
+                    let both = pair(load_32(at, len), load_32(at.wrapping_add(step), high));
+                    *vector = _mm512_permutexvar_epi16(pairs, both);
+                }
+            }
+            (Elements::Bf16(data), false) => {
+                for (i, vector) in $block.iter_mut().enumerate().take(count) {
+                    let at = data.as_ptr().add(start + i * step).cast::<i16>();
+                    *vector = _mm512_maskz_loadu_epi16(mask_32(len), at);
+                }
+            }
+            (Elements::Bf16(data), true) => {
+                for (i, vector) in $block.iter_mut().enumerate().take(count.div_ceil(2)) {
+                    let at = data.as_ptr().add(start + 2 * i * step).cast::<u16>();
+                    let low = _mm512_cvtepu16_epi32(load_16(at, len));
+                    let high = if 2 * i + 1 < count { len } else { 0 };
+                    *vector = _mm512_or_si512(low, widen(load_16(at.wrapping_add(step), high)));
                 }
             }
         }
+    }};
+}
+
+macro_rules! pack_block {
+    ($name:ident, $arithmetic:ident, $features:literal) => {
+        /// Writes 16 rows from `first` by 16 dwords of `k` from `p`, zero outside the matrix: the first `count`
+        /// vectors, `step` dwords apart.
+        ///
+        /// # Safety
+        /// The machine has the instructions, `first` and `p` are inside the matrix, and the places are writable.
+        #[target_feature(enable = $features)]
+        unsafe fn $name(
+            source: &Matrix<'_>,
+            first: usize,
+            p: usize,
+            order: Order,
+            to: *mut u32,
+            step: usize,
+            count: usize,
+        ) {
+            let mut block = [_mm512_setzero_si512(); 16];
+            let by_k = source.row_stride == 1 && source.col_stride != 1;
+            // SAFETY: by the contract; `walk` stays inside the matrix.
+            unsafe {
+                if !by_k && source.col_stride != 1 {
+                    scattered(Arithmetic::$arithmetic, source, first, p, &mut block);
+                } else {
+                    load!($arithmetic, source, first, p, by_k, block);
+                }
+                if by_k != (order == Order::Lanes) {
+                    transpose(&mut block);
+                }
+                for (i, &vector) in block.iter().enumerate().take(count) {
+                    _mm512_storeu_si512(to.add(i * step).cast(), vector);
+                }
+            }
+        }
+    };
+}
+
+pack_block!(block_f32, F32, "avx512f,avx512bw,avx512dq,avx512vl");
+pack_block!(block_bf16, Bf16, "avx512f,avx512bw,avx512dq,avx512vl,avx512bf16");
+
+/// 0, 16, 1, 17, 2, ...
+const HALVES_PAIRED: [i16; 32] = {
+    let mut order = [0; 32];
+    let mut i = 0;
+    while i < 32 {
+        order[i] = (i / 2 + i % 2 * 16) as i16;
+        i += 1;
     }
-    (block, by_k)
+    order
+};
+
+/// Two vectors of f32 rounded to bf16 (to nearest even), `low` in the low half.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bf16")]
+fn pair(low: __m512i, high: __m512i) -> __m512i {
+    let both = _mm512_cvtne2ps_pbh(_mm512_castsi512_ps(high), _mm512_castsi512_ps(low));
+    // SAFETY: same size, no invalid values.
+    unsafe { std::mem::transmute::<__m512bh, __m512i>(both) }
 }
 
 /// How to read a block: offset of its first element, offset between vectors, number of vectors (single `k`s when
@@ -182,56 +251,17 @@ fn walk(
     source: &Matrix<'_>,
     first: usize,
     p: usize,
-    rows: usize,
     by_k: bool,
     width: usize,
 ) -> (usize, usize, usize, usize) {
+    let rows = (source.rows - first).min(16);
     let k = p * width;
     let left = (source.cols - k).min(16 * width);
     let start = first * source.row_stride + k * source.col_stride;
     if by_k { (start, source.col_stride, left, rows) } else { (start, source.row_stride, rows, left) }
 }
 
-/// The bf16-from-f32 case of [`load_block`]. Rounds to nearest even.
-///
-/// # Safety
-/// As [`load_block`], and the machine has AVX-512 BF16.
-#[inline]
-#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512bf16")]
-unsafe fn pairs_of_f32(
-    source: &Matrix<'_>,
-    data: &[f32],
-    first: usize,
-    p: usize,
-    rows: usize,
-    by_k: bool,
-    block: &mut [__m512i; 16],
-) {
-    let (start, step, count, len) = walk(source, first, p, rows, by_k, 2);
-    // Word order that pairs the low half of a vector with its high half.
-    let mut pairs = [0i16; 32];
-    (0..32).for_each(|i| pairs[i] = (i / 2 + i % 2 * 16) as i16);
-    // SAFETY: `walk` stays inside the matrix.
-    unsafe {
-        let pairs = _mm512_loadu_si512(pairs.as_ptr().cast());
-        for i in 0..if by_k { count.div_ceil(2) } else { count } {
-            let (low, high) = if by_k {
-                let at = data.as_ptr().add(start + 2 * i * step);
-                let odd = 2 * i + 1 < count;
-                (load_32(at, len), if odd { load_32(at.add(step), len) } else { _mm512_setzero_si512() })
-            } else {
-                let at = data.as_ptr().add(start + i * step);
-                let high = if len > 16 { load_32(at.add(16), len - 16) } else { _mm512_setzero_si512() };
-                (load_32(at, len.min(16)), high)
-            };
-            let both = _mm512_cvtne2ps_pbh(_mm512_castsi512_ps(high), _mm512_castsi512_ps(low));
-            let both: __m512i = std::mem::transmute(both);
-            block[i] = if by_k { _mm512_permutexvar_epi16(pairs, both) } else { both };
-        }
-    }
-}
-
-/// The case of [`load_block`] where neither side is adjacent in memory.
+/// Fills a block where neither side is adjacent in memory.
 fn scattered(arithmetic: Arithmetic, source: &Matrix<'_>, first: usize, p: usize, block: &mut [__m512i; 16]) {
     let mut dwords = [[0u32; 16]; 16];
     let rows = (source.rows - first).min(16);
@@ -288,7 +318,7 @@ fn widen(half: __m256i) -> __m512i {
 /// Transposes a block of 16 by 16 dwords.
 #[inline]
 #[target_feature(enable = "avx512f,avx512dq")]
-fn transpose(rows: &mut [__m512i; 16]) {
+pub(super) fn transpose(rows: &mut [__m512i; 16]) {
     let mut pairs = [_mm512_setzero_si512(); 16];
     for i in 0..8 {
         pairs[2 * i] = _mm512_unpacklo_epi32(rows[2 * i], rows[2 * i + 1]);

@@ -126,6 +126,15 @@ impl<T> Shared<T> {
         Shared { start: data.as_mut_ptr(), len: data.len() }
     }
 
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// The first element, for callers that check bounds themselves.
+    pub(crate) fn start(&self) -> *mut T {
+        self.start
+    }
+
     /// # Safety
     /// The slice given to `new` must still be borrowed, and no two pieces in use may overlap.
     #[allow(clippy::mut_from_ref)]

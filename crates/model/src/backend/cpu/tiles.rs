@@ -2,10 +2,12 @@
 //! other as *rows* of dwords, in place where it already is one: bf16 weights come straight from the mapped file.
 //! A tile of 8 rows by 48 lanes stays in 24 registers over a block of `k`.
 //!
-//! Either operand may be the lanes; when it is `a`, tiles are transposed on their way to `out`.
+//! Either operand may be the lanes; when it is `a`, a task keeps its tiles and transposes them into `out` at the
+//! end, as whole cache lines.
 #![allow(unsafe_code)]
 
 use std::arch::x86_64::*;
+use std::ops::Range;
 
 use super::gemm::{Arithmetic, Elements, Matrix};
 use super::pack::{self, PANEL};
@@ -13,10 +15,12 @@ use super::threads::{self, Shared};
 
 /// Rows of a tile.
 const ROWS: usize = 8;
-/// Most dwords of `k` in one block: a panel's block streams from the second-level cache, rows stay in the first.
-const K_BLOCK: usize = 512;
-/// Most panels in one block: with `K_BLOCK`, half a MiB.
-const PANEL_BLOCK: usize = 5;
+/// Most dwords of `k` in one block: long, as sums travel between registers and cache once for each.
+const K_BLOCK: usize = 1024;
+/// Most panels in one block: with `K_BLOCK`, 400 KiB in the second-level cache.
+const PANEL_BLOCK: usize = 2;
+/// Elements of a tile.
+const TILE: usize = ROWS * PANEL;
 /// Rows of a task where lanes are packed beforehand.
 const ROW_BLOCK: usize = 256;
 
@@ -35,7 +39,7 @@ enum Lanes<'a> {
     Source(Matrix<'a>),
 }
 
-/// Where tiles go.
+/// Where products go.
 struct Out {
     data: Shared<f32>,
     stride: usize,
@@ -127,9 +131,13 @@ impl Plan<'_> {
     }
 
     /// All of `k` for some panels and some groups of rows.
-    fn block(&self, panels: std::ops::Range<usize>, groups: std::ops::Range<usize>) {
+    fn block(&self, panels: Range<usize>, groups: Range<usize>) {
         let k_blocks = self.kd.div_ceil(K_BLOCK);
-        pack::BLOCK.with_borrow_mut(|scratch| {
+        pack::BLOCK.with_borrow_mut(|[scratch, kept]| {
+            let kept = match self.out.lanes_are_columns {
+                true => &mut [],
+                false => kept.take(panels.len() * groups.len() * TILE),
+            };
             for k_block in 0..k_blocks {
                 let k = k_block * self.kd / k_blocks..(k_block + 1) * self.kd / k_blocks;
                 let accumulate = self.out.accumulate || k_block > 0;
@@ -144,63 +152,112 @@ impl Plan<'_> {
                         to.as_ptr()
                     }
                 };
-                for group in groups.clone() {
-                    for panel in panels.clone() {
+                for (g, group) in groups.clone().enumerate() {
+                    for (i, panel) in panels.clone().enumerate() {
                         let width = pack::panel_lanes(self.lane_count, panel * PANEL);
                         let lanes = match self.lanes {
                             Lanes::Packed(start) => {
                                 start.wrapping_add(panel * PANEL * self.kd + k.start * width)
                             }
-                            Lanes::Source(_) => packed.wrapping_add((panel - panels.start) * PANEL * k.len()),
+                            Lanes::Source(_) => packed.wrapping_add(i * PANEL * k.len()),
                         };
-                        self.tile(group * ROWS, panel * PANEL, k.clone(), lanes, accumulate);
+                        let store = if self.out.lanes_are_columns {
+                            self.place(group * ROWS, panel * PANEL, accumulate)
+                        } else {
+                            let to = kept[(i * groups.len() + g) * TILE..][..TILE].as_mut_ptr().cast();
+                            Store { to, step: width, height: ROWS, width, accumulate: k_block > 0 }
+                        };
+                        self.tile(group * ROWS, width / 16, k.clone(), lanes, store);
                     }
                 }
+            }
+            if !self.out.lanes_are_columns {
+                self.write_transposed(panels, groups, kept);
             }
         });
     }
 
-    /// One tile over one block of `k`, added to or stored in `out`.
-    fn tile(&self, row: usize, lane: usize, k: std::ops::Range<usize>, lanes: *const u32, accumulate: bool) {
-        // Rows past the end repeat the last one; their results are not stored.
+    /// The place of a tile in `out` when lanes are its columns.
+    fn place(&self, row: usize, lane: usize, accumulate: bool) -> Store {
+        let (height, width) = ((self.rows.rows - row).min(ROWS), (self.lane_count - lane).min(PANEL));
+        let step = self.out.stride;
+        // SAFETY: tiles do not overlap, and the product borrows `out` until all are done.
+        let to = unsafe { self.out.data.start_of(row * step + lane, (height - 1) * step + width) };
+        Store { to, step, height, width, accumulate }
+    }
+
+    /// Writes the kept tiles of a task, `[panel][group][row][lane]`, to `out` where lanes are its rows.
+    fn write_transposed(&self, panels: Range<usize>, groups: Range<usize>, kept: &[u32]) {
+        for (i, panel) in panels.enumerate() {
+            let width = pack::panel_lanes(self.lane_count, panel * PANEL);
+            for vector in 0..width / 16 {
+                let lane = panel * PANEL + 16 * vector;
+                for pair in 0..groups.len().div_ceil(2) {
+                    let row = (groups.start + 2 * pair) * ROWS;
+                    let place = Store {
+                        to: self.out.data.start(),
+                        step: self.out.stride,
+                        height: (self.lane_count - lane).min(16),
+                        width: (self.rows.rows.min(groups.end * ROWS) - row).min(16),
+                        accumulate: self.out.accumulate,
+                    };
+                    let tiles = &kept[(i * groups.len() + 2 * pair) * TILE..];
+                    let at = lane * place.step + row;
+                    assert!(at + (place.height - 1) * place.step + place.width <= self.out.data.len());
+                    // SAFETY: inside `out` by the assertion, disjoint from other tasks' tiles; a pair of tiles
+                    // follows, or the masked-off half of it is not read.
+                    unsafe {
+                        let store = Store { to: place.to.add(at), ..place };
+                        store_pair(tiles[16 * vector..].as_ptr().cast(), width, store);
+                    }
+                }
+            }
+        }
+    }
+
+    /// One tile over one block of `k`, added to or stored in its place.
+    fn tile(&self, row: usize, vectors: usize, k: Range<usize>, lanes: *const u32, store: Store) {
+        // Rows past the end repeat the last one; their results are not used.
         let rows: [*const u8; ROWS] = std::array::from_fn(|i| {
             let row = (row + i).min(self.rows.rows - 1);
             self.rows.start.wrapping_add(row * self.rows.stride + k.start * 4)
         });
-        let width = (self.lane_count - lane).min(PANEL);
-        let height = (self.rows.rows - row).min(ROWS);
-        let vectors = width.div_ceil(16);
+        let kernel = match (self.arithmetic, vectors) {
+            (Arithmetic::F32, 1) => f32_tile::<1>,
+            (Arithmetic::F32, 2) => f32_tile::<2>,
+            (Arithmetic::F32, _) => f32_tile::<3>,
+            (Arithmetic::Bf16, 1) => bf16_tile::<1>,
+            (Arithmetic::Bf16, 2) => bf16_tile::<2>,
+            (Arithmetic::Bf16, _) => bf16_tile::<3>,
+        };
         // SAFETY: rows hold `k.end` dwords and the panel `k.len()` times its width; the level that led here has
-        // the instructions; stores are cut to `height` and `width`, inside `out`, whose tiles are disjoint.
-        unsafe {
-            let kernel = match (self.arithmetic, vectors) {
-                (Arithmetic::F32, 1) => f32_tile::<1>,
-                (Arithmetic::F32, 2) => f32_tile::<2>,
-                (Arithmetic::F32, _) => f32_tile::<3>,
-                (Arithmetic::Bf16, 1) => bf16_tile::<1>,
-                (Arithmetic::Bf16, 2) => bf16_tile::<2>,
-                (Arithmetic::Bf16, _) => bf16_tile::<3>,
-            };
-            let (first, step, transposed) = if self.out.lanes_are_columns {
-                (row * self.out.stride + lane, self.out.stride, false)
-            } else {
-                (lane * self.out.stride + row, self.out.stride, true)
-            };
-            let (tall, wide) = if transposed { (width, height) } else { (height, width) };
-            let to = self.out.data.start_of(first, (tall - 1) * step + wide);
-            kernel(&rows, k.len(), lanes, Store { to, step, height, width, transposed, accumulate });
-        }
+        // the instructions; the store's place is writable.
+        unsafe { kernel(&rows, k.len(), lanes, store) };
     }
 }
 
-/// Where and how a tile is stored.
+/// Where and how a block of sums is stored: `height` rows of `width`, `step` apart.
 struct Store {
     to: *mut f32,
     step: usize,
     height: usize,
     width: usize,
-    transposed: bool,
     accumulate: bool,
+}
+
+impl Store {
+    /// Asks for the cache lines that will be written: they arrive while the tile is computed.
+    #[inline(always)]
+    fn fetch(&self) {
+        for row in 0..self.height {
+            for column in (0..self.width).step_by(16) {
+                // SAFETY: a hint, which never faults.
+                unsafe {
+                    _mm_prefetch::<_MM_HINT_ET0>(self.to.wrapping_add(row * self.step + column).cast())
+                };
+            }
+        }
+    }
 }
 
 macro_rules! tile {
@@ -215,6 +272,7 @@ macro_rules! tile {
             store: Store,
         ) {
             let mut sums = [[_mm512_setzero_ps(); V]; ROWS];
+            store.fetch();
             // SAFETY: by the contract.
             unsafe {
                 for p in 0..kd {
@@ -228,7 +286,7 @@ macro_rules! tile {
                         }
                     }
                 }
-                if store.transposed { store_transposed(&sums, store) } else { store_rows(&sums, store) }
+                store_rows(&sums, store);
             }
         }
     };
@@ -265,55 +323,28 @@ unsafe fn store_rows<const V: usize>(sums: &[[__m512; V]; ROWS], store: Store) {
     }
 }
 
-#[inline]
+/// Stores two neighbouring tiles' vectors of 16 lanes, `step` dwords apart, as 16 rows of 16.
+///
+/// # Safety
+/// Tiles of `ROWS` vectors follow `from`, the second of them only if `store.width > ROWS`; the places of `store`
+/// are writable.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
-unsafe fn store_transposed<const V: usize>(sums: &[[__m512; V]; ROWS], store: Store) {
-    let mask = ((1u32 << store.height) - 1) as u8;
-    for v in 0..V {
-        let columns = transpose_8(std::array::from_fn(|i| sums[i][v]));
-        for (lane, &column) in columns.iter().enumerate().take((store.width - 16 * v).min(16)) {
-            // SAFETY: `height` elements of `width` rows are writable; the mask cuts off the others.
-            unsafe {
-                let to = store.to.add((16 * v + lane) * store.step);
-                let mut sum = column;
-                if store.accumulate {
-                    sum = _mm256_add_ps(sum, _mm256_maskz_loadu_ps(mask, to));
-                }
-                _mm256_mask_storeu_ps(to, mask, sum);
+unsafe fn store_pair(from: *const f32, step: usize, store: Store) {
+    let mut block = [_mm512_setzero_si512(); 16];
+    // SAFETY: by the contract; stores are cut to `height` and `width`.
+    unsafe {
+        for (i, vector) in block.iter_mut().enumerate().take(if store.width > ROWS { 16 } else { ROWS }) {
+            *vector = _mm512_loadu_si512(from.add(i / ROWS * TILE + i % ROWS * step).cast());
+        }
+        pack::transpose(&mut block);
+        let mask = ((1u32 << store.width) - 1) as u16;
+        for (i, &vector) in block.iter().enumerate().take(store.height) {
+            let to = store.to.add(i * store.step);
+            let mut sum = _mm512_castsi512_ps(vector);
+            if store.accumulate {
+                sum = _mm512_add_ps(sum, _mm512_maskz_loadu_ps(mask, to));
             }
+            _mm512_mask_storeu_ps(to, mask, sum);
         }
     }
-}
-
-/// 8 vectors of 16 to 16 vectors of 8.
-#[inline]
-#[target_feature(enable = "avx512f,avx512dq")]
-fn transpose_8(rows: [__m512; ROWS]) -> [__m256; 16] {
-    // quads[g][c]: rows 4g..4g+4 of columns c, c + 4, c + 8, c + 12
-    let quads: [[__m512; 4]; 2] = std::array::from_fn(|g| {
-        let [a, b, c, d] = std::array::from_fn(|i| rows[4 * g + i]);
-        let (ab_low, ab_high) = (_mm512_unpacklo_ps(a, b), _mm512_unpackhi_ps(a, b));
-        let (cd_low, cd_high) = (_mm512_unpacklo_ps(c, d), _mm512_unpackhi_ps(c, d));
-        let low = (_mm512_castps_pd(ab_low), _mm512_castps_pd(cd_low));
-        let high = (_mm512_castps_pd(ab_high), _mm512_castps_pd(cd_high));
-        [
-            _mm512_castpd_ps(_mm512_unpacklo_pd(low.0, low.1)),
-            _mm512_castpd_ps(_mm512_unpackhi_pd(low.0, low.1)),
-            _mm512_castpd_ps(_mm512_unpacklo_pd(high.0, high.1)),
-            _mm512_castpd_ps(_mm512_unpackhi_pd(high.0, high.1)),
-        ]
-    });
-    let first = _mm512_setr_epi64(0, 1, 8, 9, 2, 3, 10, 11);
-    let second = _mm512_setr_epi64(4, 5, 12, 13, 6, 7, 14, 15);
-    let mut columns = [_mm256_setzero_ps(); 16];
-    for c in 0..4 {
-        let (low, high) = (_mm512_castps_pd(quads[0][c]), _mm512_castps_pd(quads[1][c]));
-        let front = _mm512_castpd_ps(_mm512_permutex2var_pd(low, first, high));
-        let back = _mm512_castpd_ps(_mm512_permutex2var_pd(low, second, high));
-        columns[c] = _mm512_castps512_ps256(front);
-        columns[4 + c] = _mm512_extractf32x8_ps::<1>(front);
-        columns[8 + c] = _mm512_castps512_ps256(back);
-        columns[12 + c] = _mm512_extractf32x8_ps::<1>(back);
-    }
-    columns
 }
