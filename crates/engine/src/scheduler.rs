@@ -143,8 +143,10 @@ impl Scheduler {
     /// Adopts what is cached, then takes blocks for at most `most` tokens of one running sequence, from younger
     /// ones if need be. Answers for how many tokens there is room.
     fn reserve(&mut self, at: usize, most: usize, pending: &HashSet<Digest>) -> usize {
-        self.adopt(at);
-        let sequence = &self.running[at];
+        let sequence = &mut self.running[at];
+        while let Some(block) = sequence.adoptable().first().and_then(|hash| self.blocks.share(hash)) {
+            sequence.adopt(block);
+        }
         if sequence.adoptable().first().is_some_and(|hash| pending.contains(hash)) {
             return 0;
         }
@@ -158,14 +160,6 @@ impl Scheduler {
         }
         let sequence = &self.running[at];
         end.min(sequence.capacity()) - sequence.computed
-    }
-
-    fn adopt(&mut self, at: usize) {
-        let sequence = &mut self.running[at];
-        while let Some(block) = sequence.adoptable().first().and_then(|hash| self.blocks.share(hash)) {
-            sequence.adopt(block);
-        }
-        self.want_less(at);
     }
 
     /// Moves the head of the queue to the running set if its tokens and those the others still lack fit, with a

@@ -103,8 +103,14 @@ fn a_prompt_is_computed_in_chunks_beside_those_who_decode() {
     for step in 0..5 {
         if step == 1 {
             scheduler.enqueue(sequence(1, text(&[4; 22]), &limits, 50));
+            scheduler.enqueue(sequence(2, text(&[5; 2]), &limits, 50));
         }
         let plan = scheduler.plan();
+        // The third stays in the queue until the step has tokens left for it.
+        assert_eq!(
+            (scheduler.running(), scheduler.waiting()),
+            [(1, 0), (2, 1), (2, 1), (3, 0), (3, 0)][step]
+        );
         counts.push(plan.iter().map(|planned| (planned.id.0, planned.count)).collect::<Vec<_>>());
         for planned in plan {
             scheduler.advance(planned);
@@ -114,8 +120,13 @@ fn a_prompt_is_computed_in_chunks_beside_those_who_decode() {
             }
         }
     }
-    let expected: [&[(u64, usize)]; 5] =
-        [&[(0, 2)], &[(0, 1), (1, 9)], &[(0, 1), (1, 9)], &[(0, 1), (1, 4)], &[(0, 1), (1, 1)]];
+    let expected: [&[(u64, usize)]; 5] = [
+        &[(0, 2)],
+        &[(0, 1), (1, 9)],
+        &[(0, 1), (1, 9)],
+        &[(0, 1), (1, 4), (2, 2)],
+        &[(0, 1), (1, 1), (2, 1)],
+    ];
     assert_eq!(counts, expected);
 }
 
