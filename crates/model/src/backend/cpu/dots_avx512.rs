@@ -113,9 +113,6 @@ macro_rules! mask_bf16 {
     };
 }
 
-dots!(f32, inner_f32, f32, 16, "avx512f,avx512bw,avx512dq,avx512vl", load_f32, mask_f32, |sum, a, b| {
-    _mm512_fmadd_ps(a, b, sum)
-});
 macro_rules! dot_f32 {
     ($sum:expr, $a:expr, $b:expr) => {
         _mm512_fmadd_ps($a, $b, $sum)
