@@ -302,7 +302,9 @@ impl Opener {
         }
         let mut prepared = prepared.expect("the list is not empty");
         if locations.len() % 2 == 1 {
-            repeat_last(&mut prepared.frames);
+            let hash = prepared.frames[locations.len() - 1].hash;
+            let time = time_at(locations.len(), sample_fps);
+            prepared.frames.push(FrameId { index: locations.len(), time, hash });
             repeat_last(&mut prepared.pictures);
             repeat_last(&mut prepared.originals);
         }

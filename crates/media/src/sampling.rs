@@ -124,10 +124,16 @@ fn rated_count(
 }
 
 fn within_reach(count: usize, total: usize) -> Result<usize, Refusal> {
+    if total < FRAME_FACTOR {
+        return Err((
+            format!("{total} frame is there, and a video needs {FRAME_FACTOR}"),
+            "widen the span, or take the picture out with `ffmpeg -i IN OUT.png` and give that",
+        ));
+    }
     if count < FRAME_FACTOR || count > total {
         return Err((
             format!("{count} frames are wanted, {FRAME_FACTOR} to {total} can be taken"),
-            "ask for a frame count in that range, or give a single-frame video as an image",
+            "ask for a frame count in that range",
         ));
     }
     Ok(count)

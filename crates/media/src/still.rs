@@ -88,7 +88,7 @@ fn decode_with(bytes: &[u8], name: &str, format: ImageFormat, most: usize) -> Re
 }
 
 /// PIL's `convert("RGB")`, except that RGBA is laid on white as qwen-vl-utils does. 16-bit grey clips at 255, as
-/// PIL's `I;16` does; other 16-bit samples keep their high byte.
+/// PIL's `I;16` does; other 16-bit samples keep their high byte, and 16-bit grey with alpha is RGBA to PIL.
 fn to_rgb(decoded: DynamicImage, keyed: bool) -> Option<Picture> {
     let (height, width) = (decoded.height() as usize, decoded.width() as usize);
     let high = |sample: u16| (sample >> 8) as u8;
@@ -100,7 +100,13 @@ fn to_rgb(decoded: DynamicImage, keyed: bool) -> Option<Picture> {
             p.into_raw().into_iter().flat_map(|l| [l.min(255) as u8; 3]).collect()
         }
         DynamicImage::ImageLumaA8(p) => p.pixels().flat_map(|p| [p.0[0]; 3]).collect(),
-        DynamicImage::ImageLumaA16(p) => p.pixels().flat_map(|p| [high(p.0[0]); 3]).collect(),
+        DynamicImage::ImageLumaA16(p) => p
+            .pixels()
+            .flat_map(|p| {
+                let [grey, alpha] = p.0.map(high);
+                flatten([grey, grey, grey, alpha], keyed)
+            })
+            .collect(),
         DynamicImage::ImageRgba8(p) => p.pixels().flat_map(|p| flatten(p.0, keyed)).collect(),
         DynamicImage::ImageRgba16(p) => p.pixels().flat_map(|p| flatten(p.0.map(high), keyed)).collect(),
         _ => return None,

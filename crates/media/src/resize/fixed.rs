@@ -1,4 +1,4 @@
-//! PIL's bicubic resize of 8-bit pictures: weights in 22-bit fixed point, width first, bytes between the passes.
+//! PIL's bicubic resize of 8-bit pictures: weights in 22-bit fixed point, bytes between the passes.
 //! Bit for bit; a side that keeps its length is not filtered, as in PIL.
 
 use pulp::Arch;
@@ -14,32 +14,54 @@ const PRECISION: u32 = 22;
 const HALF: i32 = 1 << (PRECISION - 1);
 const BLOCK: usize = 64;
 
-pub(super) fn resize(picture: &Picture, [height, width]: [usize; 2]) -> Picture {
-    let arch = Arch::new();
-    let wide: Vec<u8>;
-    let middle: &[u8] = if width == picture.width {
-        &picture.rgb
-    } else {
-        let across = taps(picture.width, width);
-        let mut target = vec![0u8; picture.height * width * 3];
-        target
-            .par_chunks_mut(width * 3)
-            .zip(picture.rgb.par_chunks(picture.width * 3))
-            .for_each_init(Vec::new, |lanes, (target, source)| {
-                arch.dispatch(|| horizontal(source, lanes, &across, target))
-            });
-        wide = target;
-        &wide
-    };
-    if height == picture.height {
-        return Picture::new(height, width, middle.to_vec());
+pub(super) fn resize(picture: &Picture, size: [usize; 2]) -> Picture {
+    let from = [picture.height, picture.width];
+    let (height, width) = (size[0], size[1]);
+    if height_first(from, size) {
+        let tall = down(&picture.rgb, from, height);
+        return Picture::new(height, width, across(&tall, [height, from[1]], width));
     }
-    let down = taps(picture.height, height);
-    let mut rgb = vec![0u8; height * width * 3];
-    rgb.par_chunks_mut(width * 3)
-        .zip(&down)
-        .for_each(|(target, taps)| arch.dispatch(|| vertical(middle, taps, target)));
-    Picture::new(height, width, rgb)
+    let wide = across(&picture.rgb, from, width);
+    Picture::new(height, width, down(&wide, [from[0], width], height))
+}
+
+/// Which pass PIL does first. Pillow 13 starts with the height when that loses more than two rows for every column
+/// the other pass would lose; found by comparing both orders with it on 700 random sizes. Pillow before it always
+/// started with the width.
+fn height_first(from: [usize; 2], to: [usize; 2]) -> bool {
+    let rows_lost = from[0] as i64 - to[0] as i64;
+    let columns_lost = from[1] as i64 - to[1] as i64;
+    rows_lost > 0 && rows_lost > 2 * columns_lost
+}
+
+/// The picture `[height, width]` at another width.
+fn across(source: &[u8], [height, from]: [usize; 2], to: usize) -> Vec<u8> {
+    if from == to {
+        return source.to_vec();
+    }
+    let (arch, taps) = (Arch::new(), taps(from, to));
+    let mut target = vec![0u8; height * to * 3];
+    target
+        .par_chunks_mut(to * 3)
+        .zip(source.par_chunks(from * 3))
+        .for_each_init(Vec::new, |lanes, (target, source)| {
+            arch.dispatch(|| horizontal(source, lanes, &taps, target))
+        });
+    target
+}
+
+/// The picture `[height, width]` at another height.
+fn down(source: &[u8], [from, width]: [usize; 2], to: usize) -> Vec<u8> {
+    if from == to {
+        return source.to_vec();
+    }
+    let (arch, taps) = (Arch::new(), taps(from, to));
+    let mut target = vec![0u8; to * width * 3];
+    target
+        .par_chunks_mut(width * 3)
+        .zip(&taps)
+        .for_each(|(target, taps)| arch.dispatch(|| vertical(source, taps, target)));
+    target
 }
 
 fn cubic(x: f64) -> f64 {

@@ -2,6 +2,7 @@
 //! nothing after the last wanted packet, and only wanted frames turned into RGB. What is done with a picture is the
 //! caller's `finish`.
 
+use std::cmp::Ordering;
 use std::sync::Mutex;
 
 use ffmpeg_next::codec::{self, threading};
@@ -73,6 +74,9 @@ fn take(queue: &Mutex<Vec<Group>>) -> Option<Group> {
 }
 
 fn group(video: &Video, wanted: &[usize]) -> Vec<Group> {
+    if !video.index.is_timed {
+        return vec![Group { start: 0, frames: wanted.to_vec(), last: video.index.packets.len() - 1 }];
+    }
     let mut groups: Vec<Group> = Vec::new();
     for &frame in wanted {
         let packet = video.index.packet_of(frame);
@@ -135,22 +139,25 @@ impl<'a> Worker<'a> {
         })
     }
 
-    /// Decodes one group. When a frame does not come out (frames skipped that a damaged or unusual stream needed, a
-    /// key packet that is none), it is tried again without skipping, then from ever earlier key packets.
+    /// Decodes one group. When a frame does not come out (a damaged or unusual stream needed what was skipped, or
+    /// its key packet is none, as in periodic intra refresh), it is tried again without skipping, from earlier key
+    /// packets and at last from the start.
     fn run(&mut self, group: &Group, sink: &mut dyn FnMut(usize, Picture)) -> Result<()> {
+        let index = &self.video.index;
+        let can_skip = self.video.codec == codec::Id::H264 && index.is_timed;
+        let before = |start: usize| index.key_before(start, i64::MAX);
+        let one = before(group.start);
+        let two = before(one);
         let mut missing = group.frames.clone();
-        let may_skip = self.video.codec == codec::Id::H264
-            && self.video.index.packets[group.start..=group.last].iter().all(|e| e.has_pts);
-        if may_skip {
-            missing = self.attempt(group.start, group.last, &missing, true, sink)?;
-        }
-        let mut start = group.start;
-        while !missing.is_empty() {
-            missing = self.attempt(start, group.last, &missing, false, sink)?;
-            if missing.is_empty() || start == 0 {
+        for (start, skip) in
+            [(group.start, true), (group.start, false), (one, false), (two, false), (0, false)]
+        {
+            if missing.is_empty() {
                 break;
             }
-            start = self.video.index.key_before(start, i64::MAX);
+            if can_skip || !skip {
+                missing = self.attempt(start, group.last, &missing, skip, sink)?;
+            }
         }
         match missing.first() {
             None => Ok(()),
@@ -175,7 +182,7 @@ impl<'a> Worker<'a> {
         self.decoder.flush();
         let index = &self.video.index;
         let wanted: Vec<usize> = frames.iter().map(|&f| index.packet_of(f)).collect();
-        let mut waiting = Waiting { frames, at: 0, missed: Vec::new(), exact: skip };
+        let mut waiting = Waiting { frames, at: 0, missed: Vec::new(), shown: 0 };
         for number in start..=last {
             let Some(packet) = self.read()? else { break };
             if skip {
@@ -203,8 +210,7 @@ impl<'a> Worker<'a> {
     fn receive(&mut self, waiting: &mut Waiting<'_>, sink: &mut dyn FnMut(usize, Picture)) -> Result<()> {
         let mut frame = frame::Video::empty();
         while !waiting.is_over() && self.decoder.receive_frame(&mut frame).is_ok() {
-            let Some(ticks) = native::ticks_of(&frame) else { continue };
-            while let Some(number) = waiting.matches(ticks, &self.video.index) {
+            if let Some(number) = waiting.matches(&frame, &self.video.index) {
                 let picture = self.picture(&frame)?;
                 sink(number, picture);
             }
@@ -290,9 +296,8 @@ struct Waiting<'a> {
     frames: &'a [usize],
     at: usize,
     missed: Vec<usize>,
-    /// Whether only a frame of the very time counts. Else the first not earlier counts, as in torchcodec, which
-    /// matters for containers that give decoding times only.
-    exact: bool,
+    /// Pictures that came out so far.
+    shown: usize,
 }
 
 impl Waiting<'_> {
@@ -300,15 +305,22 @@ impl Waiting<'_> {
         self.at == self.frames.len()
     }
 
-    /// The wanted frame that a picture shown at `ticks` is.
-    fn matches(&mut self, ticks: i64, index: &super::index::Index) -> Option<usize> {
+    /// The wanted frame that a decoded picture is: the one of its very time, or of its place in the file where the
+    /// container keeps no times. Frames that it overtakes are missed.
+    fn matches(&mut self, picture: &frame::Video, index: &super::index::Index) -> Option<usize> {
+        let place = self.shown;
+        self.shown += 1;
+        let ticks = if index.is_timed { Some(picture.pts()?) } else { None };
         while let Some(&frame) = self.frames.get(self.at) {
-            let due = index.ticks(frame);
-            if ticks < due {
+            let order = match ticks {
+                Some(ticks) => ticks.cmp(&index.ticks(frame)),
+                None => place.cmp(&frame),
+            };
+            if order == Ordering::Less {
                 return None;
             }
             self.at += 1;
-            if ticks == due || !self.exact {
+            if order == Ordering::Equal {
                 return Some(frame);
             }
             self.missed.push(frame);

@@ -12,7 +12,6 @@ use crate::Result;
 pub(super) struct Entry {
     /// Presentation time in ticks, or decoding time where the container has none.
     pub(super) ticks: i64,
-    pub(super) has_pts: bool,
     pub(super) is_key: bool,
     /// Byte position in the file; -1 where the demuxer does not say.
     pub(super) position: i64,
@@ -26,6 +25,9 @@ pub(super) struct Index {
     pub(super) packets: Vec<Entry>,
     /// Packets of the shown frames, in presentation order.
     shown: Vec<usize>,
+    /// Whether every frame says when it is shown. Where one does not (AVI, MPEG program streams, bare H.264),
+    /// frames are found by counting from the start of the file.
+    pub(super) is_timed: bool,
     first_ticks: i64,
     end_ticks: i64,
 }
@@ -43,6 +45,7 @@ impl Index {
             time_base,
             packets: Vec::new(),
             shown: Vec::new(),
+            is_timed: true,
             first_ticks: i64::MAX,
             end_ticks: i64::MIN,
         };
@@ -66,22 +69,20 @@ impl Index {
         }
         let packets = &index.packets;
         index.shown.sort_by_key(|&p| packets[p].ticks);
+        // Two frames of one time cannot be told apart by it.
+        index.is_timed &= index.shown.windows(2).all(|w| packets[w[0]].ticks < packets[w[1]].ticks);
         Ok(index)
     }
 
     fn push(&mut self, packet: &Packet) {
         let ticks = packet.pts().or(packet.dts()).unwrap_or(self.end_ticks.max(0));
         if !native::is_discarded(packet) {
+            self.is_timed &= packet.pts().is_some();
             self.shown.push(self.packets.len());
             self.first_ticks = self.first_ticks.min(ticks);
             self.end_ticks = self.end_ticks.max(ticks.saturating_add(packet.duration()));
         }
-        self.packets.push(Entry {
-            ticks,
-            has_pts: packet.pts().is_some(),
-            is_key: packet.is_key(),
-            position: packet.position() as i64,
-        });
+        self.packets.push(Entry { ticks, is_key: packet.is_key(), position: packet.position() as i64 });
     }
 
     pub(super) fn frames(&self) -> usize {

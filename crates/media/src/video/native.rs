@@ -184,10 +184,3 @@ pub(super) fn coded_size(context: &ffmpeg_next::codec::Context) -> [usize; 2] {
     let (height, width) = unsafe { ((*context.as_ptr()).height, (*context.as_ptr()).width) };
     [height.max(0) as usize, width.max(0) as usize]
 }
-
-/// The time a frame is shown at: its own, or its packet's decoding time where the container has none.
-pub(super) fn ticks_of(frame: &frame::Video) -> Option<i64> {
-    // SAFETY: a frame's pointer is valid while it is borrowed.
-    let decoding = unsafe { (*frame.as_ptr()).pkt_dts };
-    frame.pts().or((decoding != ffi::AV_NOPTS_VALUE).then_some(decoding))
-}
