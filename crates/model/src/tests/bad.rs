@@ -130,7 +130,10 @@ fn a_sliding_window_is_honoured_as_far_as_it_covers_everything() {
         16
     );
     assert_eq!(context(|c| c["sliding_window"] = Value::Null), whole);
-    context(|c| c["sliding_window"] = 16.into());
+
+    // A window of 16 tokens in the second layer.
+    let dir = tempfile::tempdir().unwrap();
+    firsthand_golden::variant_checkpoint("qwen2_sliding", dir.path());
     let model = Model::load(dir.path(), &LoadOptions::default()).unwrap();
     let input = |n: i32| ModelInput {
         ids: vec![1; n as usize],

@@ -66,13 +66,15 @@ fn every_stage_equals_the_reference() {
 }
 
 #[test]
-fn a_checkpoint_saved_by_todays_library_computes_the_same() {
+fn every_published_layout_computes_the_same() {
     for family in ["qwen2_vl", "qwen2_5_vl"] {
-        let dir = tempfile::tempdir().unwrap();
-        reference::saved_checkpoint(family, dir.path());
-        let model =
-            Model::load(dir.path(), &LoadOptions { dtype: Dtype::F32, ..LoadOptions::default() }).unwrap();
-        climb(&model, family, "mixed");
+        let (saved, nested) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        reference::saved_checkpoint(family, saved.path());
+        reference::variant_checkpoint(&format!("{family}_nested"), nested.path());
+        for dir in [saved, nested] {
+            let options = LoadOptions { dtype: Dtype::F32, ..LoadOptions::default() };
+            climb(&Model::load(dir.path(), &options).unwrap(), family, "mixed");
+        }
     }
 }
 

@@ -58,7 +58,7 @@ impl Quantize {
 }
 
 /// Elements looked at in a matrix that stays mapped.
-const SAMPLES: usize = 16;
+const SAMPLES: usize = 2;
 /// Rows of a matrix quantised at a time by one thread.
 const PIECE_ROWS: usize = 64;
 
