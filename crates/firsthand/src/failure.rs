@@ -40,7 +40,10 @@ pub(crate) fn wrong_usage(what: impl std::fmt::Display) -> anyhow::Error {
 pub(crate) fn lines(error: &anyhow::Error) -> (String, Vec<String>) {
     let (mut message, mut hints) = (String::new(), Vec::new());
     for cause in error.chain() {
-        for line in cause.to_string().lines().map(str::trim).filter(|line| !line.is_empty()) {
+        let text = cause.to_string();
+        // Some libraries append a backtrace to their message.
+        let said = text.lines().map(str::trim).take_while(|line| !line.starts_with("0: "));
+        for line in said.filter(|line| !line.is_empty()) {
             if let Some(hint) = line.strip_prefix("hint: ") {
                 if !hints.iter().any(|known| known == hint) {
                     hints.push(hint.to_owned());

@@ -1,9 +1,11 @@
 //! A finished generation as it is reported: the answer apart from the reasoning, boxes in pixels of the original
 //! picture, the manifest. Shared by `ask --json` and `batch`, so that both say the same.
 
-use firsthand_base::{Finish, Manifest};
+use anyhow::Result;
+use firsthand_base::{Conversation, Finish, Manifest, MediumId, Part, VideoSource};
 use firsthand_engine::Timing;
 use firsthand_input::Family;
+use firsthand_media::Opener;
 use firsthand_tasks::{Answer, Coordinates, LabelledBox, Scene, Style, boxes};
 use serde::Serialize;
 
@@ -39,53 +41,80 @@ pub(crate) struct Seconds {
     decode: f64,
 }
 
-/// What the numbers of a box mean.
-pub(crate) struct View {
+/// What decides what the numbers of a box mean.
+pub(crate) struct View<'a> {
     pub(crate) style: Style,
     pub(crate) family: Family,
-    /// `[height, width]` of the first medium, as shown and as the model saw it.
-    pub(crate) sizes: Option<[[usize; 2]; 2]>,
+    pub(crate) opener: &'a Opener,
 }
 
-impl View {
-    fn pixels([height, width]: [usize; 2]) -> Coordinates {
-        Coordinates::Pixels { height: height as f64, width: width as f64 }
-    }
+fn pixels([height, width]: [usize; 2]) -> Coordinates {
+    Coordinates::Pixels { height: height as f64, width: width as f64 }
+}
 
-    /// The frame the model writes boxes in. `None` without a medium.
-    fn coordinates(&self) -> Option<Coordinates> {
-        let [original, resized] = self.sizes?;
-        Some(match (self.style, self.family) {
+impl View<'_> {
+    /// The frame the model writes boxes in, for a medium of these `[height, width]`.
+    fn coordinates(&self, original: [usize; 2], resized: [usize; 2]) -> Coordinates {
+        match (self.style, self.family) {
             // Its prompt states the original size.
-            (Style::SpatialThinker, _) => View::pixels(original),
+            (Style::SpatialThinker, _) => pixels(original),
             (Style::EgoThinker, _) => Coordinates::Unit,
             (_, Family::Qwen2Vl) => Coordinates::Thousand,
-            _ => View::pixels(resized),
-        })
+            _ => pixels(resized),
+        }
     }
 
-    /// Boxes of an answer, or of its scene graph, in pixels of the original picture.
-    fn boxes(&self, answer: &Answer, scene: Option<&Scene>) -> Vec<LabelledBox> {
-        let (Some(from), Some([original, _])) = (self.coordinates(), self.sizes) else { return Vec::new() };
-        let mut found = boxes(&answer.result);
-        if found.is_empty() {
-            found = scene.map(Scene::boxes).unwrap_or_default();
-        }
+    /// Boxes of an answer, or of its scene graph, in pixels of the first medium's original picture. The medium is
+    /// only looked at where there are boxes.
+    fn boxes(
+        &self,
+        found: Vec<LabelledBox>,
+        conversation: &Conversation,
+        seen: Option<&MediumId>,
+    ) -> Vec<LabelledBox> {
+        let Some(seen) = seen.filter(|_| !found.is_empty()) else { return Vec::new() };
+        let Ok(Some(original)) = first_size(conversation.parts(), self.opener) else { return Vec::new() };
+        let from = self.coordinates(original, seen.size);
         let convert = |mut labelled: LabelledBox| {
-            labelled.bounds = labelled.bounds.convert(from, View::pixels(original));
+            labelled.bounds = labelled.bounds.convert(from, pixels(original));
             labelled
         };
         found.into_iter().map(convert).filter(|labelled| labelled.bounds.is_drawable()).collect()
     }
 }
 
+/// `[height, width]` of the first medium as shown; `None` without one.
+pub(crate) fn first_size<'a>(
+    parts: impl IntoIterator<Item = &'a Part>,
+    opener: &Opener,
+) -> Result<Option<[usize; 2]>> {
+    let location = parts.into_iter().find_map(|part| match part {
+        Part::Text(_) => None,
+        Part::Image(image) => Some(image.location.as_str()),
+        Part::Video(video) => match &video.source {
+            VideoSource::File(location) => Some(location.as_str()),
+            VideoSource::Images(locations) => locations.first().map(String::as_str),
+        },
+    });
+    location.map(|location| Ok(opener.probe(location)?.size)).transpose()
+}
+
 impl Reply {
     /// Takes a generation apart.
-    pub(crate) fn new(finished: firsthand_engine::Answer, view: &View, manifest: Manifest) -> Reply {
+    pub(crate) fn new(
+        finished: firsthand_engine::Answer,
+        manifest: Manifest,
+        view: &View<'_>,
+        conversation: &Conversation,
+    ) -> Reply {
         let firsthand_engine::Answer { generation, timing } = finished;
         let answer = Answer::parse(&generation.text);
         let scene = answer.scene.as_deref().and_then(|text| Scene::parse(text).ok());
-        let boxes = view.boxes(&answer, scene.as_ref());
+        let mut found = boxes(&answer.result);
+        if found.is_empty() {
+            found = scene.as_ref().map(Scene::boxes).unwrap_or_default();
+        }
+        let boxes = view.boxes(found, conversation, generation.media.first());
         Reply {
             answer: answer.result,
             thinking: answer.thinking,

@@ -1,7 +1,6 @@
 //! A checkpoint in use: the renderer for its prompts, its weights once the workload is known, and the manifest of
 //! what it makes. Checks memory before a weight is read.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -56,13 +55,10 @@ impl Session {
             program: PROGRAM.to_owned(),
             model: location,
             weights: weights_hash(&checkpoint.weights),
-            dtype: flags.arithmetic().to_owned(),
+            dtype: flags.arithmetic(&checkpoint.weights).to_owned(),
             device: load.device.clone(),
             decoder: firsthand_media::decoder_version(),
-            options: BTreeMap::from([
-                ("time".to_owned(), format!("{:?}", flags.time).to_lowercase()),
-                ("text_after".to_owned(), format!("{:?}", flags.text_after)),
-            ]),
+            options: flags.prompt_settings(),
             ..Manifest::default()
         };
         Ok(Session { directory, renderer, manifest, checkpoint, load })

@@ -3,13 +3,13 @@
 mod show;
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use clap::Args;
-use firsthand_base::{Conversation, Finish, Part, Rendered, VideoSource};
+use firsthand_base::{Conversation, Finish, Part, Rendered};
 use firsthand_engine::{EngineOptions, Local, Update};
 use firsthand_input::Renderer;
 use firsthand_media::{Opener, Picture};
@@ -21,7 +21,7 @@ use crate::options::media::{MediaFlags, MediaRules};
 use crate::options::model::ModelFlags;
 use crate::options::question::{self, QuestionFlags};
 use crate::options::sampling::{Choosing, SamplingFlags};
-use crate::progress::{Progress, Unit};
+use crate::progress::{Progress, Unit, Working};
 use crate::reply::{Reply, View};
 use crate::session::{self, STEP_TOKENS, Session, largest_medium, opener};
 
@@ -29,9 +29,10 @@ const EXAMPLES: &str = "\
 Examples:
   firsthand ask clip.mp4 \"What do I pick up?\" --model Qwen/Qwen2.5-VL-3B-Instruct
   firsthand ask clip.mp4 \"Where did I go?\" --options 'left|right' --style video-r1 --model Video-R1/Video-R1-7B \\
-      --frames 16 --max-pixels 105369 --time constant
+      --max-frames 16 --max-pixels 200704
   firsthand ask desk.jpg \"Which is nearer, the cup or the lamp?\" --options 'the cup|the lamp' \\
       --style spatialthinker --model OX-PIXL/SpatialThinker-7B --draw boxes.png
+  firsthand ask walk.mp4 \"How do I get back?\" --style st-r1 --model ./ST-R1 --spread st-r1 --frames 8 --max-pixels 151200
   firsthand ask before.jpg after.jpg \"What changed?\" --model ./checkpoint --quantize q4_k
   firsthand ask --messages conversation.json --model ./checkpoint --json
 
@@ -77,26 +78,25 @@ pub(crate) fn run(options: &AskOptions) -> Result<()> {
     let session = Session::open(&options.model, opener.clone())?;
     let choosing = options.sampling.resolve(session.renderer.generation_defaults())?;
     let conversation = conversation(options, &rules, &opener)?;
+    let opening = Working::new("opening media");
     let started = Instant::now();
     let rendered = session.renderer.input(&conversation)?;
     let rendering = started.elapsed();
+    drop(opening);
     if !options.json {
         show::notes(&rendered, &choosing)?;
     }
-    let pictures = first_picture(&conversation, &session.renderer, &opener, &rendered)?;
-    let manifest =
-        session::manifest(&session.manifest, &rendered.prompt, &rendered.media, settings(options, &choosing));
-    let (style, family) = (options.question.style.style(), session.renderer.family());
-    let view = View { style, family, sizes: pictures.as_ref().map(|(_, sizes)| *sizes) };
-
+    let settings = settings(options, &choosing);
+    let manifest = session::manifest(&session.manifest, &rendered.prompt, &rendered.media, settings);
     let tokens = rendered.input.ids.len() + choosing.stop.max_tokens;
     let (renderer, runner) = session.load(tokens, largest_medium(&rendered.input))?;
     let step = EngineOptions { step_tokens: STEP_TOKENS, max_sequences: 1, ..EngineOptions::default() };
     let mut local = Local::new(runner, renderer, step)?;
     let finished = answer(&mut local, rendered, rendering, &choosing, options.json)?;
-    let reply = Reply::new(finished, &view, manifest);
+    let (style, family) = (options.question.style.style(), local.renderer().family());
+    let reply = Reply::new(finished, manifest, &View { style, family, opener: &opener }, &conversation);
     if let Some(path) = &options.draw {
-        draw(path, &reply, pictures)?;
+        draw(path, &reply, first_picture(&conversation, local.renderer(), &opener)?)?;
     }
     if options.json {
         writeln!(std::io::stdout(), "{}", serde_json::to_string_pretty(&reply)?)?;
@@ -125,8 +125,14 @@ fn conversation(options: &AskOptions, rules: &MediaRules, opener: &Arc<Opener>) 
     };
     let media = locations.iter().map(|location| rules.part(location, opener)).collect::<Result<Vec<_>>>()?;
     let kind = question::kind_of(options.question.kind, &options.question.options);
-    let size = || locations.first().map(|location| Ok(opener.probe(location)?.size)).transpose();
-    question::conversation(options.question.style.style(), kind, text, &options.question.options, media, size)
+    question::conversation(
+        options.question.style.style(),
+        kind,
+        text,
+        &options.question.options,
+        media,
+        opener,
+    )
 }
 
 /// Every setting that shaped the answer, by name.
@@ -136,36 +142,19 @@ fn settings(options: &AskOptions, choosing: &Choosing) -> Vec<(String, String)> 
     settings
 }
 
-/// The first medium's first picture (original where it is kept) and its sizes before and after resizing.
+/// The first medium's first picture as it was before resizing.
 fn first_picture(
     conversation: &Conversation,
     renderer: &Renderer,
     opener: &Opener,
-    rendered: &Rendered,
-) -> Result<Option<(Option<Picture>, [[usize; 2]; 2])>> {
-    let Some((rule, seen)) = renderer.sizes().zip(rendered.media.first()) else { return Ok(None) };
-    let medium = conversation.parts().find(|part| !matches!(part, Part::Text(_)));
-    let probe = |location: &str| -> Result<[usize; 2]> { Ok(opener.probe(location)?.size) };
-    if !opener.options().keep_originals {
-        let original = match medium {
-            Some(Part::Image(image)) => probe(&image.location)?,
-            Some(Part::Video(video)) => match &video.source {
-                VideoSource::File(location) => probe(location)?,
-                VideoSource::Images(locations) => {
-                    locations.first().map_or(Ok(seen.size), |location| probe(location))?
-                }
-            },
-            _ => return Ok(None),
-        };
-        return Ok(Some((None, [original, seen.size])));
-    }
-    let prepared = match medium {
+) -> Result<Option<Picture>> {
+    let Some(rule) = renderer.sizes() else { return Ok(None) };
+    let prepared = match conversation.parts().find(|part| !matches!(part, Part::Text(_))) {
         Some(Part::Image(image)) => opener.image(image, rule)?,
         Some(Part::Video(video)) => opener.video(video, rule)?,
         _ => return Ok(None),
     };
-    let sizes = [prepared.original_size, seen.size];
-    Ok(Some((prepared.originals.into_iter().next(), sizes)))
+    Ok(prepared.originals.into_iter().next())
 }
 
 /// Runs the model to the end of the answer, showing it on the way unless it is to be reported as JSON.
@@ -176,14 +165,17 @@ fn answer(
     choosing: &Choosing,
     silent: bool,
 ) -> Result<firsthand_engine::Answer> {
-    let reading =
-        Progress::new("reading the prompt", rendered.input.ids.len() as u64, &Unit::Things("tokens"));
+    let count = rendered.input.ids.len() as u64;
     local.submit(rendered, rendering, &choosing.sampling, &choosing.stop)?;
-    let mut reading = Some(reading);
+    // The first step runs the vision tower, which cannot say how far it is.
+    let mut looking = Some(Working::new("looking"));
+    let mut reading = Some(Progress::new("reading the prompt", count, &Unit::Things("tokens")));
     let mut read = 0;
     let mut screen = show::Streamed::default();
     loop {
-        for update in local.step() {
+        let updates = local.step();
+        drop(looking.take());
+        for update in updates {
             match update {
                 Update::Text(_, piece) => {
                     reading = None;
@@ -208,14 +200,10 @@ fn answer(
     }
 }
 
-fn draw(
-    path: &std::path::Path,
-    reply: &Reply,
-    pictures: Option<(Option<Picture>, [[usize; 2]; 2])>,
-) -> Result<()> {
+fn draw(path: &Path, reply: &Reply, picture: Option<Picture>) -> Result<()> {
     const COLOURS: [[u8; 3]; 6] =
         [[230, 60, 60], [60, 190, 80], [70, 120, 240], [240, 180, 40], [190, 80, 220], [60, 200, 210]];
-    let Some((Some(picture), _)) = pictures else {
+    let Some(picture) = picture else {
         return Err(failure("there is no picture to draw on: --draw", "ask about an image or a video"));
     };
     if reply.boxes.is_empty() {

@@ -7,12 +7,14 @@ mod rows;
 use std::cell::RefCell;
 use std::io::Write;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use anyhow::Result;
 use clap::Args;
 use firsthand_base::{Digest, GenerateError, Manifest};
 use firsthand_engine::{EngineOptions, Local, Request};
 use firsthand_input::Family;
+use firsthand_media::Opener;
 
 use crate::failure::failure;
 use crate::options::media::{MediaFlags, MediaRules};
@@ -72,6 +74,7 @@ struct Common {
     choosing: Choosing,
     manifest: Manifest,
     family: Family,
+    opener: Arc<Opener>,
     /// Names the settings that shape answers; rows of another recipe do not belong into the same file.
     recipe: String,
 }
@@ -85,7 +88,7 @@ pub(crate) fn run(options: &BatchOptions) -> Result<()> {
     let choosing = options.sampling.resolve(session.renderer.generation_defaults())?;
     let recipe = recipe(&session.manifest, &choosing, &rules, &options.question);
     let family = session.renderer.family();
-    let common = Common { rules, choosing, manifest: session.manifest.clone(), family, recipe };
+    let common = Common { rules, choosing, manifest: session.manifest.clone(), family, opener, recipe };
     let journal = Journal::open(&options.output, &common.recipe, options.retry_failed)?;
     let known = rows.iter().filter(|row| journal.has(&row.key)).count();
     let parallel = usize::from(options.parallel);
@@ -98,7 +101,7 @@ pub(crate) fn run(options: &BatchOptions) -> Result<()> {
             ..EngineOptions::default()
         };
         let mut local = Local::new(runner, renderer, step)?;
-        answer_all(&mut local, &rows, &common, &opener, &journal)?;
+        answer_all(&mut local, &rows, &common, &journal)?;
     }
     let journal = journal.into_inner();
     let (answered, failed) = (journal.answered, journal.failed);
@@ -136,7 +139,6 @@ fn answer_all(
     local: &mut Local<firsthand_model::ModelRunner, firsthand_input::Renderer>,
     rows: &Rows,
     common: &Common,
-    opener: &firsthand_media::Opener,
     journal: &RefCell<Journal>,
 ) -> Result<()> {
     let progress = Progress::new("answering", rows.len() as u64, &Unit::Things("rows"));
@@ -156,10 +158,11 @@ fn answer_all(
             progress.skip(1);
             return None;
         }
-        match rows.ask(row, &common.rules, opener) {
-            Ok((conversation, asked)) => {
-                taken.borrow_mut().push((row, asked));
+        match rows.ask(row, &common.rules, &common.opener) {
+            Ok(asked) => {
                 let Choosing { sampling, stop, .. } = &common.choosing;
+                let conversation = asked.conversation.clone();
+                taken.borrow_mut().push((row, asked));
                 Some(Request { conversation, sampling: sampling.clone(), stop: stop.clone() })
             }
             Err(error) => {
@@ -194,6 +197,6 @@ fn reply(finished: firsthand_engine::Answer, asked: &Asked, common: &Common) -> 
     settings.push(("style".to_owned(), asked.style.name().to_owned()));
     let generation = &finished.generation;
     let manifest = session::manifest(&common.manifest, &generation.prompt, &generation.media, settings);
-    let sizes = asked.size.zip(generation.media.first()).map(|(original, seen)| [original, seen.size]);
-    Reply::new(finished, &View { style: asked.style, family: common.family, sizes }, manifest)
+    let view = View { style: asked.style, family: common.family, opener: &common.opener };
+    Reply::new(finished, manifest, &view, &asked.conversation)
 }

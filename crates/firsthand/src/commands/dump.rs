@@ -14,7 +14,7 @@ use serde_json::{Map, Value};
 use crate::atomic::AtomicFile;
 use crate::failure::{Hint, failure};
 use crate::options::model::ModelFlags;
-use crate::progress::{Progress, Unit};
+use crate::progress::{Progress, Unit, Working};
 use crate::session::{self, STEP_TOKENS, Session, largest_medium, opener};
 use crate::tensors::{Declared, Kind, TensorWriter};
 
@@ -54,7 +54,9 @@ pub(crate) fn run(options: &DumpOptions) -> Result<()> {
     let text = fs_err::read_to_string(&options.messages)?;
     let conversation =
         firsthand_input::read_messages(&text).with_context(|| options.messages.display().to_string())?;
+    let opening = Working::new("opening media");
     let rendered = session.renderer.input(&conversation)?;
+    drop(opening);
     let manifest = session::manifest(&session.manifest, &rendered.prompt, &rendered.media, []);
     let new_tokens = options.greedy.unwrap_or(0);
     let context = session.renderer.context_length();
@@ -153,6 +155,7 @@ fn write(
 
 /// Row by row, so that the logits are in memory once.
 fn write_logits(writer: &mut TensorWriter, model: &Model, input: &ModelInput) -> Result<()> {
+    let _working = Working::new("computing logits");
     let logits = model.logits(input)?;
     for row in 0..input.ids.len() {
         let values = logits.get(row)?.to_vec1::<f32>()?;

@@ -12,6 +12,7 @@ use serde::Serialize;
 
 use crate::canvas;
 use crate::options::media::MediaFlags;
+use crate::progress::Working;
 use crate::session;
 
 const EXAMPLES: &str = "\
@@ -78,11 +79,13 @@ pub(crate) fn run(options: &InspectOptions) -> Result<()> {
     let opener = session::opener(false)?;
     let part = rules.part(&options.medium, &opener)?;
     let rule = SizeRule::qwen_vl_utils(PATCH * MERGE);
+    let opening = Working::new("opening");
     let (kind, prepared) = match &part {
         Part::Image(image) => ("image", opener.image(image, &rule)?),
         Part::Video(video) => ("video", opener.video(video, &rule)?),
         Part::Text(_) => unreachable!("a location is a medium"),
     };
+    drop(opening);
     let report = report(options, kind, opener.probe(&options.medium)?, &prepared);
     if let Some(path) = &options.contact_sheet {
         let captions: Vec<_> = prepared.frames.iter().map(caption).collect();

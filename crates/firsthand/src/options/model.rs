@@ -1,10 +1,13 @@
 //! Which checkpoint and how it is held: flags into a directory and the options of `model` and `input`.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use anyhow::Result;
+use clap::builder::PossibleValue;
 use clap::{Args, ValueEnum};
 use firsthand_input::{RenderOptions, TextAfter, VideoTime};
+use firsthand_model::weights::Weights;
 use firsthand_model::{Dtype, LoadOptions, Quantize};
 
 use crate::environment;
@@ -149,13 +152,23 @@ impl ModelFlags {
     }
 
     /// The arithmetic by name, for manifests.
-    pub(crate) fn arithmetic(&self) -> &'static str {
+    pub(crate) fn arithmetic(&self, weights: &Weights) -> &'static str {
+        let is_bf16 = || weights.tensors().any(|(_, _, entry)| format!("{:?}", entry.dtype) == "BF16");
         match (self.quantize, self.dtype) {
             (Some(QuantizeFlag::Q8_0), _) => "q8_0",
             (Some(QuantizeFlag::Q4K), _) => "q4_k",
-            (None, DtypeFlag::Auto) => "auto",
-            (None, DtypeFlag::F32) => "f32",
             (None, DtypeFlag::Bf16) => "bf16",
+            (None, DtypeFlag::Auto) if is_bf16() => "bf16",
+            (None, DtypeFlag::Auto | DtypeFlag::F32) => "f32",
         }
+    }
+
+    /// What shapes prompts, by name, for manifests.
+    pub(crate) fn prompt_settings(&self) -> BTreeMap<String, String> {
+        let name = |value: Option<PossibleValue>| value.map_or_else(String::new, |v| v.get_name().to_owned());
+        BTreeMap::from([
+            ("time".to_owned(), name(self.time.to_possible_value())),
+            ("text_after".to_owned(), name(self.text_after.to_possible_value())),
+        ])
     }
 }

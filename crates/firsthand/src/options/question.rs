@@ -3,7 +3,10 @@
 use anyhow::Result;
 use clap::{Args, ValueEnum};
 use firsthand_base::{Conversation, Message, Part, Role};
+use firsthand_media::Opener;
 use firsthand_tasks::{Kind, Question, Style};
+
+use crate::reply::first_size;
 
 /// `--style`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -102,17 +105,17 @@ pub(crate) fn kind_of(flag: Option<TypeFlag>, options: &[String]) -> Kind {
     }
 }
 
-/// One question about some media, put in a style. `size` tells the size of the first medium's pictures; it is
-/// asked only where the prompt states it.
+/// One question about some media, put in a style. The first medium is looked at only where the prompt states the
+/// size of its pictures.
 pub(crate) fn conversation(
     style: Style,
     kind: Kind,
     text: &str,
     options: &[String],
     media: Vec<Part>,
-    size: impl FnOnce() -> Result<Option<[usize; 2]>>,
+    opener: &Opener,
 ) -> Result<Conversation> {
-    let size = if style == Style::SpatialThinker { size()? } else { None };
+    let size = if style == Style::SpatialThinker { first_size(&media, opener)? } else { None };
     let prompt = style.prompt(&Question { text, kind, options, size })?;
     let mut parts = media;
     let at = if prompt.media_first { parts.len() } else { 0 };

@@ -1,6 +1,18 @@
 //! The binary as its users run it. One module per concern; every test runs the program that was just built.
+#![allow(
+    clippy::unwrap_used,
+    reason = "the whole crate is tests; clippy only sees that inside test functions"
+)]
 
+mod ask;
+mod bad_input;
+mod batch;
 mod docs;
+mod doctor;
+mod dump;
 mod fetch;
 mod hub_server;
+mod inspect;
+mod interrupt;
 mod program;
+mod scripted;

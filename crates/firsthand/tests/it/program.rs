@@ -36,7 +36,8 @@ pub(crate) fn stderr(output: &Output) -> String {
     String::from_utf8(output.stderr.clone()).expect("output is UTF-8")
 }
 
-/// Asserts a failure with exit code 1, one `error:` line that names all of `parts`, and nothing but hints besides.
+/// Asserts a failure with exit code 1, one `error:` line that names all of `parts`, and nothing but hints and notes
+/// besides.
 #[track_caller]
 pub(crate) fn assert_failure(output: &Output, parts: &[&str]) {
     let text = stderr(output);
@@ -44,10 +45,8 @@ pub(crate) fn assert_failure(output: &Output, parts: &[&str]) {
     let errors: Vec<_> = text.lines().filter(|line| line.starts_with("error: ")).collect();
     assert_eq!(errors.len(), 1, "one error line: {text}");
     for line in text.lines() {
-        assert!(
-            line.starts_with("error: ") || line.starts_with("hint: "),
-            "unexpected line {line:?} in {text}"
-        );
+        let known = ["error: ", "hint: ", "note: "].iter().any(|start| line.starts_with(start));
+        assert!(known, "unexpected line {line:?} in {text}");
     }
     for part in parts {
         assert!(text.contains(part), "{part:?} is missing in {text}");

@@ -6,7 +6,7 @@ use std::fmt;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
-use firsthand_base::{Conversation, Part, VideoSource};
+use firsthand_base::Conversation;
 use firsthand_media::Opener;
 use firsthand_tasks::Style;
 use serde::Deserialize;
@@ -44,8 +44,7 @@ pub(super) struct Rows {
 /// What of a row matters once it is answered.
 pub(super) struct Asked {
     pub(super) style: Style,
-    /// `[height, width]` of the first medium as shown.
-    pub(super) size: Option<[usize; 2]>,
+    pub(super) conversation: Conversation,
     pub(super) extra: Option<Value>,
 }
 
@@ -126,12 +125,7 @@ impl Rows {
     }
 
     /// The conversation a row stands for.
-    pub(super) fn ask(
-        &self,
-        row: &Row,
-        rules: &MediaRules,
-        opener: &Opener,
-    ) -> Result<(Conversation, Asked)> {
+    pub(super) fn ask(&self, row: &Row, rules: &MediaRules, opener: &Opener) -> Result<Asked> {
         let line: Line = serde_json::from_str(&row.text).context("not a row")?;
         if Key::of(&line.id).is_none() {
             bail!("id is neither a string nor an integer: {}", line.id);
@@ -160,28 +154,10 @@ impl Rows {
                         all.iter().map(|location| rules.part(location, opener)).collect::<Result<_>>()?
                     }
                 };
-                let size = first_size(&media, opener)?;
-                question::conversation(style, question::kind_of(kind, options), text, options, media, || {
-                    Ok(size)
-                })?
+                question::conversation(style, question::kind_of(kind, options), text, options, media, opener)?
             }
             _ => bail!("give either messages, or question with media and options"),
         };
-        let parts: Vec<Part> = conversation.parts().cloned().collect();
-        let size = first_size(&parts, opener)?;
-        Ok((conversation, Asked { style, size, extra: line.extra }))
+        Ok(Asked { style, conversation, extra: line.extra })
     }
-}
-
-/// `[height, width]` of the first medium.
-fn first_size(parts: &[Part], opener: &Opener) -> Result<Option<[usize; 2]>> {
-    let location = parts.iter().find_map(|part| match part {
-        Part::Text(_) => None,
-        Part::Image(image) => Some(image.location.as_str()),
-        Part::Video(video) => match &video.source {
-            VideoSource::File(location) => Some(location.as_str()),
-            VideoSource::Images(locations) => locations.first().map(String::as_str),
-        },
-    });
-    location.map(|location| Ok(opener.probe(location)?.size)).transpose()
 }

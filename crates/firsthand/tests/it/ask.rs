@@ -1,0 +1,164 @@
+//! `ask` on tiny checkpoints: one that speaks as its random weights have it, and scripted ones that answer in the
+//! published formats.
+
+use std::path::Path;
+use std::process::Output;
+
+use firsthand_golden::root;
+use serde_json::Value;
+
+use crate::program::{assert_failure, program, stderr, stdout};
+use crate::scripted::scripted_checkpoint;
+
+const PHOTO: &str = "media/photo.jpg";
+
+fn ask(home: &Path, arguments: &[&str]) -> Output {
+    program(home).current_dir(root()).arg("ask").args(arguments).output().unwrap()
+}
+
+fn json(output: &Output) -> Value {
+    assert!(output.status.success(), "{output:?}");
+    serde_json::from_str(&stdout(output)).unwrap()
+}
+
+#[test]
+fn sections_are_shown_apart_and_reported_apart() {
+    let home = tempfile::tempdir().unwrap();
+    let model = home.path().join("model");
+    scripted_checkpoint(
+        &model,
+        &["<think>", "It is round. ", "</th", "ink>\n", "<answer>", "a ball", "</answer>"],
+    );
+    let model = model.to_str().unwrap();
+    let output = ask(home.path(), &[PHOTO, "What is it?", "--model", model]);
+    assert!(output.status.success(), "{output:?}");
+    assert_eq!(stdout(&output), "Thinking:\nIt is round.\n\nAnswer:\na ball\n");
+    assert!(stderr(&output).contains("top-k 1 (checkpoint)"), "{output:?}");
+    assert!(stderr(&output).contains("15 tokens"), "{output:?}");
+
+    let report = json(&ask(home.path(), &[PHOTO, "What is it?", "--model", model, "--json", "--seed", "3"]));
+    assert_eq!(report["answer"], "a ball");
+    assert_eq!(report["thinking"], "It is round.");
+    assert_eq!(report["finish"], "stop");
+    let manifest = &report["manifest"];
+    assert_eq!(manifest["options"]["seed"], "3");
+    assert_eq!(manifest["options"]["top_k"], "1");
+    assert_eq!(manifest["device"], "cpu");
+    assert_eq!(manifest["media"][0]["frames"].as_array().unwrap().len(), 1);
+    assert_eq!(manifest["prompt"].as_str().unwrap().len(), 64);
+    assert_eq!(manifest["weights"].as_str().unwrap().len(), 64);
+    assert!(manifest["decoder"].as_str().unwrap().starts_with("libavcodec"));
+
+    let cut = ask(home.path(), &[PHOTO, "What is it?", "--model", model, "--max-tokens", "2"]);
+    assert!(stderr(&cut).contains("cut after 2 tokens"), "{cut:?}");
+    let stopped = json(&ask(home.path(), &["Hello?", "--model", model, "--stop", "round", "--json"]));
+    assert_eq!(stopped["text"], "<think>It is ");
+}
+
+#[test]
+fn boxes_are_drawn_where_each_style_means_them() {
+    // photo.jpg is 130 x 90 (width x height).
+    let cases: &[(&[&str], &str, [f64; 4])] = &[
+        (&["<answer>", "[100, 200, 500, 800]", "</answer>"], "plain", [13.0, 18.0, 65.0, 72.0]),
+        (&["<answer>", "[0.1, 0.2, 0.5, 0.8]", "</answer>"], "egothinker", [13.0, 18.0, 65.0, 72.0]),
+        (
+            &[
+                "<scene>",
+                "{\"objects\": [{\"id\": \"cup.1\", \"bbox\": [13, 18, 65, 72]}]}",
+                "</scene>",
+                "<answer>(A) x</answer>",
+            ],
+            "spatialthinker",
+            [13.0, 18.0, 65.0, 72.0],
+        ),
+    ];
+    for (pieces, style, expected) in cases {
+        let home = tempfile::tempdir().unwrap();
+        let (model, drawn) = (home.path().join("model"), home.path().join("drawn.png"));
+        scripted_checkpoint(&model, pieces);
+        let arguments =
+            [PHOTO, "the cup", "--model", model.to_str().unwrap(), "--style", style, "--json", "--draw"];
+        let mut arguments = arguments.to_vec();
+        arguments.push(drawn.to_str().unwrap());
+        if *style == "egothinker" {
+            arguments.extend(["--type", "box"]);
+        }
+        let report = json(&ask(home.path(), &arguments));
+        let corners: Vec<f64> = serde_json::from_value(report["boxes"][0]["box"].clone()).unwrap();
+        for (actual, expected) in corners.iter().zip(expected) {
+            assert!((actual - expected).abs() < 1e-9, "{style}: {corners:?}");
+        }
+        let after = image::open(&drawn).unwrap().to_rgb8();
+        assert_eq!(after.dimensions(), (130, 90), "drawn on the original");
+        let red = image::Rgb([230, 60, 60]);
+        for (x, y, inside) in [
+            (40, 18, true),
+            (13, 40, true),
+            (40, 72, true),
+            (65, 40, true),
+            (40, 40, false),
+            (100, 80, false),
+        ] {
+            assert_eq!(*after.get_pixel(x, y) == red, inside, "{style}: pixel {x},{y}");
+        }
+    }
+}
+
+#[test]
+fn answers_repeat_and_seeds_matter() {
+    let home = tempfile::tempdir().unwrap();
+    let text = |more: &[&str]| {
+        let mut arguments =
+            vec!["media/clip.mp4", "What moves?", "--model", "qwen2_5_vl", "--json", "--max-tokens", "24"];
+        arguments.extend(["--max-pixels", "6272", "--min-pixels", "3136"]);
+        arguments.extend(more);
+        json(&ask(home.path(), &arguments))["text"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(text(&["--greedy"]), text(&["--greedy"]));
+    let hot = |seed: &str| text(&["--temperature", "1", "--top-k", "0", "--seed", seed]);
+    assert_eq!(hot("1"), hot("1"));
+    assert_ne!(hot("1"), hot("2"));
+}
+
+#[test]
+fn questions_without_an_answer_name_the_remedy() {
+    let home = tempfile::tempdir().unwrap();
+    let cases: &[(&[&str], &[&str])] = &[
+        (&["Hello?"], &["no model", "firsthand fetch"]),
+        (&["Hello?", "--model", "owner/absent"], &["not downloaded", "firsthand fetch owner/absent"]),
+        (&["Hello?", "--model", "./no/such/dir"], &["no such checkpoint directory", "./no/such/dir"]),
+        (&["Hello?", "--model", PHOTO], &["not a checkpoint directory but a file", PHOTO]),
+        (&[PHOTO, "Hello?", "--model", "qwen2"], &["text-only"]),
+        (&["Hello?", "--model", "qwen2", "--style", "spatialthinker"], &["size of the picture"]),
+        (&["Hello?", "--model", "qwen2", "--type", "multiple-choice"], &["give two options"]),
+        (&["Hello?", "--model", "qwen2", "--type", "box"], &["no published prompt"]),
+        (&["no.jpg", "Hello?", "--model", "qwen2_vl"], &["no.jpg"]),
+        (&["--messages", "no.json", "--model", "qwen2_vl"], &["no.json"]),
+        (&["Hello?", "--model", "qwen2", "--device", "cuda"], &["cuda"]),
+    ];
+    for (arguments, parts) in cases {
+        assert_failure(&ask(home.path(), arguments), parts);
+    }
+    for arguments in [
+        &["a.mp4", "b", "--fps", "1", "--frames", "4", "--model", "qwen2_vl"][..],
+        &["a.mp4", "b", "--start", "5", "--end", "2", "--model", "qwen2_vl"],
+        &["b", "--greedy", "--temperature", "1", "--model", "qwen2"],
+        &["b", "--top-p", "0", "--model", "qwen2"],
+        &[],
+    ] {
+        let output = ask(home.path(), arguments);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {output:?}");
+    }
+}
+
+#[test]
+fn fetched_checkpoints_are_found_by_name() {
+    let home = tempfile::tempdir().unwrap();
+    let commit = "0123456789abcdef0123456789abcdef01234567";
+    let repository = home.path().join("hf/hub/models--owner--tiny");
+    scripted_checkpoint(&repository.join("snapshots").join(commit), &["yes"]);
+    fs_err::create_dir_all(repository.join("refs")).unwrap();
+    fs_err::write(repository.join("refs/main"), commit).unwrap();
+    let output = ask(home.path(), &["Is it?", "--model", "owner/tiny"]);
+    assert_eq!(stdout(&output), "yes\n", "{output:?}");
+}

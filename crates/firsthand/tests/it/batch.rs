@@ -1,0 +1,162 @@
+//! `batch`: killed, torn, repaired; failed rows recorded; nothing twice and nothing lost.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use firsthand_golden::root;
+use serde_json::{Value, json};
+
+use crate::program::{assert_failure, program, stderr};
+
+struct Files {
+    home: tempfile::TempDir,
+    input: PathBuf,
+    output: PathBuf,
+}
+
+fn files(rows: &[Value]) -> Files {
+    let home = tempfile::tempdir().unwrap();
+    let (input, output) = (home.path().join("in.jsonl"), home.path().join("out.jsonl"));
+    let text: String = rows.iter().map(|row| format!("{row}\n")).collect();
+    fs_err::write(&input, text).unwrap();
+    Files { home, input, output }
+}
+
+fn command(files: &Files, more: &[&str]) -> Command {
+    let mut command = program(files.home.path());
+    command.current_dir(root()).arg("batch").arg(&files.input).arg(&files.output);
+    command.args(["--model", "qwen2_5_vl", "--min-pixels", "3136", "--max-pixels", "6272"]).args(more);
+    command
+}
+
+fn run(files: &Files, more: &[&str]) -> Output {
+    command(files, more).output().unwrap()
+}
+
+/// Lines of OUT by id; fails when a line is torn or an id occurs twice.
+#[track_caller]
+fn answers(path: &Path) -> BTreeMap<String, Value> {
+    let text = fs_err::read_to_string(path).unwrap();
+    assert!(text.is_empty() || text.ends_with('\n'), "the last line is torn");
+    let mut found = BTreeMap::new();
+    for line in text.lines() {
+        let row: Value = serde_json::from_str(line).unwrap();
+        assert!(found.insert(row["id"].to_string(), row).is_none(), "an id twice: {line}");
+    }
+    found
+}
+
+fn questions(count: usize) -> Vec<Value> {
+    let media = ["media/clip.mp4", "media/odd.mp4", "media/small.png"];
+    (0..count)
+        .map(|i| json!({ "id": i, "media": media[i % 3], "question": format!("What is number {i}?") }))
+        .collect()
+}
+
+#[test]
+fn a_killed_batch_resumes_without_repeats_or_losses() {
+    let rows = questions(30);
+    let settings = ["--greedy", "--max-tokens", "60", "--parallel", "3"];
+    let whole = files(&rows);
+    assert!(run(&whole, &settings).status.success());
+    let expected = answers(&whole.output);
+    assert_eq!(expected.len(), rows.len());
+
+    let torn = files(&rows);
+    let mut kills = 0;
+    for wanted in [2, 9, 17] {
+        let mut child =
+            command(&torn, &settings).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let deadline = Instant::now() + Duration::from_secs(60);
+        let lines = || fs_err::read_to_string(&torn.output).map_or(0, |text| text.lines().count());
+        while lines() < wanted && Instant::now() < deadline && child.try_wait().unwrap().is_none() {
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        kills += usize::from(child.try_wait().unwrap().is_none());
+        child.kill().unwrap();
+        child.wait().unwrap();
+        // What a kill in the middle of a write leaves behind.
+        let mut text = fs_err::read_to_string(&torn.output).unwrap();
+        text.push_str("{\"id\":29,\"line\":30,\"reci");
+        fs_err::write(&torn.output, text).unwrap();
+    }
+    assert!(kills > 0, "the batch was never caught running");
+    let output = run(&torn, &settings);
+    assert!(output.status.success(), "{output:?}");
+    let resumed = answers(&torn.output);
+    for (id, row) in &expected {
+        assert_eq!(resumed[id]["text"], row["text"], "row {id}");
+    }
+    assert_eq!(resumed.len(), expected.len());
+    let before = fs_err::read(&torn.output).unwrap();
+    assert!(run(&torn, &settings).status.success(), "a complete batch is done again at once");
+    assert_eq!(fs_err::read(&torn.output).unwrap(), before);
+}
+
+#[test]
+fn failed_rows_are_recorded_with_their_reason_and_asked_again_on_request() {
+    let mut rows = questions(2);
+    rows.push(json!({ "id": "gone", "media": "gone.mp4", "question": "?", "extra": { "gold": "A" } }));
+    rows.push(json!({ "id": "odd key", "question": "?", "max_pixel": 3 }));
+    rows.push(json!({ "id": "both", "question": "?", "messages": [] }));
+    rows.push(json!({ "question": "no id" }));
+    rows.push(json!({ "id": "choice", "question": "Which?", "options": ["a", "b"], "style": "video-r1", "extra": 7 }));
+    let files = files(&rows);
+    let settings = ["--greedy", "--max-tokens", "8"];
+    assert_failure(&run(&files, &settings), &["4 of 7 rows failed", "out.jsonl", "--retry-failed"]);
+    let found = answers(&files.output);
+    for (id, part) in [
+        ("\"gone\"", "gone.mp4"),
+        ("\"odd key\"", "max_pixel"),
+        ("\"both\"", "either messages"),
+        ("null", "id"),
+    ] {
+        let error = found[id]["error"].as_str().unwrap();
+        assert!(error.contains(part) && found[id].get("answer").is_none(), "{id}: {error}");
+    }
+    assert_eq!(found["null"]["line"], 6);
+    assert_eq!(found["\"choice\""]["extra"], 7);
+    assert_eq!(found["\"choice\""]["manifest"]["options"]["style"], "video-r1");
+    assert_eq!(found["0"]["manifest"]["media"][0]["location"], "media/clip.mp4");
+
+    fs_err::copy(root().join("media/clip.mp4"), files.home.path().join("gone.mp4")).unwrap();
+    let text = fs_err::read_to_string(&files.input).unwrap();
+    let present = files.home.path().join("gone.mp4");
+    fs_err::write(&files.input, text.replace("gone.mp4", present.to_str().unwrap())).unwrap();
+    let again = run(&files, &settings);
+    assert_failure(&again, &["4 of 7"]);
+    assert!(answers(&files.output)["\"gone\""].get("error").is_some(), "not asked again unless told to");
+    let mut retry = settings.to_vec();
+    retry.push("--retry-failed");
+    assert_failure(&run(&files, &retry), &["3 of 7"]);
+    assert!(answers(&files.output)["\"gone\""].get("answer").is_some());
+}
+
+#[test]
+fn files_that_do_not_fit_together_are_refused_untouched() {
+    let rows = questions(2);
+    let files = files(&rows);
+    let settings = ["--greedy", "--max-tokens", "4"];
+    assert!(run(&files, &settings).status.success());
+    let before = fs_err::read(&files.output).unwrap();
+    for (more, part) in [
+        (vec!["--greedy", "--max-tokens", "5"], "other settings"),
+        (vec!["--temperature", "1"], "other settings"),
+    ] {
+        assert_failure(&run(&files, &more), &[part, "out.jsonl line 1"]);
+    }
+    let twice = crate::batch::files(&[json!({"id": 1, "question": "a"}), json!({"id": 1, "question": "b"})]);
+    assert_failure(&run(&twice, &settings), &["lines 1 and 2", "in.jsonl"]);
+    assert!(!twice.output.exists());
+    let mut foreign = before.clone();
+    foreign.splice(0..0, b"something else\n".to_vec());
+    fs_err::write(&files.output, &foreign).unwrap();
+    assert_failure(&run(&files, &settings), &["not a line that batch wrote", "out.jsonl line 1"]);
+    assert_eq!(fs_err::read(&files.output).unwrap(), foreign);
+    let empty = crate::batch::files(&[]);
+    let output = run(&empty, &settings);
+    assert_failure(&output, &["no rows"]);
+    assert!(stderr(&output).contains("in.jsonl"));
+}
