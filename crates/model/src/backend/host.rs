@@ -1,5 +1,6 @@
 //! Candle tensors as plain slices: read a row-strided matrix, edit one in place, make one from a vector.
 //! Only f32 tensors in host memory; strides along the last dimension are always 1.
+#![allow(unsafe_code)]
 
 use std::cell::RefCell;
 
@@ -18,6 +19,20 @@ impl Shape {
     /// Elements from the first to one past the last.
     fn extent(&self) -> usize {
         if self.rows == 0 || self.cols == 0 { 0 } else { (self.rows - 1) * self.stride + self.cols }
+    }
+}
+
+/// Rows of features, `shape.stride` apart.
+#[derive(Clone, Copy)]
+pub(crate) struct View<'a> {
+    pub(crate) data: &'a [f32],
+    pub(crate) shape: Shape,
+}
+
+impl<'a> View<'a> {
+    /// Row `i`.
+    pub(crate) fn row(&self, i: usize) -> &'a [f32] {
+        &self.data[i * self.shape.stride..][..self.shape.cols]
     }
 }
 
@@ -49,6 +64,11 @@ impl<'a> Rows<'a> {
             Storage::Cpu(CpuStorage::F32(all)) => &all[self.start..self.start + self.shape.extent()],
             _ => unreachable!("checked in open"),
         }
+    }
+
+    /// The rows, for kernels.
+    pub(crate) fn view(&self) -> View<'_> {
+        View { data: self.data(), shape: self.shape }
     }
 
     /// All elements of a tensor without gaps.
@@ -109,6 +129,17 @@ pub(crate) fn edit_dense(tensor: &mut Tensor, change: impl FnOnce(&mut [f32]) ->
         }
         change(data)
     })
+}
+
+/// A matrix whose every element `fill` writes. The memory is not cleared first: that would cost as much as a
+/// cheap layer.
+pub(crate) fn filled(rows: usize, cols: usize, fill: impl FnOnce(&mut [f32])) -> Result<Tensor> {
+    let mut data = Vec::with_capacity(rows * cols);
+    // SAFETY: the capacity is there, every bit pattern is an f32, and `fill` writes before it reads.
+    unsafe { fill(std::slice::from_raw_parts_mut(data.as_mut_ptr(), rows * cols)) };
+    // SAFETY: `fill` wrote all of them.
+    unsafe { data.set_len(rows * cols) };
+    matrix(data, rows, cols)
 }
 
 /// A matrix from its elements, without a copy.

@@ -6,6 +6,7 @@ use std::ops::Range;
 use candle_core::{Result, Tensor};
 
 use super::{CacheRow, KvCache};
+use crate::backend::cpu::{attention as kernel, cached, simd};
 use crate::backend::host::{self, Rows};
 
 /// Heads of an attention layer.
@@ -49,33 +50,13 @@ pub fn attention(
     mask: Mask,
 ) -> Result<Attended> {
     let (q, k, v) = (Rows::open(q)?, Rows::open(k)?, Rows::open(v)?);
-    let (n, dim) = (q.shape.rows, heads.dim);
-    let group = heads.query / heads.key_value;
-    let scale = 1.0 / (dim as f32).sqrt();
-    let mut y = vec![0f32; n * heads.query * dim];
+    let inputs = inputs(&q, &k, &v, segments, heads, mask);
+    let n = q.shape.rows;
+    let mut y = vec![0f32; n * heads.query * heads.dim];
     let mut log_sum = vec![0f32; n * heads.query];
-    for segment in segments {
-        for i in segment.clone() {
-            let end = if mask == Mask::Causal { i + 1 } else { segment.end };
-            for h in 0..heads.query {
-                let qi = &q.data()[i * q.shape.stride + h * dim..][..dim];
-                let head = |r: &Rows<'_>, j: usize| j * r.shape.stride + h / group * dim;
-                let scores: Vec<f32> =
-                    (segment.start..end).map(|j| scale * dot(qi, &k.data()[head(&k, j)..][..dim])).collect();
-                let max = scores.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-                let sum: f32 = scores.iter().map(|s| (s - max).exp()).sum();
-                log_sum[i * heads.query + h] = max + sum.ln();
-                let out = &mut y[(i * heads.query + h) * dim..][..dim];
-                for (j, s) in (segment.start..end).zip(&scores) {
-                    let p = (s - max).exp() / sum;
-                    let vj = &v.data()[head(&v, j)..][..dim];
-                    out.iter_mut().zip(vj).for_each(|(o, v)| *o += p * v);
-                }
-            }
-        }
-    }
+    kernel::forward(simd::level(), inputs, &mut y, &mut log_sum);
     Ok(Attended {
-        y: host::matrix(y, n, heads.query * dim)?,
+        y: host::matrix(y, n, heads.query * heads.dim)?,
         log_sum: host::matrix(log_sum, n, heads.query)?,
     })
 }
@@ -93,37 +74,31 @@ pub fn attention_backward(
 ) -> Result<(Tensor, Tensor, Tensor)> {
     let (q, k, v, dy) = (Rows::open(q)?, Rows::open(k)?, Rows::open(v)?, Rows::open(dy)?);
     let (y, log_sum) = (Rows::open(&attended.y)?, Rows::open(&attended.log_sum)?);
-    let (n, dim) = (q.shape.rows, heads.dim);
-    let group = heads.query / heads.key_value;
-    let scale = 1.0 / (dim as f32).sqrt();
-    let mut dq = vec![0f32; n * heads.query * dim];
-    let mut dk = vec![0f32; n * heads.key_value * dim];
-    let mut dv = vec![0f32; n * heads.key_value * dim];
-    for segment in segments {
-        for i in segment.clone() {
-            let end = if mask == Mask::Causal { i + 1 } else { segment.end };
-            for h in 0..heads.query {
-                let at = (i * heads.query + h) * dim;
-                let qi = &q.data()[i * q.shape.stride + h * dim..][..dim];
-                let dyi = &dy.data()[i * dy.shape.stride + h * dim..][..dim];
-                let delta = dot(dyi, &y.data()[at..][..dim]);
-                for j in segment.start..end {
-                    let kj = &k.data()[j * k.shape.stride + h / group * dim..][..dim];
-                    let vj = &v.data()[j * v.shape.stride + h / group * dim..][..dim];
-                    let p = (scale * dot(qi, kj) - log_sum.data()[i * heads.query + h]).exp();
-                    let ds = p * (dot(dyi, vj) - delta) * scale;
-                    let to = (j * heads.key_value + h / group) * dim;
-                    for d in 0..dim {
-                        dq[at + d] += ds * kj[d];
-                        dk[to + d] += ds * qi[d];
-                        dv[to + d] += p * dyi[d];
-                    }
-                }
-            }
-        }
-    }
-    let wide = heads.key_value * dim;
-    Ok((host::matrix(dq, n, heads.query * dim)?, host::matrix(dk, n, wide)?, host::matrix(dv, n, wide)?))
+    let inputs = inputs(&q, &k, &v, segments, heads, mask);
+    assert_eq!((dy.shape.rows, dy.shape.cols), (q.shape.rows, q.shape.cols), "shape of dy");
+    let results = kernel::Results { y: y.view(), log_sum: log_sum.dense()?, dy: dy.view() };
+    let (n, wide, narrow) = (q.shape.rows, heads.query * heads.dim, heads.key_value * heads.dim);
+    let (mut dq, mut dk, mut dv) = (vec![0f32; n * wide], vec![0f32; n * narrow], vec![0f32; n * narrow]);
+    kernel::backward(simd::level(), inputs, results, &mut dq, &mut dk, &mut dv);
+    Ok((host::matrix(dq, n, wide)?, host::matrix(dk, n, narrow)?, host::matrix(dv, n, narrow)?))
+}
+
+/// Checks shapes and gathers what the kernels read.
+fn inputs<'a>(
+    q: &'a Rows<'_>,
+    k: &'a Rows<'_>,
+    v: &'a Rows<'_>,
+    segments: &'a [Range<usize>],
+    heads: Heads,
+    mask: Mask,
+) -> kernel::Inputs<'a> {
+    let (n, narrow) = (q.shape.rows, heads.key_value * heads.dim);
+    assert_eq!(heads.query % heads.key_value, 0, "query heads are a multiple of key/value heads");
+    assert_eq!(q.shape.cols, heads.query * heads.dim, "features of q");
+    assert_eq!((k.shape.rows, k.shape.cols), (n, narrow), "shape of k");
+    assert_eq!((v.shape.rows, v.shape.cols), (n, narrow), "shape of v");
+    assert!(segments.iter().all(|segment| segment.start <= segment.end && segment.end <= n), "segments");
+    kernel::Inputs { q: q.view(), k: k.view(), v: v.view(), segments, heads, mask }
 }
 
 /// Causal attention of new tokens over one layer of a paged cache, which must already hold them (see
@@ -136,34 +111,11 @@ pub fn cached_attention(
     heads: Heads,
 ) -> Result<Tensor> {
     let q = Rows::open(q)?;
-    let dim = heads.dim;
-    let group = heads.query / heads.key_value;
-    let scale = 1.0 / (dim as f32).sqrt();
     let total: usize = rows.iter().map(|row| row.tokens).sum();
-    assert_eq!(q.shape.rows, total, "one query per token");
-    let mut y = vec![0f32; total * heads.query * dim];
-    let mut first = 0;
-    for row in rows {
-        for i in 0..row.tokens {
-            for h in 0..heads.query {
-                let qi = &q.data()[(first + i) * q.shape.stride + h * dim..][..dim];
-                let keys: Vec<_> =
-                    (0..row.start + i + 1).map(|j| cache.read(layer, row, j, h / group)).collect();
-                let scores: Vec<f32> = keys.iter().map(|(k, _)| scale * dot(qi, k)).collect();
-                let max = scores.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-                let sum: f32 = scores.iter().map(|s| (s - max).exp()).sum();
-                let out = &mut y[((first + i) * heads.query + h) * dim..][..dim];
-                for (s, (_, v)) in scores.iter().zip(&keys) {
-                    let p = (s - max).exp() / sum;
-                    out.iter_mut().zip(v).for_each(|(o, v)| *o += p * v);
-                }
-            }
-        }
-        first += row.tokens;
-    }
-    host::matrix(y, total, heads.query * dim)
-}
-
-fn dot(a: &[f32], b: &[f32]) -> f32 {
-    a.iter().zip(b).map(|(a, b)| a * b).sum()
+    assert_eq!((q.shape.rows, q.shape.cols), (total, heads.query * heads.dim), "shape of q");
+    let pages = cache.pages(layer);
+    assert_eq!((pages.heads, pages.dim), (heads.key_value, heads.dim), "heads of the cache");
+    host::filled(total, heads.query * heads.dim, |y| {
+        cached::forward(simd::level(), q.view(), rows, pages, heads, y)
+    })
 }

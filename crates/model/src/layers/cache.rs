@@ -3,7 +3,10 @@
 
 use candle_core::{Result, Tensor};
 use half::bf16;
+use half::slice::HalfFloatSliceExt;
 
+use crate::backend::cpu::cached::Pages;
+use crate::backend::cpu::gemm::Elements;
 use crate::backend::host::Rows;
 
 /// How keys and values are stored.
@@ -93,14 +96,14 @@ impl KvCache {
         let total: usize = rows.iter().map(|row| row.tokens).sum();
         assert_eq!((k.shape.rows, v.shape.rows), (total, total), "one key and value per token");
         assert_eq!((k.shape.cols, v.shape.cols), (self.heads * self.dim, self.heads * self.dim), "features");
+        let (heads, dim) = (self.heads, self.dim);
         let mut i = 0;
         for row in rows {
             for token in row.start..row.start + row.tokens {
-                for head in 0..self.heads {
-                    let to = self.at(row.blocks, token, head);
+                for head in 0..heads {
+                    let to = self.pages(layer).at(row.blocks, token, head);
                     for (store, from) in self.layers[layer].iter_mut().zip([&k, &v]) {
-                        let from = &from.data()[i * from.shape.stride + head * self.dim..][..self.dim];
-                        store.set(to, from);
+                        store.set(to, &from.view().row(i)[head * dim..][..dim]);
                     }
                 }
                 i += 1;
@@ -109,23 +112,17 @@ impl KvCache {
         Ok(())
     }
 
-    /// Offset of a token's features of a head.
-    fn at(&self, blocks: &[u32], token: usize, head: usize) -> usize {
-        let block = blocks[token / self.block_tokens] as usize;
-        assert!(block < self.blocks, "block {block} of {}", self.blocks);
-        ((block * self.heads + head) * self.block_tokens + token % self.block_tokens) * self.dim
-    }
-
-    pub(super) fn read(
-        &self,
-        layer: usize,
-        row: &CacheRow<'_>,
-        token: usize,
-        head: usize,
-    ) -> (Vec<f32>, Vec<f32>) {
-        let at = self.at(row.blocks, token, head);
+    /// One layer, for kernels.
+    pub(crate) fn pages(&self, layer: usize) -> Pages<'_> {
         let [k, v] = &self.layers[layer];
-        (k.get(at, self.dim), v.get(at, self.dim))
+        Pages {
+            k: k.elements(),
+            v: v.elements(),
+            blocks: self.blocks,
+            block_tokens: self.block_tokens,
+            heads: self.heads,
+            dim: self.dim,
+        }
     }
 }
 
@@ -133,16 +130,14 @@ impl Store {
     fn set(&mut self, at: usize, from: &[f32]) {
         match self {
             Store::F32(data) => data[at..at + from.len()].copy_from_slice(from),
-            Store::Bf16(data) => {
-                data[at..].iter_mut().zip(from).for_each(|(to, &from)| *to = bf16::from_f32(from));
-            }
+            Store::Bf16(data) => data[at..at + from.len()].convert_from_f32_slice(from),
         }
     }
 
-    fn get(&self, at: usize, len: usize) -> Vec<f32> {
+    fn elements(&self) -> Elements<'_> {
         match self {
-            Store::F32(data) => data[at..at + len].to_vec(),
-            Store::Bf16(data) => data[at..at + len].iter().map(|v| v.to_f32()).collect(),
+            Store::F32(data) => Elements::F32(data),
+            Store::Bf16(data) => Elements::Bf16(data),
         }
     }
 }

@@ -8,7 +8,7 @@ use candle_core::quantized::{QMatMul, QTensor};
 use candle_core::{Module, Result, Tensor};
 
 use super::Buffer;
-use crate::backend::cpu::{Matrix, gemm};
+use crate::backend::cpu::{self, Matrix, gemm};
 use crate::backend::host::{self, Rows};
 
 /// Elements of a weight matrix `[out, in]`, row-major.
@@ -84,16 +84,14 @@ impl Linear {
         let input = Rows::open(x)?;
         assert_eq!(input.shape.cols, self.inputs, "features of x");
         let rows = input.shape.rows;
-        let mut out = vec![0f32; rows * self.outputs];
         let bias = self.bias.as_ref().map(Rows::open).transpose()?;
-        if let Some(bias) = &bias {
-            for row in out.chunks_exact_mut(self.outputs) {
-                row.copy_from_slice(bias.data());
-            }
-        }
         let a = Matrix::f32(input.data(), rows, self.inputs, input.shape.stride);
-        gemm(a, self.matrix().t(), &mut out, self.outputs, bias.is_some());
-        host::matrix(out, rows, self.outputs)
+        host::filled(rows, self.outputs, |out| {
+            if let Some(bias) = &bias {
+                out.chunks_exact_mut(self.outputs).for_each(|row| row.copy_from_slice(bias.data()));
+            }
+            gemm(a, self.matrix().t(), out, self.outputs, bias.is_some());
+        })
     }
 
     /// `dx [n, in]` from `dy [n, out]`.
@@ -104,10 +102,8 @@ impl Linear {
         let dy = Rows::open(dy)?;
         assert_eq!(dy.shape.cols, self.outputs, "features of dy");
         let rows = dy.shape.rows;
-        let mut out = vec![0f32; rows * self.inputs];
         let a = Matrix::f32(dy.data(), rows, self.outputs, dy.shape.stride);
-        gemm(a, self.matrix(), &mut out, self.inputs, false);
-        host::matrix(out, rows, self.inputs)
+        host::filled(rows, self.inputs, |out| gemm(a, self.matrix(), out, self.inputs, false))
     }
 
     /// Adds `dyᵀ x` to the weight's gradient `[out, in]`.
@@ -130,10 +126,7 @@ impl Linear {
         assert_eq!(grad.dims(), [self.outputs], "shape of the gradient");
         assert_eq!(dy.shape.cols, self.outputs, "features of dy");
         host::edit_dense(grad, |out| {
-            for i in 0..dy.shape.rows {
-                let row = &dy.data()[i * dy.shape.stride..][..self.outputs];
-                out.iter_mut().zip(row).for_each(|(sum, value)| *sum += value);
-            }
+            cpu::norms::add_column_sums(dy.view(), out);
             Ok(())
         })
     }

@@ -4,6 +4,7 @@
 use candle_core::{Result, Tensor};
 
 use super::{Linear, gather_rows, rows};
+use crate::backend::cpu::loss;
 use crate::backend::host::{self, Rows};
 
 /// Rows whose logits exist at one time.
@@ -30,20 +31,23 @@ pub fn cross_entropy(
 ) -> Result<(f64, Tensor)> {
     let (n, width) = hidden.dims2()?;
     let mut dhidden = host::matrix(vec![0f32; n * width], n, width)?;
-    let mut loss = 0.0;
+    let mut total = 0.0;
     for chunk in targets.chunks(CHUNK) {
         let index: Vec<usize> = chunk.iter().map(|target| target.row).collect();
         let x = gather_rows(hidden, &index)?;
         let mut logits = head.forward(&x)?;
-        let scored = score(&mut logits, chunk)?;
-        loss -=
-            scored.iter().zip(chunk).map(|(log, row)| f64::from(row.weight) * f64::from(*log)).sum::<f64>();
+        host::edit_dense(&mut logits, |logits| {
+            let logs = loss::gradients(logits, head.outputs(), chunk);
+            let terms = logs.iter().zip(chunk).map(|(log, row)| f64::from(row.weight) * f64::from(*log));
+            total -= terms.sum::<f64>();
+            Ok(())
+        })?;
         if let Some(grad) = grad_head.as_deref_mut() {
             head.backward_weight(&x, &logits, grad)?;
         }
         rows::add_rows(&mut dhidden, &index, &head.backward_input(&logits)?)?;
     }
-    Ok((loss, dhidden))
+    Ok((total, dhidden))
 }
 
 /// `log p(target)` of each named row, without a gradient. Weights are not used.
@@ -53,28 +57,7 @@ pub fn log_probabilities(hidden: &Tensor, head: &Linear, targets: &[LossRow]) ->
         let index: Vec<usize> = chunk.iter().map(|target| target.row).collect();
         let logits = head.forward(&gather_rows(hidden, &index)?)?;
         let logits = Rows::open(&logits)?;
-        for (row, target) in logits.dense()?.chunks_exact(logits.shape.cols).zip(chunk) {
-            let max = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-            let sum: f32 = row.iter().map(|v| (v - max).exp()).sum();
-            out.push(row[target.target as usize] - max - sum.ln());
-        }
+        out.extend(loss::log_probabilities(logits.dense()?, logits.shape.cols, chunk));
     }
-    Ok(out)
-}
-
-/// Turns logits into the gradient of the loss and returns each target's log-probability.
-fn score(logits: &mut Tensor, targets: &[LossRow]) -> Result<Vec<f32>> {
-    let mut out = Vec::with_capacity(targets.len());
-    let vocabulary = logits.dims2()?.1;
-    host::edit_dense(logits, |data| {
-        for (row, target) in data.chunks_exact_mut(vocabulary).zip(targets) {
-            let max = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-            let sum: f32 = row.iter().map(|v| (v - max).exp()).sum();
-            out.push(row[target.target as usize] - max - sum.ln());
-            row.iter_mut().for_each(|v| *v = (*v - max).exp() / sum * target.weight);
-            row[target.target as usize] -= target.weight;
-        }
-        Ok(())
-    })?;
     Ok(out)
 }

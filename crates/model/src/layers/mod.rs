@@ -27,3 +27,6 @@ pub use loss::{LossRow, cross_entropy, log_probabilities};
 pub use norm::{LayerNorm, RmsNorm};
 pub use rope::Rope;
 pub use rows::{add, add_rows, gather_rows, place_rows};
+
+#[cfg(test)]
+mod tests;

@@ -6,7 +6,7 @@
 use candle_core::{Result, Tensor};
 use firsthand_base::Position;
 
-use crate::backend::host;
+use crate::backend::{cpu, host};
 
 /// Cosines and sines for the rows of a pack: `[n, head_dim / 2]` each.
 #[derive(Clone, Debug)]
@@ -57,21 +57,10 @@ impl Rope {
     }
 
     fn turn(&self, x: &mut Tensor, sign: f32) -> Result<()> {
-        let half = self.half;
         host::edit(x, |data, shape| {
             assert_eq!(shape.rows, self.rows(), "rows of the table");
-            assert_eq!(shape.cols % (2 * half), 0, "features are whole heads");
-            for i in 0..shape.rows {
-                let (cos, sin) = (&self.cosines[i * half..][..half], &self.sines[i * half..][..half]);
-                for head in data[i * shape.stride..][..shape.cols].chunks_exact_mut(2 * half) {
-                    let (low, high) = head.split_at_mut(half);
-                    for j in 0..half {
-                        let (a, b) = (low[j], high[j]);
-                        low[j] = a * cos[j] - b * sin[j] * sign;
-                        high[j] = b * cos[j] + a * sin[j] * sign;
-                    }
-                }
-            }
+            assert_eq!(shape.cols % (2 * self.half), 0, "features are whole heads");
+            cpu::rope::turn(&self.cosines, &self.sines, self.half, sign, data, shape);
             Ok(())
         })
     }

@@ -22,6 +22,11 @@ pub(super) struct Scratch(Vec<Line>);
 struct Line([u32; 16]);
 
 impl Scratch {
+    /// The first dword.
+    pub(super) fn start(&self) -> *const u32 {
+        self.0.as_ptr().cast()
+    }
+
     /// At least `dwords` dwords of any content.
     pub(super) fn take(&mut self, dwords: usize) -> &mut [u32] {
         let lines = dwords.div_ceil(16);

@@ -57,6 +57,7 @@ pub(crate) fn levels() -> Vec<Level> {
 macro_rules! simd {
     ($(#[$doc:meta])* $vis:vis fn $name:ident($($arg:ident: $type:ty),* $(,)?) $(-> $ret:ty)? $body:block) => {
         $(#[$doc])*
+        #[allow(unsafe_code)]
         $vis fn $name(level: $crate::backend::cpu::simd::Level, $($arg: $type),*) $(-> $ret)? {
             #[inline(always)]
             fn plain($($arg: $type),*) $(-> $ret)? $body

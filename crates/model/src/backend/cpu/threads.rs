@@ -105,6 +105,9 @@ pub(crate) fn run(tasks: usize, task: impl Fn(usize) + Sync) {
 
 /// Cuts `data` into pieces of `len` elements and runs `task(index, piece)` on each.
 pub(crate) fn for_pieces<T: Send>(data: &mut [T], len: usize, task: impl Fn(usize, &mut [T]) + Sync) {
+    if data.is_empty() {
+        return;
+    }
     let (all, shared) = (data.len(), Shared::new(data));
     run(all.div_ceil(len), |i| {
         // SAFETY: pieces of different indices do not overlap, and each index is run once.

@@ -35,7 +35,12 @@ struct Rows {
 /// The other operand: packed beforehand, or packed by each task.
 #[derive(Clone, Copy)]
 enum Lanes<'a> {
-    Packed(*const u32),
+    /// Panels of `kd` dwords each, of an operand of `rows` rows: possibly more than the product uses.
+    Packed {
+        start: *const u32,
+        kd: usize,
+        rows: usize,
+    },
     Source(Matrix<'a>),
 }
 
@@ -93,11 +98,39 @@ pub(super) fn product(
         } else {
             let to = lanes_scratch.take(lanes.rows.next_multiple_of(16) * kd);
             pack::lanes_all(arithmetic, lanes, to);
-            Lanes::Packed(to.as_ptr())
+            Lanes::Packed { start: to.as_ptr(), kd, rows: lanes.rows }
         };
         let out = Out { data: Shared::new(out), stride: out_stride, lanes_are_columns, accumulate };
         Plan { arithmetic, rows: row_view, lanes: lane_view, lane_count: lanes.rows, kd, out }.run();
     });
+}
+
+/// `out (+)= a b` with the first columns of an f32 `b` packed beforehand: `lanes` of them, of which `start` holds
+/// `packed_lanes`, over the first rows of its `packed_k`. `a` must be f32 with adjacent rows.
+///
+/// # Safety
+/// `start` holds the panels that `pack::lanes_all` makes of such an operand.
+pub(super) unsafe fn product_packed(
+    a: Matrix<'_>,
+    start: *const u32,
+    packed_lanes: usize,
+    packed_k: usize,
+    lanes: usize,
+    out: &mut [f32],
+    out_stride: usize,
+    accumulate: bool,
+) {
+    assert!(pack::reads_as_rows(Arithmetic::F32, &a), "rows in place");
+    assert!(lanes <= packed_lanes && a.cols <= packed_k, "a packed operand of {packed_lanes} by {packed_k}");
+    Plan {
+        arithmetic: Arithmetic::F32,
+        rows: in_place(&a),
+        lanes: Lanes::Packed { start, kd: packed_k, rows: packed_lanes },
+        lane_count: lanes,
+        kd: a.cols,
+        out: Out { data: Shared::new(out), stride: out_stride, lanes_are_columns: true, accumulate },
+    }
+    .run();
 }
 
 fn in_place(source: &Matrix<'_>) -> Rows {
@@ -116,7 +149,7 @@ impl Plan<'_> {
         let lane_tasks = panels.div_ceil(PANEL_BLOCK);
         let (lane_tasks, row_tasks) = match self.lanes {
             Lanes::Source(_) => (lane_tasks.next_multiple_of(threads).min(panels), 1),
-            Lanes::Packed(_) => {
+            Lanes::Packed { .. } => {
                 let row_tasks = self.rows.rows.div_ceil(ROW_BLOCK).next_multiple_of(threads);
                 (lane_tasks, row_tasks.min(self.rows.rows.div_ceil(ROWS)))
             }
@@ -139,10 +172,10 @@ impl Plan<'_> {
                 false => kept.take(panels.len() * groups.len() * TILE),
             };
             for k_block in 0..k_blocks {
-                let k = k_block * self.kd / k_blocks..(k_block + 1) * self.kd / k_blocks;
+                let k = k_block * K_BLOCK..((k_block + 1) * K_BLOCK).min(self.kd);
                 let accumulate = self.out.accumulate || k_block > 0;
                 let packed = match &self.lanes {
-                    Lanes::Packed(_) => std::ptr::null(),
+                    Lanes::Packed { .. } => std::ptr::null(),
                     Lanes::Source(source) => {
                         let to = scratch.take(panels.len() * PANEL * k.len());
                         for (i, panel) in panels.clone().enumerate() {
@@ -154,12 +187,15 @@ impl Plan<'_> {
                 };
                 for (g, group) in groups.clone().enumerate() {
                     for (i, panel) in panels.clone().enumerate() {
-                        let width = pack::panel_lanes(self.lane_count, panel * PANEL);
-                        let lanes = match self.lanes {
-                            Lanes::Packed(start) => {
-                                start.wrapping_add(panel * PANEL * self.kd + k.start * width)
+                        let (lanes, width) = match self.lanes {
+                            Lanes::Packed { start, kd, rows } => {
+                                let width = pack::panel_lanes(rows, panel * PANEL);
+                                (start.wrapping_add(panel * PANEL * kd + k.start * width), width)
                             }
-                            Lanes::Source(_) => packed.wrapping_add(i * PANEL * k.len()),
+                            Lanes::Source(_) => {
+                                let width = pack::panel_lanes(self.lane_count, panel * PANEL);
+                                (packed.wrapping_add(i * PANEL * k.len()), width)
+                            }
                         };
                         let store = if self.out.lanes_are_columns {
                             self.place(group * ROWS, panel * PANEL, accumulate)
@@ -308,7 +344,7 @@ tile!(bf16_tile, "avx512f,avx512bw,avx512dq,avx512vl,avx512bf16", |sum, row, lan
 unsafe fn store_rows<const V: usize>(sums: &[[__m512; V]; ROWS], store: Store) {
     for i in 0..store.height {
         for v in 0..V {
-            let lanes = store.width - 16 * v;
+            let lanes = store.width.saturating_sub(16 * v);
             let mask = if lanes >= 16 { u16::MAX } else { (1 << lanes) - 1 };
             // SAFETY: `width` lanes of `height` rows are writable; the mask cuts off the others.
             unsafe {

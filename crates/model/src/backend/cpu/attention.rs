@@ -1,0 +1,279 @@
+//! Softmax attention inside segments, one strip of queries of one head at a time: all its scores, their softmax,
+//! the weighted values. Scores of a strip fit in the second-level cache; there is no rescaling.
+//!
+//! A row's result depends on the segment's rows up to where it may look, not on what comes after.
+#![allow(unsafe_code)]
+
+use std::cell::RefCell;
+use std::ops::Range;
+
+use super::gemm::{Matrix, gemm_at};
+use super::math::{exp, sum};
+use super::panels::Panels;
+use super::simd::{Level, simd};
+use super::threads::{self, Shared};
+use crate::backend::host::View;
+use crate::layers::{Heads, Mask};
+
+/// Scores of one strip: a quarter of a MiB in f32.
+const STRIP_SCORES: usize = 1 << 16;
+/// Most queries of a strip.
+const STRIP: usize = 64;
+
+thread_local! {
+    /// Scores, their gradients, and the features of a strip.
+    static BUFFERS: RefCell<[Vec<f32>; 3]> = RefCell::default();
+}
+
+/// What attention reads: `q [n, query * dim]`, `k` and `v [n, key_value * dim]`.
+#[derive(Clone, Copy)]
+pub(crate) struct Inputs<'a> {
+    pub(crate) q: View<'a>,
+    pub(crate) k: View<'a>,
+    pub(crate) v: View<'a>,
+    pub(crate) segments: &'a [Range<usize>],
+    pub(crate) heads: Heads,
+    pub(crate) mask: Mask,
+}
+
+/// Some queries of one head and the keys they may see.
+struct Strip {
+    segment: usize,
+    head: usize,
+    /// Rows of the pack.
+    rows: Range<usize>,
+    /// Keys of the segment that some row sees.
+    keys: usize,
+}
+
+impl Inputs<'_> {
+    fn scale(&self) -> f32 {
+        1.0 / (self.heads.dim as f32).sqrt()
+    }
+
+    /// Features of a head, for the rows of a range.
+    fn part<'b>(&self, of: View<'b>, head: usize, rows: &Range<usize>) -> Matrix<'b> {
+        let from = rows.start * of.shape.stride + head * self.heads.dim;
+        Matrix::f32(&of.data[from..], rows.len(), self.heads.dim, of.shape.stride)
+    }
+
+    fn group(&self) -> usize {
+        self.heads.query / self.heads.key_value
+    }
+
+    /// Every strip of one head of one segment, the largest first.
+    fn strips(&self, segment: usize, head: usize) -> Vec<Strip> {
+        let range = self.segments[segment].clone();
+        let step = (STRIP_SCORES / range.len().max(1)).clamp(8, STRIP) / 8 * 8;
+        let strip = |i: usize| {
+            let rows = range.start + i * step..(range.start + (i + 1) * step).min(range.end);
+            let keys = if self.mask == Mask::Causal { rows.end - range.start } else { range.len() };
+            Strip { segment, head, rows, keys }
+        };
+        (0..range.len().div_ceil(step)).rev().map(strip).collect()
+    }
+
+    /// Packs `of` for every segment and key/value head.
+    fn panels(&self, level: Level, of: View<'_>, transposed: bool) -> Vec<Panels> {
+        let heads = self.heads.key_value;
+        let mut all: Vec<Option<Panels>> = (0..self.segments.len() * heads).map(|_| None).collect();
+        threads::for_pieces(&mut all, 1, |i, panels| {
+            let part = self.part(of, i % heads, &self.segments[i / heads]);
+            panels[0] = Some(Panels::new(level, if transposed { part.t() } else { part }));
+        });
+        all.into_iter().map(|panels| panels.expect("each task packs its own")).collect()
+    }
+
+    fn panels_of(&self, strip: &Strip) -> usize {
+        strip.segment * self.heads.key_value + strip.head / self.group()
+    }
+
+    /// The keys row `i` of a strip sees.
+    fn seen(&self, strip: &Strip, i: usize) -> usize {
+        match self.mask {
+            Mask::Causal => strip.rows.start + i + 1 - self.segments[strip.segment].start,
+            Mask::Full => strip.keys,
+        }
+    }
+}
+
+/// Fills `y [n, query * dim]` and `log_sum [n, query]` for the rows of the segments.
+pub(crate) fn forward(level: Level, inputs: Inputs<'_>, y: &mut [f32], log_sum: &mut [f32]) {
+    let Heads { query, dim, .. } = inputs.heads;
+    let keys = inputs.panels(level, inputs.k, true);
+    let values = inputs.panels(level, inputs.v, false);
+    let strips: Vec<Strip> = (0..inputs.segments.len())
+        .flat_map(|segment| (0..query).map(move |head| (segment, head)))
+        .flat_map(|(segment, head)| inputs.strips(segment, head))
+        .collect();
+    let (y, log_sum) = (Shared::new(y), Shared::new(log_sum));
+    threads::run(strips.len(), |task| {
+        let strip = &strips[task];
+        let panels = inputs.panels_of(strip);
+        BUFFERS.with_borrow_mut(|[scores, _, out]| {
+            let rows = strip.rows.len();
+            let (scores, out) = (room(scores, rows * strip.keys), room(out, rows * dim));
+            let q = inputs.part(inputs.q, strip.head, &strip.rows);
+            keys[panels].product(q, strip.keys, scores, strip.keys, false);
+            let mut sums = [1f32; STRIP];
+            for (i, row) in scores.chunks_exact_mut(strip.keys).enumerate() {
+                let (max, sum) = softmax(level, row, inputs.seen(strip, i), inputs.scale());
+                sums[i] = sum;
+                // SAFETY: a row's head belongs to one strip.
+                unsafe { log_sum.piece((strip.rows.start + i) * query + strip.head, 1)[0] = max + sum.ln() };
+            }
+            let p = Matrix::f32(scores, rows, strip.keys, strip.keys);
+            values[panels].product(p, dim, out, dim, false);
+            for (i, (row, sum)) in out.chunks_exact(dim).zip(sums).enumerate() {
+                // SAFETY: a row's head belongs to one strip.
+                let to = unsafe { y.piece(((strip.rows.start + i) * query + strip.head) * dim, dim) };
+                to.iter_mut().zip(row).for_each(|(to, value)| *to = value / sum);
+            }
+        });
+    });
+}
+
+/// What the backward pass reads besides the inputs.
+#[derive(Clone, Copy)]
+pub(crate) struct Results<'a> {
+    pub(crate) y: View<'a>,
+    pub(crate) log_sum: &'a [f32],
+    pub(crate) dy: View<'a>,
+}
+
+/// Writes the rows of the segments in `dq [n, query * dim]`, `dk` and `dv [n, key_value * dim]`.
+pub(crate) fn backward(
+    level: Level,
+    inputs: Inputs<'_>,
+    results: Results<'_>,
+    dq: &mut [f32],
+    dk: &mut [f32],
+    dv: &mut [f32],
+) {
+    let Heads { key_value, dim, .. } = inputs.heads;
+    let panels = [(inputs.k, true), (inputs.v, true), (inputs.k, false)];
+    let panels = panels.map(|(of, transposed)| inputs.panels(level, of, transposed));
+    let [dq, dk, dv] = [dq, dk, dv].map(Shared::new);
+    // One task for all query heads of a key/value head: they add to the same keys, in a fixed order.
+    threads::run(inputs.segments.len() * key_value, |task| {
+        let (segment, kv_head) = (task / key_value, task % key_value);
+        let range = inputs.segments[segment].clone();
+        if range.is_empty() {
+            return;
+        }
+        let (mut own_dk, mut own_dv) = (vec![0f32; range.len() * dim], vec![0f32; range.len() * dim]);
+        for head in kv_head * inputs.group()..(kv_head + 1) * inputs.group() {
+            for strip in inputs.strips(segment, head) {
+                backward_strip(level, inputs, results, &strip, &panels, &dq, &mut own_dk, &mut own_dv);
+            }
+        }
+        for (i, row) in range.enumerate() {
+            let at = (row * key_value + kv_head) * dim;
+            // SAFETY: a row's head belongs to one task.
+            unsafe {
+                dk.piece(at, dim).copy_from_slice(&own_dk[i * dim..][..dim]);
+                dv.piece(at, dim).copy_from_slice(&own_dv[i * dim..][..dim]);
+            }
+        }
+    });
+}
+
+/// One strip: writes its rows of `dq`, adds to the keys' and values' gradients `[segment, dim]`.
+fn backward_strip(
+    level: Level,
+    inputs: Inputs<'_>,
+    results: Results<'_>,
+    strip: &Strip,
+    panels: &[Vec<Panels>; 3],
+    dq: &Shared<f32>,
+    dk: &mut [f32],
+    dv: &mut [f32],
+) {
+    let Heads { query, dim, .. } = inputs.heads;
+    let [keys, values, key_rows] = panels.each_ref().map(|panels| &panels[inputs.panels_of(strip)]);
+    let (rows, seen) = (strip.rows.len(), strip.keys);
+    BUFFERS.with_borrow_mut(|[p, ds, out]| {
+        let (p, ds, out) = (room(p, rows * seen), room(ds, rows * seen), room(out, rows * dim));
+        let q = inputs.part(inputs.q, strip.head, &strip.rows);
+        let dy = inputs.part(results.dy, strip.head, &strip.rows);
+        keys.product(q, seen, p, seen, false);
+        values.product(dy, seen, ds, seen, false);
+        for i in 0..rows {
+            let at = strip.rows.start + i;
+            let head = strip.head * dim..(strip.head + 1) * dim;
+            let (y, dy) = (&results.y.row(at)[head.clone()], &results.dy.row(at)[head]);
+            let log_sum = results.log_sum[at * query + strip.head];
+            let limit = inputs.seen(strip, i);
+            let (p, ds) = (&mut p[i * seen..][..seen], &mut ds[i * seen..][..seen]);
+            softmax_backward(level, p, ds, limit, inputs.scale(), log_sum, y, dy);
+        }
+        let p = Matrix::f32(p, rows, seen, seen);
+        let ds = Matrix::f32(ds, rows, seen, seen);
+        key_rows.product(ds, dim, out, dim, false);
+        for (i, row) in out.chunks_exact(dim).enumerate() {
+            // SAFETY: a row's head belongs to one strip.
+            unsafe {
+                dq.piece(((strip.rows.start + i) * query + strip.head) * dim, dim).copy_from_slice(row)
+            };
+        }
+        gemm_at(level, ds.t(), q, dk, dim, true);
+        gemm_at(level, p.t(), dy, dv, dim, true);
+    });
+}
+
+/// A buffer of the thread, grown once.
+fn room(buffer: &mut Vec<f32>, len: usize) -> &mut [f32] {
+    if buffer.len() < len {
+        buffer.resize(len, 0.0);
+    }
+    &mut buffer[..len]
+}
+
+simd! {
+    /// Turns the first `seen` scores into `e^(scale (score - max))` and the others into zero; returns the scaled
+    /// maximum and the sum.
+    pub(super) fn softmax(scores: &mut [f32], seen: usize, scale: f32) -> (f32, f32) {
+        let (scores, unseen) = scores.split_at_mut(seen);
+        let mut lanes = [f32::NEG_INFINITY; 32];
+        for chunk in scores.chunks(32) {
+            for (lane, &score) in lanes.iter_mut().zip(chunk) {
+                *lane = lane.max(score);
+            }
+        }
+        let max = lanes.iter().copied().fold(f32::NEG_INFINITY, f32::max) * scale;
+        let mut lanes = [0f32; 32];
+        let mut chunks = scores.chunks_exact_mut(32);
+        for chunk in &mut chunks {
+            for (lane, score) in lanes.iter_mut().zip(chunk) {
+                *score = exp(score.mul_add(scale, -max));
+                *lane += *score;
+            }
+        }
+        for (lane, score) in lanes.iter_mut().zip(chunks.into_remainder()) {
+            *score = exp(score.mul_add(scale, -max));
+            *lane += *score;
+        }
+        for half in [16, 8, 4, 2, 1] {
+            for l in 0..half {
+                lanes[l] += lanes[l + half];
+            }
+        }
+        unseen.fill(0.0);
+        (max, lanes[0])
+    }
+}
+
+simd! {
+    /// Scores and `dy vᵀ` of one row become probabilities and the gradient of the unscaled scores.
+    fn softmax_backward(
+        p: &mut [f32], ds: &mut [f32], seen: usize, scale: f32, log_sum: f32, y: &[f32], dy: &[f32]
+    ) {
+        let delta = sum(y, dy, |y, dy| y * dy);
+        for (p, ds) in p[..seen].iter_mut().zip(&mut ds[..seen]) {
+            *p = exp(p.mul_add(scale, -log_sum));
+            *ds = *p * (*ds - delta) * scale;
+        }
+        p[seen..].fill(0.0);
+        ds[seen..].fill(0.0);
+    }
+}

@@ -1,0 +1,307 @@
+//! Attention of new tokens over a paged cache. A row of one token reads its blocks in place, some hundreds of
+//! tokens at a time, all query heads of a key/value head together. A row of more tokens gathers each head's keys
+//! and values once and works through strips of queries like `attention`.
+#![allow(unsafe_code)]
+
+use std::cell::RefCell;
+
+use half::bf16;
+
+use super::attention::softmax;
+use super::gemm::{Elements, Matrix};
+use super::math::{exp, sum};
+use super::panels::Panels;
+use super::simd::{Level, simd};
+use super::threads::{self, Shared};
+use crate::backend::host::View;
+use crate::layers::{CacheRow, Heads};
+
+/// Cached tokens of one task of a row of one token; fixed, so that the result is, too.
+const SPAN: usize = 512;
+/// Queries of a strip of a longer row.
+const STRIP: usize = 32;
+/// Features a value's sum is kept in registers for.
+const WIDTH: usize = 64;
+
+thread_local! {
+    static BUFFERS: RefCell<[Vec<f32>; 2]> = RefCell::default();
+}
+
+/// One layer of a cache: keys and values `[blocks, heads, block_tokens, dim]`.
+#[derive(Clone, Copy)]
+pub(crate) struct Pages<'a> {
+    pub(crate) k: Elements<'a>,
+    pub(crate) v: Elements<'a>,
+    pub(crate) blocks: usize,
+    pub(crate) block_tokens: usize,
+    pub(crate) heads: usize,
+    pub(crate) dim: usize,
+}
+
+impl Pages<'_> {
+    /// Offset of a token's features of a head.
+    pub(crate) fn at(&self, blocks: &[u32], token: usize, head: usize) -> usize {
+        let block = blocks[token / self.block_tokens] as usize;
+        assert!(block < self.blocks, "block {block} of {}", self.blocks);
+        ((block * self.heads + head) * self.block_tokens + token % self.block_tokens) * self.dim
+    }
+
+    /// The runs of neighbouring tokens within `tokens`: first token, offset, count.
+    fn runs(
+        &self,
+        blocks: &[u32],
+        tokens: std::ops::Range<usize>,
+        head: usize,
+    ) -> Vec<(usize, usize, usize)> {
+        let mut runs = Vec::with_capacity(tokens.len() / self.block_tokens + 2);
+        let mut token = tokens.start;
+        while token < tokens.end {
+            let count = (self.block_tokens - token % self.block_tokens).min(tokens.end - token);
+            runs.push((token, self.at(blocks, token, head), count));
+            token += count;
+        }
+        runs
+    }
+
+    /// A head's keys or values `[tokens, dim]` of a sequence.
+    fn gather(&self, from: Elements<'_>, blocks: &[u32], tokens: usize, head: usize) -> Vec<f32> {
+        let mut out = Vec::with_capacity(tokens * self.dim);
+        for (_, at, count) in self.runs(blocks, 0..tokens, head) {
+            match from {
+                Elements::F32(data) => out.extend_from_slice(&data[at..at + count * self.dim]),
+                Elements::Bf16(data) => {
+                    out.extend(data[at..at + count * self.dim].iter().map(|value| widen(*value)));
+                }
+            }
+        }
+        out
+    }
+}
+
+/// Fills `y [tokens of all rows, query * dim]`.
+pub(crate) fn forward(
+    level: Level,
+    q: View<'_>,
+    rows: &[CacheRow<'_>],
+    pages: Pages<'_>,
+    heads: Heads,
+    y: &mut [f32],
+) {
+    let mut first = 0;
+    let mut single = Vec::new();
+    for row in rows {
+        match row.tokens {
+            0 => {}
+            1 => single.push((first, row)),
+            _ => prefill(level, q, first, row, pages, heads, y),
+        }
+        first += row.tokens;
+    }
+    decode(level, q, &single, pages, heads, y);
+}
+
+/// A row of several tokens, whose queries start at `first`.
+fn prefill(
+    level: Level,
+    q: View<'_>,
+    first: usize,
+    row: &CacheRow<'_>,
+    pages: Pages<'_>,
+    heads: Heads,
+    y: &mut [f32],
+) {
+    let Heads { query, key_value, dim } = heads;
+    let scale = 1.0 / (dim as f32).sqrt();
+    let tokens = row.start + row.tokens;
+    let mut panels: Vec<Option<[Panels; 2]>> = (0..key_value).map(|_| None).collect();
+    threads::for_pieces(&mut panels, 1, |head, panels| {
+        let k = pages.gather(pages.k, row.blocks, tokens, head);
+        let v = pages.gather(pages.v, row.blocks, tokens, head);
+        let [k, v] = [&k, &v].map(|data| Matrix::f32(data, tokens, dim, dim));
+        panels[0] = Some([Panels::new(level, k.t()), Panels::new(level, v)]);
+    });
+    let strips = row.tokens.div_ceil(STRIP);
+    let y = Shared::new(y);
+    threads::run(strips * query, |task| {
+        // The longest strips first.
+        let (strip, head) = (strips - 1 - task / query, task % query);
+        let from = strip * STRIP;
+        let count = STRIP.min(row.tokens - from);
+        let keys = row.start + from + count;
+        let [k, v] = panels[head / (query / key_value)].as_ref().expect("packed above");
+        BUFFERS.with_borrow_mut(|[scores, out]| {
+            scores.resize(count * keys, 0.0);
+            out.resize(count * dim, 0.0);
+            let start = (first + from) * q.shape.stride + head * dim;
+            let queries = Matrix::f32(&q.data[start..], count, dim, q.shape.stride);
+            k.product(queries, keys, scores, keys, false);
+            let mut sums = [1f32; STRIP];
+            for (i, scores) in scores.chunks_exact_mut(keys).enumerate() {
+                sums[i] = softmax(level, scores, row.start + from + i + 1, scale).1;
+            }
+            v.product(Matrix::f32(scores, count, keys, keys), dim, out, dim, false);
+            for (i, (from_row, sum)) in out.chunks_exact(dim).zip(sums).enumerate() {
+                // SAFETY: a row's head belongs to one task.
+                let to = unsafe { y.piece(((first + from + i) * query + head) * dim, dim) };
+                to.iter_mut().zip(from_row).for_each(|(to, value)| *to = value / sum);
+            }
+        });
+    });
+}
+
+/// Part of a query head's result: over one span of keys.
+struct Partial {
+    max: f32,
+    sum: f32,
+    y: Vec<f32>,
+}
+
+/// Rows of one token; `rows` says where each row's query is.
+fn decode(
+    level: Level,
+    q: View<'_>,
+    rows: &[(usize, &CacheRow<'_>)],
+    pages: Pages<'_>,
+    heads: Heads,
+    y: &mut [f32],
+) {
+    let Heads { query, key_value, dim } = heads;
+    let group = query / key_value;
+    let tasks: Vec<(usize, usize, usize)> = (0..rows.len())
+        .flat_map(|row| (0..(rows[row].1.start + 1).div_ceil(SPAN)).map(move |span| (row, span)))
+        .flat_map(|(row, span)| (0..key_value).map(move |head| (row, span, head)))
+        .collect();
+    let mut partials: Vec<Vec<Partial>> = tasks.iter().map(|_| Vec::new()).collect();
+    threads::for_pieces(&mut partials, 1, |task, partials| {
+        let (row, span, head) = tasks[task];
+        let (at, row) = rows[row];
+        let keys = span * SPAN..((span + 1) * SPAN).min(row.start + 1);
+        let queries = &q.row(at)[head * group * dim..][..group * dim];
+        partials[0] = span_of(level, queries, &pages, row.blocks, keys, head);
+    });
+    for (i, &(at, row)) in rows.iter().enumerate() {
+        let spans = (row.start + 1).div_ceil(SPAN);
+        let first = tasks.iter().position(|task| task.0 == i).expect("every row has a task");
+        for head in 0..query {
+            let parts =
+                (0..spans).map(|span| &partials[first + span * key_value + head / group][head % group]);
+            join(parts, &mut y[(at * query + head) * dim..][..dim]);
+        }
+    }
+}
+
+/// All query heads of one key/value head over one span of keys.
+fn span_of(
+    level: Level,
+    queries: &[f32],
+    pages: &Pages<'_>,
+    blocks: &[u32],
+    keys: std::ops::Range<usize>,
+    head: usize,
+) -> Vec<Partial> {
+    let dim = pages.dim;
+    let scale = 1.0 / (dim as f32).sqrt();
+    let group = queries.len() / dim;
+    let count = keys.len();
+    let runs = pages.runs(blocks, keys.clone(), head);
+    let mut scores = vec![0f32; group * count];
+    for &(token, at, len) in &runs {
+        let to = token - keys.start;
+        match pages.k {
+            Elements::F32(data) => {
+                score_f32(level, queries, &data[at..][..len * dim], dim, count, &mut scores[to..])
+            }
+            Elements::Bf16(data) => {
+                score_bf16(level, queries, &data[at..][..len * dim], dim, count, &mut scores[to..])
+            }
+        }
+    }
+    scores
+        .chunks_exact_mut(count)
+        .map(|scores| {
+            let (max, sum) = softmax(level, scores, count, scale);
+            let mut y = vec![0f32; dim];
+            for &(token, at, len) in &runs {
+                let p = &scores[token - keys.start..][..len];
+                match pages.v {
+                    Elements::F32(data) => weigh_f32(level, p, &data[at..][..len * dim], dim, &mut y),
+                    Elements::Bf16(data) => weigh_bf16(level, p, &data[at..][..len * dim], dim, &mut y),
+                }
+            }
+            Partial { max, sum, y }
+        })
+        .collect()
+}
+
+/// Joins the spans of one head, in order.
+fn join<'a>(parts: impl Iterator<Item = &'a Partial> + Clone, y: &mut [f32]) {
+    let max = parts.clone().map(|part| part.max).fold(f32::NEG_INFINITY, f32::max);
+    let total: f32 = parts.clone().map(|part| part.sum * exp(part.max - max)).sum();
+    y.fill(0.0);
+    for part in parts {
+        let share = exp(part.max - max) / total;
+        y.iter_mut().zip(&part.y).for_each(|(y, value)| *y = share.mul_add(*value, *y));
+    }
+}
+
+simd! {
+    /// `scores[g * count + t] = queries[g] · keys[t]`.
+    fn score_f32(queries: &[f32], keys: &[f32], dim: usize, count: usize, scores: &mut [f32]) {
+        for (t, key) in keys.chunks_exact(dim).enumerate() {
+            for (g, query) in queries.chunks_exact(dim).enumerate() {
+                scores[g * count + t] = sum(query, key, |q, k| q * k);
+            }
+        }
+    }
+}
+
+simd! {
+    /// [`score_f32`] of bf16 keys.
+    fn score_bf16(queries: &[f32], keys: &[bf16], dim: usize, count: usize, scores: &mut [f32]) {
+        for (t, key) in keys.chunks_exact(dim).enumerate() {
+            for (g, query) in queries.chunks_exact(dim).enumerate() {
+                scores[g * count + t] = sum(query, key, |q, k| q * widen(k));
+            }
+        }
+    }
+}
+
+simd! {
+    fn weigh_f32(p: &[f32], values: &[f32], dim: usize, y: &mut [f32]) {
+        weigh(p, values, dim, y, |value| value);
+    }
+}
+
+simd! {
+    fn weigh_bf16(p: &[f32], values: &[bf16], dim: usize, y: &mut [f32]) {
+        weigh(p, values, dim, y, widen);
+    }
+}
+
+/// `y += Σ p[t] values[t]`.
+#[inline(always)]
+fn weigh<T: Copy>(p: &[f32], values: &[T], dim: usize, y: &mut [f32], widen: impl Fn(T) -> f32) {
+    let whole = dim / WIDTH * WIDTH;
+    for from in (0..whole).step_by(WIDTH) {
+        let y: &mut [f32; WIDTH] =
+            (&mut y[from..from + WIDTH]).try_into().expect("the slice has this length");
+        let mut sums = *y;
+        for (p, value) in p.iter().zip(values.chunks_exact(dim)) {
+            let value: &[T; WIDTH] = value[from..from + WIDTH].try_into().expect("the slice has this length");
+            for d in 0..WIDTH {
+                sums[d] = p.mul_add(widen(value[d]), sums[d]);
+            }
+        }
+        *y = sums;
+    }
+    for (p, value) in p.iter().zip(values.chunks_exact(dim)) {
+        for d in whole..dim {
+            y[d] = p.mul_add(widen(value[d]), y[d]);
+        }
+    }
+}
+
+#[inline(always)]
+fn widen(value: bf16) -> f32 {
+    f32::from_bits(u32::from(value.to_bits()) << 16)
+}
