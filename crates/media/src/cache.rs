@@ -76,6 +76,10 @@ impl Cache {
     /// BLAKE3 of a file's content. Read again only when its size or its time of change differs.
     pub(crate) fn file_hash(&self, path: &Path) -> std::io::Result<Digest> {
         let metadata = fs::metadata(path)?;
+        if !metadata.is_file() && !metadata.is_dir() {
+            // A pipe or a device may never end.
+            return Err(std::io::Error::other("it is not a regular file"));
+        }
         let (size, changed) = (metadata.len(), metadata.modified()?);
         let path = fs::canonicalize(path)?;
         if let Some((s, c, digest)) = self.lock().files.get(&path)

@@ -83,6 +83,17 @@ pub enum Error {
 }
 
 impl Error {
+    /// A file that cannot be read, in the system's own words without the path, which the message has already.
+    pub(crate) fn read(location: &str, error: &std::io::Error) -> Self {
+        let reason = match error.kind() {
+            std::io::ErrorKind::NotFound => "there is no such file".into(),
+            std::io::ErrorKind::PermissionDenied => "permission denied".into(),
+            std::io::ErrorKind::IsADirectory => "it is a folder".into(),
+            _ => error.to_string(),
+        };
+        Error::Read { location: location.into(), reason }
+    }
+
     /// A rule that cannot be met by this medium.
     pub(crate) fn choice(location: &str, (reason, remedy): Refusal) -> Self {
         Error::Choice { location: location.into(), reason, remedy }

@@ -26,3 +26,6 @@ pub use picture::{Picture, Prepared, Probe};
 pub use sampling::{Choice, Timeline, choose};
 pub use size::{SizeRule, smart_resize};
 pub use version::{decoder_version, missing_decoders};
+
+#[cfg(test)]
+mod tests;

@@ -113,8 +113,8 @@ impl Opener {
                 if !self.cache.is_on() {
                     return self.decode_video(&path, &name, part, rule);
                 }
-                let read = |e: std::io::Error| Error::Read { location: name.clone(), reason: e.to_string() };
-                let key = self.key(&self.cache.file_hash(&path).map_err(read)?, part, rule);
+                let hash = self.cache.file_hash(&path).map_err(|e| Error::read(&name, &e))?;
+                let key = self.key(&hash, part, rule);
                 if let Some(prepared) = self.cache.get(&key) {
                     return Ok(prepared);
                 }
@@ -169,7 +169,7 @@ impl Opener {
 
     /// A whole file, up to `most` bytes, whatever its size is said to be.
     fn read(&self, path: &Path, name: &str, most: u64) -> Result<Vec<u8>> {
-        let fault = |e: std::io::Error| Error::Read { location: name.into(), reason: reason_of(&e) };
+        let fault = |e: std::io::Error| Error::read(name, &e);
         let file = fs_err::File::open(path).map_err(fault)?;
         let mut bytes = Vec::new();
         file.take(most.saturating_add(1)).read_to_end(&mut bytes).map_err(fault)?;
@@ -184,7 +184,7 @@ impl Opener {
     }
 
     fn head(&self, path: &Path, name: &str) -> Result<Vec<u8>> {
-        let fault = |e: std::io::Error| Error::Read { location: name.into(), reason: reason_of(&e) };
+        let fault = |e: std::io::Error| Error::read(name, &e);
         let mut bytes = Vec::new();
         fs_err::File::open(path).map_err(fault)?.take(64).read_to_end(&mut bytes).map_err(fault)?;
         Ok(bytes)
@@ -368,14 +368,4 @@ fn repeat_last<T: Clone>(items: &mut Vec<T>) {
 /// When image `index` of a list was taken, in microseconds.
 fn time_at(index: usize, fps: f64) -> MediaTime {
     MediaTime::new((index as f64 / fps * 1e6).round() as i64, 1, 1_000_000)
-}
-
-/// The system's own words; the path is named by whoever reports them.
-fn reason_of(error: &std::io::Error) -> String {
-    match error.kind() {
-        std::io::ErrorKind::NotFound => "there is no such file".into(),
-        std::io::ErrorKind::PermissionDenied => "permission denied".into(),
-        std::io::ErrorKind::IsADirectory => "it is a folder".into(),
-        _ => error.to_string(),
-    }
 }

@@ -1,13 +1,14 @@
 //! The values this room hands out: pictures, prepared media and what a probe found. No behaviour beyond building
 //! them.
 
+use std::fmt;
 use std::sync::Arc;
 
 use firsthand_base::{Digest, FrameId};
 use serde::Serialize;
 
 /// Pixels of one picture, rows from the top, `[height, width, 3]` RGB8. Cloning shares the pixels.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Picture {
     /// Rows.
     pub height: usize,
@@ -15,6 +16,13 @@ pub struct Picture {
     pub width: usize,
     /// `height * width * 3` bytes.
     pub rgb: Arc<Vec<u8>>,
+}
+
+impl fmt::Debug for Picture {
+    /// Says the size, not the pixels.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Picture({}x{})", self.height, self.width)
+    }
 }
 
 impl Picture {

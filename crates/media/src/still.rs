@@ -15,6 +15,7 @@ pub(crate) struct StillOptions {
 }
 
 /// A decoded still picture.
+#[derive(Debug)]
 pub(crate) struct Still {
     pub(crate) picture: Picture,
     pub(crate) format: &'static str,

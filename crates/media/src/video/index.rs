@@ -64,6 +64,11 @@ impl Index {
                 }
             }
         }
+        let promised = native::listed_samples(input, stream);
+        if promised > index.packets.len() {
+            let found = index.packets.len();
+            return Err(fault(name, format!("it is cut short: {found} of {promised} frames are there")));
+        }
         if index.shown.is_empty() {
             return Err(fault(name, "it has no frames"));
         }

@@ -61,7 +61,7 @@ impl Video {
     pub(crate) fn open(path: &Path, name: &str) -> Result<Video> {
         quiet();
         let read = |reason: String| Error::Read { location: name.into(), reason };
-        let metadata = fs_err::metadata(path).map_err(|e| read(e.to_string()))?;
+        let metadata = fs_err::metadata(path).map_err(|e| Error::read(name, &e))?;
         if !metadata.is_file() {
             return Err(read("it is not a file".into()));
         }

@@ -184,3 +184,13 @@ pub(super) fn coded_size(context: &ffmpeg_next::codec::Context) -> [usize; 2] {
     let (height, width) = unsafe { ((*context.as_ptr()).height, (*context.as_ptr()).width) };
     [height.max(0) as usize, width.max(0) as usize]
 }
+
+/// How many packets of a stream the header of an MP4 or MOV file lists; 0 for containers without such a list.
+pub(super) fn listed_samples(input: &Input, stream: usize) -> usize {
+    if !input.format().name().contains("mp4") {
+        return 0;
+    }
+    // SAFETY: the input is open and the caller's stream exists in it.
+    let listed = unsafe { ffi::avformat_index_get_entries_count(*(*input.as_ptr()).streams.add(stream)) };
+    listed.max(0) as usize
+}
