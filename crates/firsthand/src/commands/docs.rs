@@ -25,7 +25,7 @@ pub(crate) fn run(options: &DocsOptions) -> Result<()> {
     let mut index = String::from("# Commands\n\nWritten by `firsthand docs`; do not edit.\n\n");
     for verb in program.get_subcommands().filter(|verb| !verb.is_hide_set() && verb.get_name() != "help") {
         let about = verb.get_about().map(ToString::to_string).unwrap_or_default();
-        writeln!(index, "- [`firsthand {0}`]({0}.md): {about}", verb.get_name())?;
+        writeln!(index, "- [`firsthand {0}`]({0}.md): {about}.", verb.get_name())?;
         fs_err::write(options.directory.join(format!("{}.md", verb.get_name())), page(verb)?)?;
     }
     if let Some(after) = program.get_after_help() {
@@ -44,7 +44,7 @@ fn page(verb: &Command) -> Result<String> {
     let mut out = format!("# firsthand {}\n\n", verb.get_name());
     let about =
         verb.get_long_about().or_else(|| verb.get_about()).map(ToString::to_string).unwrap_or_default();
-    writeln!(out, "{about}\n")?;
+    writeln!(out, "{}.\n", about.trim_end_matches('.'))?;
     let usage = verb.clone().color(clap::ColorChoice::Never).render_usage().to_string();
     writeln!(out, "```text\n{}\n```", usage.trim())?;
     let shown = |arg: &&Arg| !arg.is_hide_set() && arg.get_id() != "help" && arg.get_id() != "version";
@@ -75,7 +75,9 @@ fn section(out: &mut String, title: &str, args: &[&Arg]) -> Result<()> {
     for arg in args {
         let help =
             arg.get_long_help().or_else(|| arg.get_help()).map(ToString::to_string).unwrap_or_default();
-        let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
+        // clap drops the last full stop.
+        let help =
+            help.split_whitespace().collect::<Vec<_>>().join(" ").trim_end_matches('.').to_owned() + ".";
         write!(out, "- `{}`: {help}", spelling(arg))?;
         let defaults: Vec<_> = arg.get_default_values().iter().map(|value| value.to_string_lossy()).collect();
         if !defaults.is_empty() && arg.get_action().takes_values() {
@@ -102,7 +104,7 @@ fn spelling(arg: &Arg) -> String {
     let names = arg.get_value_names().unwrap_or_default();
     let values: Vec<String> = names.iter().map(|name| name.to_string()).collect();
     let many = arg.get_num_args().is_some_and(|range| range.max_values() > 1);
-    let dots = if many { "..." } else { "" };
+    let dots = if many && !values.iter().any(|name| name.contains("...")) { "..." } else { "" };
     match arg.get_long() {
         _ if arg.is_positional() => format!("{}{dots}", values.join(" ")),
         Some(long) if arg.get_action().takes_values() => format!("--{long} {}{dots}", values.join(" ")),
