@@ -36,6 +36,9 @@ pub(crate) fn decode<T: Send>(
     budget: Budget,
     finish: &(dyn Fn(usize, Picture) -> T + Sync),
 ) -> Result<Vec<T>> {
+    if !video.size().contains(&0) {
+        check_pixels(&video.name, video.size(), budget.max_pixels)?;
+    }
     let mut groups = group(video, wanted);
     // The longest first, so that the threads end together.
     groups.sort_by_key(|g| g.last - g.start);
