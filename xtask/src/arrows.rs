@@ -14,6 +14,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("firsthand-tasks", &["firsthand-base"]),
     ("firsthand-engine", &["firsthand-base"]),
     ("firsthand-input", &["firsthand-base", "firsthand-media"]),
+    ("firsthand-world", &["firsthand-base", "firsthand-media"]),
     ("firsthand-model", &["firsthand-base", "firsthand-engine"]),
     (
         "firsthand",
