@@ -3,10 +3,10 @@
 
 use candle_core::{Result, Tensor};
 use half::bf16;
-use half::slice::HalfFloatSliceExt;
 
 use crate::backend::cpu::cached::Pages;
 use crate::backend::cpu::gemm::Elements;
+use crate::backend::cpu::{dots, simd};
 use crate::backend::host::Rows;
 
 /// How keys and values are stored.
@@ -130,7 +130,7 @@ impl Store {
     fn set(&mut self, at: usize, from: &[f32]) {
         match self {
             Store::F32(data) => data[at..at + from.len()].copy_from_slice(from),
-            Store::Bf16(data) => data[at..at + from.len()].convert_from_f32_slice(from),
+            Store::Bf16(data) => dots::round(simd::level(), from, &mut data[at..at + from.len()]),
         }
     }
 

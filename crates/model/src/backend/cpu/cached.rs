@@ -8,8 +8,9 @@ use std::cell::RefCell;
 use half::bf16;
 
 use super::attention::softmax;
+use super::dots::{GROUP, MOST_ROWS, Sums, dots, dots_widened, widen};
 use super::gemm::{Elements, Matrix};
-use super::math::{exp, sum};
+use super::math::exp;
 use super::panels::Panels;
 use super::simd::{Level, simd};
 use super::threads::{self, Shared};
@@ -206,31 +207,35 @@ fn span_of(
     let runs = pages.runs(blocks, keys.clone(), head);
     let mut scores = vec![0f32; group * count];
     for &(token, at, len) in &runs {
-        let to = token - keys.start;
-        match pages.k {
-            Elements::F32(data) => {
-                score_f32(level, queries, &data[at..][..len * dim], dim, count, &mut scores[to..])
-            }
-            Elements::Bf16(data) => {
-                score_bf16(level, queries, &data[at..][..len * dim], dim, count, &mut scores[to..])
+        for t in (0..len).step_by(GROUP) {
+            let rows = GROUP.min(len - t);
+            let (key, to) = (at + t * dim, token - keys.start + t);
+            for (part, queries) in queries.chunks(MOST_ROWS * dim).enumerate() {
+                let mut sums = Sums::default();
+                match pages.k {
+                    Elements::F32(data) => dots(level, queries, &data[key..], dim, rows, dim, &mut sums),
+                    Elements::Bf16(data) => {
+                        dots_widened(level, queries, &data[key..], dim, rows, dim, &mut sums);
+                    }
+                }
+                for (g, sums) in sums.iter().enumerate().take(queries.len() / dim) {
+                    scores[(part * MOST_ROWS + g) * count + to..][..rows].copy_from_slice(&sums[..rows]);
+                }
             }
         }
     }
-    scores
-        .chunks_exact_mut(count)
-        .map(|scores| {
-            let (max, sum) = softmax(level, scores, count, scale);
-            let mut y = vec![0f32; dim];
-            for &(token, at, len) in &runs {
-                let p = &scores[token - keys.start..][..len];
-                match pages.v {
-                    Elements::F32(data) => weigh_f32(level, p, &data[at..][..len * dim], dim, &mut y),
-                    Elements::Bf16(data) => weigh_bf16(level, p, &data[at..][..len * dim], dim, &mut y),
-                }
-            }
-            Partial { max, sum, y }
-        })
-        .collect()
+    let sums: Vec<(f32, f32)> =
+        scores.chunks_exact_mut(count).map(|scores| softmax(level, scores, count, scale)).collect();
+    let mut y = vec![0f32; group * dim];
+    for &(token, at, len) in &runs {
+        let p = &scores[token - keys.start..];
+        match pages.v {
+            Elements::F32(data) => weigh_f32(level, p, count, &data[at..][..len * dim], dim, &mut y),
+            Elements::Bf16(data) => weigh_bf16(level, p, count, &data[at..][..len * dim], dim, &mut y),
+        }
+    }
+    let parts = sums.into_iter().zip(y.chunks_exact(dim));
+    parts.map(|((max, sum), y)| Partial { max, sum, y: y.to_vec() }).collect()
 }
 
 /// Joins the spans of one head, in order.
@@ -245,63 +250,71 @@ fn join<'a>(parts: impl Iterator<Item = &'a Partial> + Clone, y: &mut [f32]) {
 }
 
 simd! {
-    /// `scores[g * count + t] = queries[g] · keys[t]`.
-    fn score_f32(queries: &[f32], keys: &[f32], dim: usize, count: usize, scores: &mut [f32]) {
-        for (t, key) in keys.chunks_exact(dim).enumerate() {
-            for (g, query) in queries.chunks_exact(dim).enumerate() {
-                scores[g * count + t] = sum(query, key, |q, k| q * k);
-            }
-        }
+    fn weigh_f32(p: &[f32], count: usize, values: &[f32], dim: usize, y: &mut [f32]) {
+        weigh(p, count, values, dim, y, |value| value);
     }
 }
 
 simd! {
-    /// [`score_f32`] of bf16 keys.
-    fn score_bf16(queries: &[f32], keys: &[bf16], dim: usize, count: usize, scores: &mut [f32]) {
-        for (t, key) in keys.chunks_exact(dim).enumerate() {
-            for (g, query) in queries.chunks_exact(dim).enumerate() {
-                scores[g * count + t] = sum(query, key, |q, k| q * widen(k));
-            }
-        }
+    fn weigh_bf16(p: &[f32], count: usize, values: &[bf16], dim: usize, y: &mut [f32]) {
+        weigh(p, count, values, dim, y, widen);
     }
 }
 
-simd! {
-    fn weigh_f32(p: &[f32], values: &[f32], dim: usize, y: &mut [f32]) {
-        weigh(p, values, dim, y, |value| value);
-    }
-}
-
-simd! {
-    fn weigh_bf16(p: &[f32], values: &[bf16], dim: usize, y: &mut [f32]) {
-        weigh(p, values, dim, y, widen);
-    }
-}
-
-/// `y += Σ p[t] values[t]`.
+/// `y[g] += Σ p[g * count + t] values[t]`, four heads at a time.
 #[inline(always)]
-fn weigh<T: Copy>(p: &[f32], values: &[T], dim: usize, y: &mut [f32], widen: impl Fn(T) -> f32) {
+fn weigh<T: Copy>(
+    p: &[f32],
+    count: usize,
+    values: &[T],
+    dim: usize,
+    y: &mut [f32],
+    widen: impl Fn(T) -> f32 + Copy,
+) {
+    let heads = y.len() / dim;
+    let fours = heads / 4 * 4;
+    for g in (0..fours).step_by(4) {
+        weigh_heads::<4, T>(&p[g * count..], count, values, dim, &mut y[g * dim..], widen);
+    }
+    for g in fours..heads {
+        weigh_heads::<1, T>(&p[g * count..], count, values, dim, &mut y[g * dim..], widen);
+    }
+}
+
+/// [`weigh`] of `H` heads.
+#[inline(always)]
+fn weigh_heads<const H: usize, T: Copy>(
+    p: &[f32],
+    count: usize,
+    values: &[T],
+    dim: usize,
+    y: &mut [f32],
+    widen: impl Fn(T) -> f32,
+) {
     let whole = dim / WIDTH * WIDTH;
     for from in (0..whole).step_by(WIDTH) {
-        let y: &mut [f32; WIDTH] =
-            (&mut y[from..from + WIDTH]).try_into().expect("the slice has this length");
-        let mut sums = *y;
-        for (p, value) in p.iter().zip(values.chunks_exact(dim)) {
+        let mut sums = [[0f32; WIDTH]; H];
+        for h in 0..H {
+            sums[h].copy_from_slice(&y[h * dim + from..][..WIDTH]);
+        }
+        for (t, value) in values.chunks_exact(dim).enumerate() {
             let value: &[T; WIDTH] = value[from..from + WIDTH].try_into().expect("the slice has this length");
-            for d in 0..WIDTH {
-                sums[d] = p.mul_add(widen(value[d]), sums[d]);
+            for h in 0..H {
+                let p = p[h * count + t];
+                for d in 0..WIDTH {
+                    sums[h][d] = p.mul_add(widen(value[d]), sums[h][d]);
+                }
             }
         }
-        *y = sums;
-    }
-    for (p, value) in p.iter().zip(values.chunks_exact(dim)) {
-        for d in whole..dim {
-            y[d] = p.mul_add(widen(value[d]), y[d]);
+        for h in 0..H {
+            y[h * dim + from..][..WIDTH].copy_from_slice(&sums[h]);
         }
     }
-}
-
-#[inline(always)]
-fn widen(value: bf16) -> f32 {
-    f32::from_bits(u32::from(value.to_bits()) << 16)
+    for (t, value) in values.chunks_exact(dim).enumerate() {
+        for h in 0..H {
+            for d in whole..dim {
+                y[h * dim + d] = p[h * count + t].mul_add(widen(value[d]), y[h * dim + d]);
+            }
+        }
+    }
 }

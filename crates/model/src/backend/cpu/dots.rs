@@ -34,39 +34,26 @@ pub(super) fn product(
     accumulate: bool,
 ) {
     let (m, n, k) = (a.rows, w.rows, a.cols);
-    let x: Vec<f32> = (0..m).flat_map(|i| row_f32(&a, i)).collect();
-    let rounded: Vec<bf16> = match arithmetic {
-        Arithmetic::Bf16 => x.iter().map(|&v| bf16::from_f32(v)).collect(),
-        Arithmetic::F32 => Vec::new(),
-    };
+    let mut x = Vec::with_capacity(m * k);
+    (0..m).for_each(|i| push_row(&a, i, &mut x));
+    let mut rounded = vec![bf16::ZERO; if arithmetic == Arithmetic::Bf16 { x.len() } else { 0 }];
+    round(level, &x, &mut rounded);
     let step = n.div_ceil(threads::count() * TASKS_PER_THREAD).max(LEAST_TASK / k).next_multiple_of(GROUP);
     let shared = Shared::new(out);
     threads::run(n.div_ceil(step), |task| {
         let end = ((task + 1) * step).min(n);
         for j in (task * step..end).step_by(GROUP) {
             let rows = (end - j).min(GROUP);
-            let mut sums = [[0f32; GROUP]; MOST_ROWS];
+            let mut sums = Sums::default();
+            let at = j * w.row_stride;
             match (w.data, arithmetic) {
                 #[cfg(target_arch = "x86_64")]
                 (Elements::Bf16(data), Arithmetic::Bf16) => {
-                    super::dots_avx512::bf16(
-                        &rounded,
-                        &data[j * w.row_stride..],
-                        w.row_stride,
-                        rows,
-                        k,
-                        &mut sums,
-                    );
+                    super::dots_avx512::bf16(&rounded, &data[at..], w.row_stride, rows, k, &mut sums);
                 }
-                #[cfg(target_arch = "x86_64")]
-                (Elements::F32(data), Arithmetic::F32) if level >= Level::Avx512 => {
-                    super::dots_avx512::f32(&x, &data[j * w.row_stride..], w.row_stride, rows, k, &mut sums);
-                }
-                (Elements::F32(data), _) => {
-                    dots_f32(level, &x, &data[j * w.row_stride..], w.row_stride, rows, k, &mut sums);
-                }
+                (Elements::F32(data), _) => dots(level, &x, &data[at..], w.row_stride, rows, k, &mut sums),
                 (Elements::Bf16(data), _) => {
-                    dots_widened(level, &x, &data[j * w.row_stride..], w.row_stride, rows, k, &mut sums);
+                    dots_widened(level, &x, &data[at..], w.row_stride, rows, k, &mut sums);
                 }
             }
             for (i, sums) in sums.iter().enumerate().take(m) {
@@ -80,36 +67,87 @@ pub(super) fn product(
     });
 }
 
-fn row_f32(a: &Matrix<'_>, i: usize) -> Vec<f32> {
+fn push_row(a: &Matrix<'_>, i: usize, to: &mut Vec<f32>) {
     let at = i * a.row_stride;
     match a.data {
-        Elements::F32(data) => data[at..at + a.cols].to_vec(),
-        Elements::Bf16(data) => data[at..at + a.cols].iter().map(|v| v.to_f32()).collect(),
+        Elements::F32(data) => to.extend_from_slice(&data[at..at + a.cols]),
+        Elements::Bf16(data) => to.extend(data[at..at + a.cols].iter().map(|&v| widen(v))),
     }
 }
 
+/// Sums of up to 8 rows of `x` with up to 4 rows of a weight: `[x][w]`.
+pub(super) type Sums = [[f32; GROUP]; MOST_ROWS];
+
+/// `sums[i][j] = x[i] · w[j]` for dense rows `x` and `rows` rows of `w`, `stride` apart.
+pub(super) fn dots(
+    level: Level,
+    x: &[f32],
+    w: &[f32],
+    stride: usize,
+    rows: usize,
+    k: usize,
+    sums: &mut Sums,
+) {
+    #[cfg(target_arch = "x86_64")]
+    if level >= Level::Avx512 {
+        return super::dots_avx512::f32(x, w, stride, rows, k, sums);
+    }
+    plain_f32(level, x, w, stride, rows, k, sums);
+}
+
+/// [`dots`] of a bf16 weight, widened.
+pub(super) fn dots_widened(
+    level: Level,
+    x: &[f32],
+    w: &[bf16],
+    stride: usize,
+    rows: usize,
+    k: usize,
+    sums: &mut Sums,
+) {
+    #[cfg(target_arch = "x86_64")]
+    if level >= Level::Avx512 {
+        return super::dots_avx512::widened(x, w, stride, rows, k, sums);
+    }
+    plain_widened(level, x, w, stride, rows, k, sums);
+}
+
 simd! {
-    /// `sums[i][j] = x[i] · w[j]` for dense rows `x` and `rows` rows of `w`, `stride` apart.
-    fn dots_f32(x: &[f32], w: &[f32], stride: usize, rows: usize, k: usize, sums: &mut [[f32; GROUP]; MOST_ROWS]) {
-        for (i, x) in x.chunks_exact(k).enumerate() {
+    fn plain_f32(x: &[f32], w: &[f32], stride: usize, rows: usize, k: usize, sums: &mut Sums) {
+        for (x, sums) in x.chunks_exact(k).zip(sums) {
             for j in 0..rows {
-                sums[i][j] = dot(x, &w[j * stride..][..k], |v| v);
+                sums[j] = dot(x, &w[j * stride..][..k], |v| v);
             }
         }
     }
 }
 
 simd! {
-    /// [`dots_f32`] of a bf16 weight.
-    fn dots_widened(
-        x: &[f32], w: &[bf16], stride: usize, rows: usize, k: usize, sums: &mut [[f32; GROUP]; MOST_ROWS]
-    ) {
-        for (i, x) in x.chunks_exact(k).enumerate() {
+    fn plain_widened(x: &[f32], w: &[bf16], stride: usize, rows: usize, k: usize, sums: &mut Sums) {
+        for (x, sums) in x.chunks_exact(k).zip(sums) {
             for j in 0..rows {
-                sums[i][j] = dot(x, &w[j * stride..][..k], |v| f32::from_bits(u32::from(v.to_bits()) << 16));
+                sums[j] = dot(x, &w[j * stride..][..k], widen);
             }
         }
     }
+}
+
+simd! {
+    /// f32 to bf16, to nearest even; NaN stays NaN.
+    pub(crate) fn round(from: &[f32], to: &mut [bf16]) {
+        for (from, to) in from.iter().zip(to) {
+            let bits = from.to_bits();
+            let nearest = bits.wrapping_add(0x7fff + (bits >> 16 & 1)) >> 16;
+            let quiet = bits >> 16 | 0x40;
+            *to = bf16::from_bits(if bits & 0x7fff_ffff > 0x7f80_0000 { quiet } else { nearest } as u16);
+        }
+    }
+}
+
+/// bf16 to the f32 of the same value.
+#[inline(always)]
+pub(super) fn widen(value: bf16) -> f32 {
+    f32::from_bits(u32::from(value.to_bits()) << 16)
 }
 
 /// A dot product in 64 lanes.
@@ -136,4 +174,26 @@ fn dot<T: Copy>(x: &[f32], w: &[T], widen: impl Fn(T) -> f32) -> f32 {
         }
     }
     lanes[0] + tail
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::backend::cpu::simd::levels;
+
+    #[test]
+    fn rounding_is_to_nearest_even_with_nan_kept() {
+        let odd = [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, 0.0, -0.0, f32::MAX, f32::MIN_POSITIVE, 1e-45];
+        let values: Vec<f32> =
+            (0..1 << 18).map(|i: u32| f32::from_bits(i << 14 | i >> 5)).chain(odd).collect();
+        for level in levels() {
+            let mut rounded = vec![bf16::ZERO; values.len()];
+            round(level, &values, &mut rounded);
+            for (&value, &rounded) in values.iter().zip(&rounded) {
+                let expected = bf16::from_f32(value);
+                let equal = rounded.to_bits() == expected.to_bits() || value.is_nan() && rounded.is_nan();
+                assert!(equal, "{level:?}: {value:e} gave {rounded}, not {expected}");
+            }
+        }
+    }
 }

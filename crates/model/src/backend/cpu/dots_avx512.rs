@@ -1,5 +1,5 @@
-//! The inner loops of `dots` on AVX-512: one row of the weight at a time (one stream for the prefetcher) against
-//! all rows of `x`, four rows' sums folded together at the end.
+//! The inner loops of `dots` on AVX-512: four rows of the weight at a time against up to four of
+//! `x`, their sums folded together. A sum runs in one order however many rows there are.
 #![allow(unsafe_code)]
 
 use std::arch::x86_64::*;
@@ -9,110 +9,110 @@ use half::bf16;
 use super::dots::{GROUP, MOST_ROWS};
 
 macro_rules! dots {
-    ($name:ident, $inner:ident, $element:ty, $width:literal, $features:literal, $load:ident, $mask:ident,
-     $dot:ident) => {
+    ($name:ident, $inner:ident, $x:ty, $w:ty, $width:literal, $features:literal,
+     $load_x:ident, $load_w:ident, $dot:ident) => {
         /// `sums[i][j] = x[i] · w[j]` for up to 8 dense rows `x` and up to 4 rows of `w`, `stride` apart. The
         /// machine must have the instructions.
         pub(super) fn $name(
-            x: &[$element],
-            w: &[$element],
+            x: &[$x],
+            w: &[$w],
             stride: usize,
             rows: usize,
             k: usize,
             sums: &mut [[f32; GROUP]; MOST_ROWS],
         ) {
-            assert!(
-                rows <= GROUP && w.len() >= (rows - 1) * stride + k && x.len() % k == 0,
-                "operands of a dot"
-            );
-            // SAFETY: the lengths were checked; the machine has the instructions by the contract.
-            unsafe {
-                match x.len() / k {
-                    1 => $inner::<1, 4>(x.as_ptr(), w.as_ptr(), stride, rows, k, sums),
-                    2 => $inner::<2, 4>(x.as_ptr(), w.as_ptr(), stride, rows, k, sums),
-                    3 => $inner::<3, 2>(x.as_ptr(), w.as_ptr(), stride, rows, k, sums),
-                    4 => $inner::<4, 2>(x.as_ptr(), w.as_ptr(), stride, rows, k, sums),
-                    5 => $inner::<5, 2>(x.as_ptr(), w.as_ptr(), stride, rows, k, sums),
-                    6 => $inner::<6, 2>(x.as_ptr(), w.as_ptr(), stride, rows, k, sums),
-                    7 => $inner::<7, 2>(x.as_ptr(), w.as_ptr(), stride, rows, k, sums),
-                    8 => $inner::<8, 2>(x.as_ptr(), w.as_ptr(), stride, rows, k, sums),
-                    more => unreachable!("{more} rows are no few rows"),
+            assert!((1..=GROUP).contains(&rows) && w.len() >= (rows - 1) * stride + k, "rows of a dot");
+            assert_eq!(x.len() % k, 0, "rows of a dot");
+            for (x, sums) in x.chunks(4 * k).zip(sums.chunks_exact_mut(4)) {
+                let (count, x, w) = (x.len() / k, x.as_ptr(), w.as_ptr());
+                // SAFETY: the lengths were checked; the machine has the instructions by the contract.
+                unsafe {
+                    match count {
+                        1 => $inner::<1>(x, w, stride, rows, k, sums),
+                        2 => $inner::<2>(x, w, stride, rows, k, sums),
+                        3 => $inner::<3>(x, w, stride, rows, k, sums),
+                        _ => $inner::<4>(x, w, stride, rows, k, sums),
+                    }
                 }
             }
         }
 
+        /// Past the last row of `w`, the last one is read again.
+        ///
         /// # Safety
         /// `x` has `R` dense rows of `k`, `w` has `rows` of `k`, `stride` apart.
         #[target_feature(enable = $features)]
-        unsafe fn $inner<const R: usize, const UNROLL: usize>(
-            x: *const $element,
-            w: *const $element,
+        unsafe fn $inner<const R: usize>(
+            x: *const $x,
+            w: *const $w,
             stride: usize,
             rows: usize,
             k: usize,
-            sums: &mut [[f32; GROUP]; MOST_ROWS],
+            sums: &mut [[f32; GROUP]],
         ) {
-            let mut parts = [[_mm512_setzero_ps(); GROUP]; R];
-            for j in 0..rows {
-                let mut lanes = [[_mm512_setzero_ps(); UNROLL]; R];
-                // SAFETY: offsets stay below `k`, masked loads included.
-                unsafe {
-                    let w = w.add(j * stride);
-                    let mut p = 0;
-                    while p + UNROLL * $width <= k {
-                        for u in 0..UNROLL {
-                            let b = $load!(w.add(p + u * $width));
-                            for i in 0..R {
-                                lanes[i][u] = $dot!(lanes[i][u], $load!(x.add(i * k + p + u * $width)), b);
-                            }
-                        }
-                        p += UNROLL * $width;
+            let w: [*const $w; GROUP] = std::array::from_fn(|c| w.wrapping_add(c.min(rows - 1) * stride));
+            let mut lanes = [[_mm512_setzero_ps(); GROUP]; R];
+            let whole = k / $width * $width;
+            // SAFETY: offsets stay below `k`; masked loads touch nothing past it.
+            unsafe {
+                for p in (0..whole).step_by($width) {
+                    // The rows after these: the hardware's prefetcher stops at the end of each page.
+                    for c in 0..GROUP {
+                        _mm_prefetch::<_MM_HINT_T0>(w[c].wrapping_add(GROUP * stride + p).cast());
                     }
-                    while p < k {
-                        let count = (k - p).min($width);
-                        let b = $mask!(count, w.add(p));
-                        for i in 0..R {
-                            lanes[i][0] = $dot!(lanes[i][0], $mask!(count, x.add(i * k + p)), b);
+                    let b: [_; GROUP] = std::array::from_fn(|c| $load_w!(w[c].add(p), $width));
+                    for i in 0..R {
+                        let a = $load_x!(x.add(i * k + p), $width);
+                        for c in 0..GROUP {
+                            lanes[i][c] = $dot!(lanes[i][c], a, b[c]);
                         }
-                        p += $width;
                     }
                 }
-                for i in 0..R {
-                    parts[i][j] =
-                        lanes[i].iter().skip(1).fold(lanes[i][0], |sum, &lane| _mm512_add_ps(sum, lane));
+                if whole < k {
+                    let b: [_; GROUP] = std::array::from_fn(|c| $load_w!(w[c].add(whole), k - whole));
+                    for i in 0..R {
+                        let a = $load_x!(x.add(i * k + whole), k - whole);
+                        for c in 0..GROUP {
+                            lanes[i][c] = $dot!(lanes[i][c], a, b[c]);
+                        }
+                    }
                 }
             }
             for i in 0..R {
-                sums[i] = fold_4(parts[i]);
+                sums[i] = fold_4(lanes[i]);
             }
         }
     };
 }
 
 macro_rules! load_f32 {
-    ($at:expr) => {
-        _mm512_loadu_ps($at)
-    };
-}
-macro_rules! mask_f32 {
-    ($count:expr, $at:expr) => {
-        _mm512_maskz_loadu_ps(((1u32 << $count) - 1) as u16, $at)
+    ($at:expr, $count:expr) => {
+        if $count == 16 {
+            _mm512_loadu_ps($at)
+        } else {
+            _mm512_maskz_loadu_ps(((1u32 << $count) - 1) as u16, $at)
+        }
     };
 }
 macro_rules! load_bf16 {
-    ($at:expr) => {
-        std::mem::transmute::<__m512i, __m512bh>(_mm512_loadu_si512($at.cast()))
+    ($at:expr, $count:expr) => {
+        std::mem::transmute::<__m512i, __m512bh>(if $count == 32 {
+            _mm512_loadu_si512($at.cast())
+        } else {
+            _mm512_maskz_loadu_epi16(((1u64 << $count) - 1) as u32, $at.cast::<i16>())
+        })
     };
 }
-macro_rules! mask_bf16 {
-    ($count:expr, $at:expr) => {
-        std::mem::transmute::<__m512i, __m512bh>(_mm512_maskz_loadu_epi16(
-            ((1u64 << $count) - 1) as u32,
-            $at.cast::<i16>(),
-        ))
-    };
+macro_rules! load_widened {
+    ($at:expr, $count:expr) => {{
+        let half = if $count == 16 {
+            _mm256_loadu_si256($at.cast())
+        } else {
+            _mm256_maskz_loadu_epi16(((1u32 << $count) - 1) as u16, $at.cast::<i16>())
+        };
+        _mm512_castsi512_ps(_mm512_slli_epi32::<16>(_mm512_cvtepu16_epi32(half)))
+    }};
 }
-
 macro_rules! dot_f32 {
     ($sum:expr, $a:expr, $b:expr) => {
         _mm512_fmadd_ps($a, $b, $sum)
@@ -124,15 +124,27 @@ macro_rules! dot_bf16 {
     };
 }
 
-dots!(f32, inner_f32, f32, 16, "avx512f,avx512bw,avx512dq,avx512vl", load_f32, mask_f32, dot_f32);
+dots!(f32, inner_f32, f32, f32, 16, "avx512f,avx512bw,avx512dq,avx512vl", load_f32, load_f32, dot_f32);
+dots!(
+    widened,
+    inner_widened,
+    f32,
+    bf16,
+    16,
+    "avx512f,avx512bw,avx512dq,avx512vl",
+    load_f32,
+    load_widened,
+    dot_f32
+);
 dots!(
     bf16,
     inner_bf16,
     bf16,
+    bf16,
     32,
     "avx512f,avx512bw,avx512dq,avx512vl,avx512bf16",
     load_bf16,
-    mask_bf16,
+    load_bf16,
     dot_bf16
 );
 

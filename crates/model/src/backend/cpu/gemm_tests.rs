@@ -144,3 +144,24 @@ fn a_row_does_not_depend_on_its_neighbours() {
         assert!((few - many).abs() < 1e-4, "{few} {many}");
     }
 }
+
+#[test]
+fn a_product_is_the_same_alone_or_shared_out() {
+    for (m, n, k) in [(3, 900, 1000), (150, 400, 700), (400, 90, 2100)] {
+        let (x, w) = (noise(1, m * k), noise(2, n * k));
+        let product = || {
+            let mut out = vec![0f32; m * n];
+            gemm(Matrix::f32(&x, m, k, k), Matrix::f32(&w, n, k, k).t(), &mut out, n, false);
+            out
+        };
+        let shared = product();
+        // A call from inside a task runs on one thread.
+        let alone = std::sync::Mutex::new(Vec::new());
+        crate::backend::cpu::threads::run(2, |task| {
+            if task == 0 {
+                *alone.lock().unwrap() = product();
+            }
+        });
+        assert_eq!(shared, alone.into_inner().unwrap(), "{m}x{n}x{k}");
+    }
+}

@@ -5,7 +5,7 @@
 
 pub(crate) mod attention;
 pub(crate) mod cached;
-mod dots;
+pub(crate) mod dots;
 #[cfg(target_arch = "x86_64")]
 mod dots_avx512;
 pub(crate) mod elementwise;
