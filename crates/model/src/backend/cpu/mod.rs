@@ -4,6 +4,7 @@
 //! threads. Nothing here knows a tensor or a layer.
 
 pub(crate) mod attention;
+pub(crate) mod blocks;
 pub(crate) mod cached;
 pub(crate) mod dots;
 #[cfg(target_arch = "x86_64")]
