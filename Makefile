@@ -33,4 +33,4 @@ bench: setup
 
 # The pages under docs/cli, written from the program's own definitions.
 docs:
-	$(CARGO) xtask docs
+	$(CARGO) run --quiet --package firsthand -- docs docs/cli
