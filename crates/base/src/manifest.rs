@@ -14,7 +14,7 @@ pub struct Manifest {
     pub program: String,
     /// Checkpoint location.
     pub model: String,
-    /// BLAKE3 over the names, sizes and headers of the weight files.
+    /// BLAKE3 over the names, sizes and headers of the weight files and 256 pages spread over each.
     pub weights: String,
     /// BLAKE3 of the rendered prompt.
     pub prompt: String,
