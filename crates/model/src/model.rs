@@ -85,7 +85,7 @@ pub struct Model {
     pub decoder: Decoder,
     /// The vision tower, where the checkpoint has one.
     pub tower: Option<Tower>,
-    /// Matrices left unquantised although quantising was asked for: their rows are not whole blocks.
+    /// Matrices left unquantised although quantising was asked for: their sides do not suit ([`Quantize::takes`]).
     pub unquantised: Vec<String>,
     weights: Weights,
 }

@@ -141,9 +141,8 @@ fn weight_bytes(config: &Config, weights: &Weights, options: &LoadOptions) -> (u
         let is_matrix = entry.shape.len() >= 2;
         let is_table = name == "model.embed_tokens.weight";
         let decoder_matrix = is_matrix && !name.starts_with("visual.");
-        let quantised = options.quantize.filter(|format| {
-            decoder_matrix && entry.shape.last().is_some_and(|side| side % format.block() == 0)
-        });
+        let quantised =
+            options.quantize.filter(|format| decoder_matrix && format.takes(entry.shape[0], entry.shape[1]));
         let quantised_bytes = quantised.map(|format| quantised_bytes(format, elements));
         let bf16 = match options.dtype {
             Dtype::Auto => entry.dtype == FileDtype::BF16,

@@ -4,6 +4,7 @@ use firsthand_golden::checkpoint;
 
 use super::*;
 use crate::model::Checkpoint;
+use crate::tests::made;
 
 fn plan(family: &str, dtype: Dtype, quantize: Option<Quantize>, workload: Workload) -> Plan {
     let options = LoadOptions { dtype, quantize, ..LoadOptions::default() };
@@ -24,9 +25,16 @@ fn weights_count_as_what_they_become() {
     assert_eq!(auto.mapped / 2 + auto.owned / 4, stored);
     let widened = plan("qwen2_vl", Dtype::F32, None, none);
     assert_eq!((widened.mapped, widened.owned), (0, 4 * stored));
-    // The table and the tower stay mapped.
-    let quantised = plan("qwen2_vl", Dtype::Auto, Some(Quantize::Q8_0), none);
-    assert!(quantised.mapped < auto.mapped && quantised.mapped > 0 && quantised.owned > auto.owned);
+    // Quantised matrices are copies; the table is not quantised, except as a tied head.
+    let dir = tempfile::tempdir().unwrap();
+    let matrices = made::checkpoint(dir.path());
+    let checkpoint = Checkpoint::open(dir.path()).unwrap();
+    let of = |quantize| checkpoint.plan(&LoadOptions { quantize, ..LoadOptions::default() }, &none);
+    let (table, blocks) = ((made::VOCAB * made::WIDTH) as u64, (matrices / 32) as u64);
+    assert_eq!(of(None).mapped, 4 * (matrices as u64 + table));
+    assert_eq!(of(Some(Quantize::Q8_0)).mapped, 4 * table);
+    let bytes = blocks * (34 + 34);
+    assert_eq!(of(Some(Quantize::Q8_0)).owned - of(None).owned, bytes);
 }
 
 #[test]

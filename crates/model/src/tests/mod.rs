@@ -4,6 +4,8 @@
 mod bad;
 mod golden;
 mod laws;
+pub(crate) mod made;
+mod quantised;
 
 use std::sync::Arc;
 
