@@ -47,9 +47,14 @@ thread_local! {
 
 /// Dwords along `k`.
 pub(super) fn dwords(arithmetic: Arithmetic, k: usize) -> usize {
+    k.div_ceil(width_of(arithmetic))
+}
+
+/// Elements of a dword.
+fn width_of(arithmetic: Arithmetic) -> usize {
     match arithmetic {
-        Arithmetic::F32 => k,
-        Arithmetic::Bf16 => k.div_ceil(2),
+        Arithmetic::F32 => 1,
+        Arithmetic::Bf16 => 2,
     }
 }
 
@@ -207,6 +212,7 @@ macro_rules! pack_block {
             step: usize,
             count: usize,
         ) {
+            fetch_next(source, first, p, width_of(Arithmetic::$arithmetic));
             let mut block = [_mm512_setzero_si512(); 16];
             let by_k = source.row_stride == 1 && source.col_stride != 1;
             // SAFETY: by the contract; `walk` stays inside the matrix.
@@ -225,6 +231,25 @@ macro_rules! pack_block {
             }
         }
     };
+}
+
+/// Asks for the block 16 dwords further along `k`, or for the next rows' first if there is none: lines far apart
+/// are no pattern the hardware's prefetcher sees.
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn fetch_next(source: &Matrix<'_>, first: usize, p: usize, width: usize) {
+    let (start, size) = match source.data {
+        Elements::F32(data) => (data.as_ptr().cast::<i8>(), 4),
+        Elements::Bf16(data) => (data.as_ptr().cast::<i8>(), 2),
+    };
+    let k = (p + 16) * width;
+    let (first, k) = if k < source.cols { (first, k) } else { (first + 16, 0) };
+    let at = first * source.row_stride + k * source.col_stride;
+    let (step, count) =
+        if source.col_stride == 1 { (source.row_stride, 16) } else { (source.col_stride, 16 * width) };
+    for i in 0..count {
+        _mm_prefetch::<_MM_HINT_T0>(start.wrapping_add((at + i * step) * size));
+    }
 }
 
 pack_block!(block_f32, F32, "avx512f,avx512bw,avx512dq,avx512vl");
