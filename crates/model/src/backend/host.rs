@@ -108,6 +108,13 @@ impl<F: FnOnce(&mut [f32], Shape) -> Result<()>> InplaceOp1 for Edit<F> {
 
     fn cpu_fwd(&self, storage: &mut CpuStorage, layout: &Layout) -> Result<()> {
         let (start, shape) = rows_of(layout)?;
+        if shape.rows > 1 && shape.stride < shape.cols {
+            candle_core::bail!(
+                "rows that overlap cannot be edited: stride {} of {}",
+                shape.stride,
+                shape.cols
+            );
+        }
         let edit = self.0.borrow_mut().take().expect("candle runs an in-place operation once");
         match storage {
             CpuStorage::F32(all) => edit(&mut all[start..start + shape.extent()], shape),

@@ -3,6 +3,7 @@
 
 use candle_core::{Result, Tensor};
 use half::bf16;
+use half::vec::HalfBitsVecExt;
 
 use crate::backend::cpu::cached::Pages;
 use crate::backend::cpu::gemm::Elements;
@@ -74,7 +75,8 @@ impl KvCache {
         let len = blocks * block_tokens * heads * dim;
         let store = || match kind {
             CacheType::F32 => Store::F32(vec![0.0; len]),
-            CacheType::Bf16 => Store::Bf16(vec![bf16::ZERO; len]),
+            // Zeroed as integers: only those come from the system untouched.
+            CacheType::Bf16 => Store::Bf16(vec![0u16; len].reinterpret_into()),
         };
         let layers = (0..layers).map(|_| [store(), store()]).collect();
         KvCache { layers, blocks, block_tokens, heads, dim }

@@ -271,6 +271,12 @@ mod linears {
     }
 
     #[test]
+    fn rows_that_share_memory_are_not_edited() {
+        let mut repeated = noise(1, 1, 4).broadcast_as((3, 4)).unwrap();
+        assert!(Rope::sequence(&[0, 1, 2], 4, 10.0).apply(&mut repeated).is_err());
+    }
+
+    #[test]
     fn wrong_sizes_are_refused() {
         let weight = || Weight::F32(vec![0.0; 6].into());
         assert!(Linear::new(weight(), None, 2, 4).is_err());

@@ -15,8 +15,8 @@ use super::threads::{self, Shared};
 use crate::backend::host::View;
 use crate::layers::{Heads, Mask};
 
-/// Scores of one strip: a quarter of a MiB in f32.
-const STRIP_SCORES: usize = 1 << 16;
+/// Most scores of one strip: a MiB in f32.
+const STRIP_SCORES: usize = 1 << 18;
 /// Most queries of a strip.
 const STRIP: usize = 64;
 
