@@ -3,18 +3,37 @@
 //!
 //! This room knows no model and no tokenizer, and encodes no video.
 #![deny(missing_docs)]
-#![allow(dead_code, unused_imports)]
 
+mod clip;
 mod colour;
+mod error;
+mod event;
 mod home;
+mod life;
 mod math;
+mod narrate;
 mod render;
 mod rng;
+mod route;
+mod scene;
 mod shape;
 mod things;
+mod timeline;
+mod truth;
+mod world;
 
+pub use clip::{Clip, ClipOptions};
 pub use colour::Colour;
+pub use error::{Error, Result};
+pub use event::{Action, Event, Habit, HabitKind, Spell};
 pub use home::{Door, Fixture, Home, Rect, Room, RoomId, Slot};
 pub use math::Vec3;
 pub use render::{Camera, Frame};
+pub use route::{Direction, Landmark, Route, Turn};
 pub use things::{FixtureKind, Kind, ObjectKind, RoomKind, Side, Thing, ThingId};
+pub use timeline::Place;
+pub use truth::{FrameTruth, HandTruth, Seen, write_lines};
+pub use world::World;
+
+#[cfg(test)]
+mod tests;

@@ -16,7 +16,7 @@ use crate::rng::Rng;
 use crate::things::{FixtureKind, RoomKind, ThingId};
 
 pub(crate) use shell::shell;
-pub(crate) use ways::Ways;
+pub(crate) use ways::{Ways, distance};
 
 /// Floor to ceiling, metres.
 pub(crate) const CEILING: f32 = 2.5;

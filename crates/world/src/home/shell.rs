@@ -1,6 +1,11 @@
 //! Walls, floors and ceilings as meshes, one per room, with openings where the doors are.
 
 use super::{CEILING, DOOR_HEIGHT, DOOR_WIDTH, Door, Room, WALL};
+
+/// Panels reach past each other by this much: corners whose triangles do not share vertices would let single
+/// pixels through.
+const OVERLAP: f32 = 0.05;
+
 use crate::math::{Vec3, v};
 use crate::rng::Rng;
 use crate::shape::{Builder, Mesh, Paint, Texture, rgb};
@@ -15,9 +20,12 @@ pub(crate) fn shell(rng: &mut Rng, room: &Room, doors: &[Door]) -> Mesh {
     let [x0, y0] = inner.low;
     let [x1, y1] = inner.high;
     let cells = |length: f32| (length / 0.8).ceil().max(1.0) as usize;
-    b.paint(floor).panel(v(x0, y0, 0.0), v(w, 0.0, 0.0), v(0.0, d, 0.0), [cells(w), cells(d)]);
+    // Floor and ceiling run under the walls to the middle of the doorways.
+    let whole = room.floor.grown(0.01);
+    let ([fx, fy], [fw, fd]) = (whole.low, whole.size());
+    b.paint(floor).panel(v(fx, fy, 0.0), v(fw, 0.0, 0.0), v(0.0, fd, 0.0), [cells(fw), cells(fd)]);
     b.paint(rgb(244, 243, 240));
-    b.panel(v(x0, y1, CEILING), v(w, 0.0, 0.0), v(0.0, -d, 0.0), [cells(w), cells(d)]);
+    b.panel(v(fx, fy + fd, CEILING), v(fw, 0.0, 0.0), v(0.0, -fd, 0.0), [cells(fw), cells(fd)]);
     // Each wall from its left end as seen from inside: start, direction.
     let walls = [
         (v(x1, y0, 0.0), v(-1.0, 0.0, 0.0), w),
@@ -38,9 +46,6 @@ pub(crate) fn shell(rng: &mut Rng, room: &Room, doors: &[Door]) -> Mesh {
         holes.sort_by(f32::total_cmp);
         wall_with_holes(&mut b, start, along, length, &holes, wall);
     }
-    for door in doors.iter().filter(|door| door.rooms[0] == room.id) {
-        threshold(&mut b, door, floor);
-    }
     b.finish()
 }
 
@@ -50,23 +55,20 @@ fn wall_with_holes(b: &mut Builder, start: Vec3, along: Vec3, length: f32, holes
     for &middle in holes.iter().chain([&(length + DOOR_WIDTH / 2.0)]) {
         let to = middle - DOOR_WIDTH / 2.0;
         if to > from {
-            let side = along * (to - from);
-            b.paint(paint).panel(start + along * from, side, v(0.0, 0.0, CEILING), [cells(to - from), 3]);
+            let left = if from == 0.0 { -OVERLAP } else { from };
+            let right = if middle > length { length + OVERLAP } else { to };
+            let corner = start + along * left + v(0.0, 0.0, -OVERLAP);
+            let (side, up) = (along * (right - left), v(0.0, 0.0, CEILING + 2.0 * OVERLAP));
+            b.paint(paint).panel(corner, side, up, [cells(right - left), 3]);
         }
         if middle < length {
-            let above = start + along * to + v(0.0, 0.0, DOOR_HEIGHT);
-            b.paint(paint.with(Texture::Plain));
-            b.panel(above, along * DOOR_WIDTH, v(0.0, 0.0, CEILING - DOOR_HEIGHT), [2, 1]);
+            let above = start + along * (to - OVERLAP) + v(0.0, 0.0, DOOR_HEIGHT);
+            let (side, up) =
+                (along * (DOOR_WIDTH + 2.0 * OVERLAP), v(0.0, 0.0, CEILING + OVERLAP - DOOR_HEIGHT));
+            b.paint(paint.with(Texture::Plain)).panel(above, side, up, [2, 1]);
         }
         from = middle + DOOR_WIDTH / 2.0;
     }
-}
-
-/// The strip of floor between the walls of two rooms.
-fn threshold(b: &mut Builder, door: &Door, paint: Paint) {
-    let (w, d) = if door.along_x { (DOOR_WIDTH, 2.0 * WALL) } else { (2.0 * WALL, DOOR_WIDTH) };
-    let corner = v(door.at[0] - w / 2.0, door.at[1] - d / 2.0, 0.0);
-    b.paint(paint.with(Texture::Plain)).panel(corner, v(w, 0.0, 0.0), v(0.0, d, 0.0), [1, 1]);
 }
 
 fn tones(rng: &mut Rng, kind: RoomKind) -> (Paint, Paint) {

@@ -37,6 +37,16 @@ pub(crate) struct View {
 }
 
 impl Camera {
+    /// Picture coordinates and depth of a point in the world on a picture of a size; `None` behind the camera.
+    pub fn project(&self, p: Vec3, width: usize, height: usize) -> Option<([f32; 2], f32)> {
+        let view = self.view().sized(width, height);
+        let c = view.to_camera(p);
+        (c.z > NEAR).then(|| {
+            let at = [view.half[0] + view.focal * c.x / c.z, view.half[1] - view.focal * c.y / c.z];
+            (at, c.z)
+        })
+    }
+
     pub(crate) fn view(&self) -> View {
         let ((sy, cy), (sp, cp), (sr, cr)) = (sin_cos(self.yaw), sin_cos(self.pitch), sin_cos(self.roll));
         let forward = v(cp * cy, cp * sy, sp);
@@ -75,13 +85,8 @@ impl View {
         centre.z + radius > NEAR && side(centre.x, self.half[0]) && side(centre.y, self.half[1])
     }
 
-    /// Picture coordinates and depth of a point in the world, at a size; `None` behind the camera.
-    pub(crate) fn project(&self, p: Vec3, width: usize, height: usize) -> Option<([f32; 2], f32)> {
-        let view = self.sized(width, height);
-        let c = view.to_camera(p);
-        (c.z > NEAR).then(|| {
-            let at = [view.half[0] + view.focal * c.x / c.z, view.half[1] - view.focal * c.y / c.z];
-            (at, c.z)
-        })
+    /// The same for a sphere in the world and a picture of 4:3 or narrower.
+    pub(crate) fn may_see_world(&self, centre: Vec3, radius: f32) -> bool {
+        self.sized(4, 4).may_see(self.to_camera(centre), radius)
     }
 }

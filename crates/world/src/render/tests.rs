@@ -67,7 +67,7 @@ fn surfaces_facing_away_are_not_drawn_and_projection_agrees_with_drawing() {
     let frame = draw(vec![Instance { pose: away, ..at(&panel, 1, 0.0, 0.0, 0.0) }]);
     assert!(frame.ids.iter().all(|&id| id == 0));
     let facing = draw(vec![at(&panel, 1, 0.3, 2.0, 0.5)]);
-    let view = looking_north().view();
+    let view = looking_north();
     let ([left, bottom], _) = view.project(v(-0.2, 2.0, 0.5), 64, 48).expect("in front");
     let ([right, top], _) = view.project(v(0.8, 2.0, 1.5), 64, 48).expect("in front");
     for y in 0..48 {

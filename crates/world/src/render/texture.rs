@@ -48,10 +48,11 @@ pub(super) fn brightness(texture: Texture, u: f32, v: f32, footprint: f32) -> f3
     }
 }
 
+/// Walls begin 0.05 m below the floor.
 fn skirting(v: f32) -> f32 {
-    if v < 0.09 {
+    if v < 0.14 {
         1.1
-    } else if v < 0.105 {
+    } else if v < 0.155 {
         0.8
     } else {
         1.0

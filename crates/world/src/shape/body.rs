@@ -27,7 +27,8 @@ pub(crate) fn person(hair: [u8; 3], trousers: [u8; 3], stride: Option<f32>, hold
         } else {
             (v(side * 0.27, -step * 0.5, 1.1), v(side * 0.26, -step + 0.05, 0.86))
         };
-        b.paint(OWN).tube(&[shoulder, elbow, elbow.lerp(wrist, 0.5)], 0.068, 0.05);
+        b.paint(OWN).ball(shoulder, v(0.074, 0.074, 0.07));
+        b.tube(&[shoulder, elbow, elbow.lerp(wrist, 0.5)], 0.068, 0.05);
         b.paint(SECOND).tube(&[elbow.lerp(wrist, 0.45), wrist], 0.042, 0.034);
         b.ball(wrist + if forward { v(0.0, 0.05, 0.0) } else { v(0.0, 0.0, -0.05) }, v(0.04, 0.05, 0.055));
     }

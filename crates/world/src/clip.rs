@@ -1,0 +1,150 @@
+//! A stretch of the wearer's time as frames and truths, drawn one by one as they are asked for.
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+use crate::math::{PI, v};
+use crate::render::{Frame, Renderer};
+use crate::things::{Kind, Side};
+use crate::timeline::DAY_S;
+use crate::truth::{FrameTruth, HandTruth, Seen, tally};
+use crate::world::{World, absolute};
+
+/// How a clip is drawn.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ClipOptions {
+    /// Pixels per row, 16 to 4096.
+    pub width: usize,
+    /// Rows, 16 to 4096.
+    pub height: usize,
+    /// Frames per second, above 0 to 240.
+    pub rate: f64,
+    /// Samples per pixel and direction, 1 to 4; more make smoother edges and take their square in time.
+    pub samples: usize,
+    /// Horizontal field of view, degrees, 20 to 120.
+    pub field_of_view: f32,
+}
+
+impl Default for ClipOptions {
+    fn default() -> Self {
+        ClipOptions { width: 224, height: 168, rate: 20.0, samples: 2, field_of_view: 82.0 }
+    }
+}
+
+impl ClipOptions {
+    fn validate(&self) -> Result<()> {
+        let check = |fine: bool, name, value: String, remedy| {
+            if fine { Ok(()) } else { Err(Error::Option { name, value, remedy }) }
+        };
+        let side = 16..=4096;
+        check(side.contains(&self.width), "width", self.width.to_string(), "16 to 4096 pixels")?;
+        check(side.contains(&self.height), "height", self.height.to_string(), "16 to 4096 pixels")?;
+        check(
+            self.rate > 0.0 && self.rate <= 240.0,
+            "rate",
+            self.rate.to_string(),
+            "up to 240 frames per second",
+        )?;
+        check((1..=4).contains(&self.samples), "samples", self.samples.to_string(), "1 to 4")?;
+        let lens = (20.0..=120.0).contains(&self.field_of_view);
+        check(lens, "field_of_view", self.field_of_view.to_string(), "20 to 120 degrees")
+    }
+}
+
+/// An iterator over the frames of a stretch of time.
+pub struct Clip<'a> {
+    world: &'a World,
+    options: ClipOptions,
+    day: u32,
+    start_s: f64,
+    next: usize,
+    frames: usize,
+    renderer: Renderer,
+}
+
+impl World {
+    /// The frames of `seconds` from `start_s` on a day. Frame `i` shows the moment `start_s + i / rate`.
+    pub fn clip(&self, day: u32, start_s: f64, seconds: f64, options: &ClipOptions) -> Result<Clip<'_>> {
+        options.validate()?;
+        let end_s = start_s + seconds;
+        let lived = (1..=self.days).contains(&day) && start_s >= 0.0 && seconds >= 0.0 && end_s <= DAY_S;
+        if !lived {
+            return Err(Error::Time { day, start_s, end_s, days: self.days });
+        }
+        // A frame whose moment is the end belongs to the next clip.
+        let frames = (seconds * options.rate - 1e-6).ceil().max(0.0) as usize;
+        let renderer = Renderer::default();
+        Ok(Clip { world: self, options: *options, day, start_s, next: 0, frames, renderer })
+    }
+
+    fn truth(&self, frame: &Frame, index: usize, day: u32, time_s: f64, field_of_view: f32) -> FrameTruth {
+        let t = absolute(day, time_s);
+        let wearer = self.wearer(t, field_of_view);
+        let tallies = tally(frame, self.things.len());
+        let (mut things, mut positions) = (Vec::new(), Vec::new());
+        for (thing, tally) in self.things.iter().zip(&tallies) {
+            if tally.pixels == 0 || matches!(thing.kind, Kind::Building | Kind::Hand(_)) {
+                continue;
+            }
+            let states = match thing.kind {
+                Kind::Fixture(kind) => kind.states(),
+                Kind::Object(kind) => kind.states(),
+                _ => None,
+            };
+            things.push(Seen {
+                id: thing.id,
+                pixels: tally.pixels,
+                bounds: tally.bounds,
+                depth: tally.depth(),
+                nearest: tally.nearest(),
+                place: self.place(thing.id, day, time_s),
+                on: states.map(|_| self.is_on(thing.id, day, time_s)),
+            });
+            positions.push(match thing.kind {
+                Kind::Object(_) => self.object_pose(&wearer, thing.id, t).at,
+                _ => self.position(thing.id, day, time_s).unwrap_or(v(0.0, 0.0, 0.0)),
+            });
+        }
+        let hands = [Side::Left, Side::Right].map(|side| {
+            let tally = &tallies[usize::from(side.hand().0)];
+            HandTruth {
+                side,
+                pixels: tally.pixels,
+                bounds: (tally.pixels > 0).then_some(tally.bounds),
+                contact: *self.tracks.contact[crate::life::index(side)].at(t),
+            }
+        });
+        let feet = self.tracks.wearer.footing(t).at;
+        let room = self.home.room_at(feet);
+        FrameTruth { index, day, time_s, camera: wearer.camera, feet, room, things, hands, positions }
+    }
+}
+
+impl Iterator for Clip<'_> {
+    type Item = (Frame, FrameTruth);
+
+    fn next(&mut self) -> Option<(Frame, FrameTruth)> {
+        if self.next == self.frames {
+            return None;
+        }
+        let index = self.next;
+        self.next += 1;
+        let options = self.options;
+        // Whole microseconds survive being written as decimals.
+        let time_s = ((self.start_s + index as f64 / options.rate) * 1e6).round() / 1e6;
+        let field_of_view = options.field_of_view / 180.0 * PI;
+        let renderer = &mut self.renderer;
+        let frame = self.world.staged(absolute(self.day, time_s), field_of_view, |stage| {
+            renderer.draw(stage, options.width, options.height, options.samples)
+        });
+        let truth = self.world.truth(&frame, index, self.day, time_s, field_of_view);
+        Some((frame, truth))
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (self.frames - self.next, Some(self.frames - self.next))
+    }
+}
+
+impl ExactSizeIterator for Clip<'_> {}
