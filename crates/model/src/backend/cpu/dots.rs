@@ -9,7 +9,7 @@ use super::simd::{Level, simd};
 use super::threads::{self, Shared};
 
 /// Most rows for which streaming dots beat packed tiles.
-pub(super) const MOST_ROWS: usize = 8;
+pub(super) const MOST_ROWS: usize = 12;
 /// Rows of the weight whose sums are finished together.
 pub(super) const GROUP: usize = 4;
 /// Fewest weight elements of a task.
@@ -75,7 +75,7 @@ fn push_row(a: &Matrix<'_>, i: usize, to: &mut Vec<f32>) {
     }
 }
 
-/// Sums of up to 8 rows of `x` with up to 4 rows of a weight: `[x][w]`.
+/// Sums of up to 12 rows of `x` with up to 4 rows of a weight: `[x][w]`.
 pub(super) type Sums = [[f32; GROUP]; MOST_ROWS];
 
 /// `sums[i][j] = x[i] · w[j]` for dense rows `x` and `rows` rows of `w`, `stride` apart.

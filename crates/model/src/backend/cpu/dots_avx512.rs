@@ -11,7 +11,7 @@ use super::dots::{GROUP, MOST_ROWS};
 macro_rules! dots {
     ($name:ident, $inner:ident, $x:ty, $w:ty, $width:literal, $features:literal,
      $load_x:ident, $load_w:ident, $dot:ident) => {
-        /// `sums[i][j] = x[i] · w[j]` for up to 8 dense rows `x` and up to 4 rows of `w`, `stride` apart. The
+        /// `sums[i][j] = x[i] · w[j]` for up to 12 dense rows `x` and up to 4 rows of `w`, `stride` apart. The
         /// machine must have the instructions.
         pub(super) fn $name(
             x: &[$x],
