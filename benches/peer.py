@@ -37,14 +37,12 @@ def load(model_dir, dtype):
     return kind.from_pretrained(model_dir, dtype=getattr(torch, dtype)).eval()
 
 
-def vision_inputs(processor, messages):
+def picture_inputs(processor, messages):
     from qwen_vl_utils import process_vision_info
 
     text = processor.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
-    images, videos, options = process_vision_info(messages, return_video_kwargs=True)
-    if isinstance(options.get("fps"), list) and len(options["fps"]) == 1:
-        options["fps"] = options["fps"][0]
-    return processor(text=[text], images=images, videos=videos, do_resize=False, return_tensors="pt", **options)
+    images, _ = process_vision_info(messages)
+    return processor(text=[text], images=images, do_resize=False, return_tensors="pt")
 
 
 def frames(model_dir, video, count):
@@ -93,7 +91,7 @@ def first(model_dir, messages_file):
     with open(messages_file) as file:
         messages = json.load(file)
     with torch.inference_mode():
-        ids = network.generate(**vision_inputs(processor, messages), max_new_tokens=1, do_sample=False)
+        ids = network.generate(**picture_inputs(processor, messages), max_new_tokens=1, do_sample=False)
     return {"token": int(ids[0, -1])}
 
 
