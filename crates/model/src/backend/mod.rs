@@ -7,13 +7,17 @@ pub(crate) mod cpu;
 #[path = "cuda_stub.rs"]
 pub(crate) mod cuda;
 pub(crate) mod host;
+mod memory;
 
 use candle_core::{Device, Result};
 
 /// Opens a device by name: `cpu` or `cuda`.
 pub fn device(name: &str) -> Result<Device> {
     match name {
-        "cpu" => Ok(Device::Cpu),
+        "cpu" => {
+            memory::keep_freed();
+            Ok(Device::Cpu)
+        }
         "cuda" => cuda::open(),
         other => candle_core::bail!("unknown device: {other}; use cpu or cuda"),
     }
