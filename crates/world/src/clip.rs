@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-use crate::math::{PI, v};
+use crate::math::{PI, atan2};
 use crate::render::{Frame, Renderer};
 use crate::things::{Kind, Side};
 use crate::timeline::DAY_S;
@@ -82,15 +82,21 @@ impl World {
         let t = absolute(day, time_s);
         let wearer = self.wearer(t, field_of_view);
         let tallies = tally(frame, self.things.len());
-        let (mut things, mut positions) = (Vec::new(), Vec::new());
+        let mut things = Vec::new();
         for (thing, tally) in self.things.iter().zip(&tallies) {
             if tally.pixels == 0 || matches!(thing.kind, Kind::Building | Kind::Hand(_)) {
                 continue;
             }
-            let states = match thing.kind {
-                Kind::Fixture(kind) => kind.states(),
-                Kind::Object(kind) => kind.states(),
-                _ => None,
+            let (at, yaw) = match thing.kind {
+                // The front of an object is -y of its pose.
+                Kind::Object(_) => {
+                    let pose = self.object_pose(&wearer, thing.id, t);
+                    (pose.at, atan2(-pose.y.y, -pose.y.x))
+                }
+                _ => (
+                    self.position(thing.id, day, time_s).unwrap_or_default(),
+                    self.front(thing.id, day, time_s).unwrap_or_default(),
+                ),
             };
             things.push(Seen {
                 id: thing.id,
@@ -98,12 +104,10 @@ impl World {
                 bounds: tally.bounds,
                 depth: tally.depth(),
                 nearest: tally.nearest(),
+                at,
+                yaw,
                 place: self.place(thing.id, day, time_s),
-                on: states.map(|_| self.is_on(thing.id, day, time_s)),
-            });
-            positions.push(match thing.kind {
-                Kind::Object(_) => self.object_pose(&wearer, thing.id, t).at,
-                _ => self.position(thing.id, day, time_s).unwrap_or(v(0.0, 0.0, 0.0)),
+                on: thing.kind.states().map(|_| self.is_on(thing.id, day, time_s)),
             });
         }
         let hands = [Side::Left, Side::Right].map(|side| {
@@ -117,7 +121,7 @@ impl World {
         });
         let feet = self.tracks.wearer.footing(t).at;
         let room = self.home.room_at(feet);
-        FrameTruth { index, day, time_s, camera: wearer.camera, feet, room, things, hands, positions }
+        FrameTruth { index, day, time_s, camera: wearer.camera, feet, room, things, hands }
     }
 }
 

@@ -33,7 +33,7 @@ pub use route::{Direction, Landmark, Route, Turn};
 pub use things::{FixtureKind, Kind, ObjectKind, RoomKind, Side, Thing, ThingId};
 pub use timeline::Place;
 pub use truth::{FrameTruth, HandTruth, Seen, write_lines};
-pub use world::World;
+pub use world::{Card, World};
 
 #[cfg(test)]
 mod tests;

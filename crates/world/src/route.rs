@@ -210,7 +210,7 @@ mod tests {
 
     #[test]
     fn a_route_goes_through_the_rooms_of_its_events_and_turns_add_up() {
-        let world = World::lived(4, 1);
+        let world = World::lived(4, 1).unwrap();
         let mut several = 0;
         for event in world.events().iter().filter(|e| e.who == ThingId::WEARER && e.action == Action::Walk) {
             let route = world.route(event.day, event.start_s, event.end_s).unwrap();
@@ -233,7 +233,7 @@ mod tests {
 
     #[test]
     fn the_way_back_of_the_way_back_is_the_way_and_sides_are_exchanged() {
-        let world = World::lived(4, 1);
+        let world = World::lived(4, 1).unwrap();
         let spell = world.spells[5];
         let route = world.route(1, spell.start_s, spell.end_s).unwrap();
         let back = route.reversed();

@@ -93,7 +93,9 @@ impl World {
     fn hand_pose(&self, wearer: &Wearer, side: Side, t: f64) -> (Pose, bool, bool) {
         let (wrist, grip, hidden) = self.wrist(wearer, side, t);
         let across = if side == Side::Left { 1.0 } else { -1.0 };
-        let elbow = wearer.body.apply(v(0.02, across * 0.27, -0.5));
+        // Bent over, the arms come from behind the eyes.
+        let bend = self.bend(t);
+        let elbow = wearer.body.apply(v(0.02 - 0.4 * bend, across * 0.27, -0.5 + 0.2 * bend));
         let y = (wrist - elbow).unit();
         let outward = wearer.body.rotate(v(0.0, across, 0.0));
         let back = if grip { outward * 0.9 + v(0.0, 0.0, 0.45) } else { outward * 0.25 + v(0.0, 0.0, 1.0) };
@@ -290,7 +292,7 @@ impl World {
         for fixture in &self.home.fixtures {
             let on = *self.tracks.states[usize::from(fixture.id.0)].at(t);
             let (up, rgb) = match fixture.kind {
-                FixtureKind::Window => (0.6, [0.75 * day, 0.76 * day, 0.8 * day]),
+                FixtureKind::Window => (0.6, [0.58 * day, 0.59 * day, 0.62 * day]),
                 FixtureKind::FloorLamp if on => (1.4, [0.45, 0.4, 0.28]),
                 FixtureKind::Fireplace if on => (0.4, [0.5, 0.28, 0.1]),
                 FixtureKind::Television if on => (0.9, [0.1, 0.14, 0.2]),

@@ -54,6 +54,41 @@ pub enum Kind {
     Object(ObjectKind),
 }
 
+impl Kind {
+    /// Names of the two states, the initial one first, for kinds that have them.
+    pub fn states(self) -> Option<[&'static str; 2]> {
+        match self {
+            Kind::Fixture(kind) => kind.states(),
+            Kind::Object(kind) => kind.states(),
+            _ => None,
+        }
+    }
+
+    /// Whether things of this kind have a side that anyone would call the front.
+    pub fn has_front(self) -> bool {
+        use FixtureKind as F;
+        use ObjectKind as K;
+        match self {
+            Kind::Person => true,
+            Kind::Fixture(kind) => !matches!(
+                kind,
+                F::Table
+                    | F::CoffeeTable
+                    | F::Bench
+                    | F::FloorLamp
+                    | F::Rug
+                    | F::Window
+                    | F::Doorway
+                    | F::Bathtub
+            ),
+            Kind::Object(kind) => {
+                matches!(kind, K::Laptop | K::Clock | K::Camera | K::Radio | K::TeddyBear | K::Backpack)
+            }
+            _ => false,
+        }
+    }
+}
+
 /// One entry of a world's catalogue.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Thing {

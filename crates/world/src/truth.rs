@@ -26,6 +26,10 @@ pub struct Seen {
     pub depth: f32,
     /// Depth of the nearest visible pixel, metres.
     pub nearest: f32,
+    /// The middle of its base in the world.
+    pub at: Vec3,
+    /// Heading of its front; see [`Kind::has_front`](crate::Kind::has_front).
+    pub yaw: f32,
     /// Where an object is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub place: Option<Place>,
@@ -67,8 +71,6 @@ pub struct FrameTruth {
     pub things: Vec<Seen>,
     /// Left, then right.
     pub hands: [HandTruth; 2],
-    /// Where in the world each visible thing has its base, in the order of `things`.
-    pub positions: Vec<Vec3>,
 }
 
 /// Counts of one id.

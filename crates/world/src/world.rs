@@ -1,15 +1,21 @@
 //! A world: one home, its things and people, and some days of life in it, all from a seed. Read-only once made;
 //! every question about a moment is answered from the tracks.
 
+use serde::Serialize;
+
 use crate::colour::Colour;
+use crate::error::{Error, Result};
 use crate::event::{Event, Habit, Spell};
-use crate::home::{Home, RoomId};
+use crate::home::{Door, Fixture, Home, Room, RoomId, Slot};
 use crate::life::{Life, Tracks};
-use crate::math::Vec3;
+use crate::math::{PI, Vec3, wrap};
 use crate::rng::Rng;
 use crate::shape::{Mesh, fixture, household, tableware};
 use crate::things::{Bulk, FixtureKind, Kind, ObjectKind, Side, Thing, ThingId};
 use crate::timeline::{DAY_S, Place};
+
+/// A year; a day is some 1500 events.
+const MOST_DAYS: u32 = 366;
 
 /// Names of people, told apart by their first letter.
 const NAMES: [&str; 10] =
@@ -47,15 +53,37 @@ pub struct World {
     pub(crate) shells: Vec<Mesh>,
 }
 
+/// A world as it is written beside its videos.
+#[derive(Clone, Debug, Serialize)]
+#[allow(missing_docs)]
+pub struct Card<'a> {
+    pub seed: u64,
+    pub days: u32,
+    pub rooms: &'a [Room],
+    pub doors: &'a [Door],
+    pub fixtures: &'a [Fixture],
+    pub slots: &'a [Slot],
+    pub things: &'a [Thing],
+    pub habits: &'a [Habit],
+    pub spells: &'a [Spell],
+}
+
 impl World {
     /// The world of a seed, lived for a week.
     pub fn new(seed: u64) -> World {
-        World::lived(seed, 7)
+        World::made(seed, 7)
     }
 
     /// The world of a seed, lived for so many days. A longer life begins like a shorter one of the same seed only
     /// in its home and things: habits are drawn for the days there are.
-    pub fn lived(seed: u64, days: u32) -> World {
+    pub fn lived(seed: u64, days: u32) -> Result<World> {
+        if !(1..=MOST_DAYS).contains(&days) {
+            return Err(Error::Option { name: "days", value: days.to_string(), remedy: "1 to 366" });
+        }
+        Ok(World::made(seed, days))
+    }
+
+    fn made(seed: u64, days: u32) -> World {
         let rng = Rng::new(seed);
         let mut things = vec![
             thing(0, Kind::Building, "building", None, [0.0; 3]),
@@ -89,6 +117,21 @@ impl World {
             first_object,
             looks,
             shells,
+        }
+    }
+
+    /// The parts of a world that a reader of its videos needs beside them.
+    pub fn card(&self) -> Card<'_> {
+        Card {
+            seed: self.seed,
+            days: self.days,
+            rooms: &self.home.rooms,
+            doors: &self.home.doors,
+            fixtures: &self.home.fixtures,
+            slots: &self.home.slots,
+            things: &self.things,
+            habits: &self.habits,
+            spells: &self.spells,
         }
     }
 
@@ -141,6 +184,22 @@ impl World {
         match self.thing(body)?.kind {
             Kind::Wearer | Kind::Hand(_) => Some(self.tracks.wearer.footing(t).at),
             Kind::Person => Some(self.tracks.people[usize::from(body.0 - self.first_person)].footing(t).at),
+            _ => None,
+        }
+    }
+
+    /// Heading of the front of a fixture or a person at a time; for a resting object, of its front.
+    pub fn front(&self, thing: ThingId, day: u32, time_s: f64) -> Option<f32> {
+        if let Some(fixture) = self.home.fixture(thing) {
+            return Some(wrap(fixture.yaw + PI / 2.0));
+        }
+        if let Some(Place::Resting(slot)) = self.place(thing, day, time_s) {
+            return Some(wrap(self.home.slots[slot].yaw - PI / 2.0));
+        }
+        let t = absolute(day, time_s);
+        match self.thing(thing)?.kind {
+            Kind::Person => Some(self.tracks.people[usize::from(thing.0 - self.first_person)].footing(t).yaw),
+            Kind::Wearer => Some(self.tracks.wearer.footing(t).yaw),
             _ => None,
         }
     }

@@ -28,7 +28,8 @@ fn every_resting_place_can_be_walked_to() {
         assert!(home.slots.len() >= 45, "seed {seed}: only {} resting places", home.slots.len());
         let start = home.slots[0].stand;
         for slot in &home.slots {
-            let path = home.ways.path(start, slot.stand).unwrap_or_else(|| panic!("seed {seed}: {slot:?}"));
+            let path =
+                home.ways.path(start, slot.stand, &[]).unwrap_or_else(|| panic!("seed {seed}: {slot:?}"));
             assert_eq!(*path.first().unwrap(), start);
             assert_eq!(*path.last().unwrap(), slot.stand);
             assert!(ways::distance(slot.stand, [slot.at.x, slot.at.y]) < 1.0);
@@ -52,4 +53,19 @@ fn furniture_keeps_out_of_walls_doors_and_each_other() {
             }
         }
     }
+}
+
+#[test]
+fn a_path_goes_around_a_body_where_there_is_room() {
+    let (mut around, mut through) = (0, 0);
+    for (_, home) in homes() {
+        let (from, to) = (home.slots[0].stand, home.slots[home.slots.len() - 1].stand);
+        let straight = home.ways.path(from, to, &[]).unwrap();
+        let body = straight[straight.len() / 2];
+        let path = home.ways.path(from, to, &[body]).unwrap();
+        let near = path.iter().any(|p| ways::distance(*p, body) < 0.3);
+        let ends = [from, to].iter().any(|p| ways::distance(*p, body) < 0.8);
+        *(if near && !ends { &mut through } else { &mut around }) += 1;
+    }
+    assert!(around > 2 * through, "{around} around, {through} through");
 }

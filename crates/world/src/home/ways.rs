@@ -12,6 +12,9 @@ const CELL: f32 = 0.2;
 /// Distance that a body keeps from walls and from furniture.
 const FROM_WALL: f32 = 0.2;
 const FROM_FIXTURE: f32 = 0.2;
+/// Distance kept from other people, and what a step nearer to one costs: a detour of two metres.
+const FROM_BODY: f32 = 0.55;
+const BODY_COST: u32 = 100;
 
 #[derive(Clone, Debug)]
 pub(crate) struct Ways {
@@ -119,12 +122,15 @@ impl Ways {
             .collect()
     }
 
-    /// A walkable path between two points that are open; `None` when one of them is not.
-    pub(crate) fn path(&self, from: [f32; 2], to: [f32; 2]) -> Option<Vec<[f32; 2]>> {
+    /// A walkable path between two points that are open, around the bodies in `others` where there is room;
+    /// `None` when one of the points is not open.
+    pub(crate) fn path(&self, from: [f32; 2], to: [f32; 2], others: &[[f32; 2]]) -> Option<Vec<[f32; 2]>> {
         let (start, goal) = (self.cell(from)?, self.cell(to)?);
         if !self.main[start] || !self.main[goal] {
             return None;
         }
+        let bodied: Vec<bool> =
+            (0..self.free.len()).map(|cell| near_any(self.point(cell), others, FROM_BODY)).collect();
         let mut cost = vec![u32::MAX; self.free.len()];
         let mut before = vec![usize::MAX; self.free.len()];
         let mut queue = BinaryHeap::from([Reverse((0u32, start))]);
@@ -134,7 +140,7 @@ impl Ways {
                 break;
             }
             for (next, step) in self.neighbours(cell) {
-                let through = cost[cell] + step;
+                let through = cost[cell] + step + if bodied[next] { BODY_COST } else { 0 };
                 if through < cost[next] {
                     cost[next] = through;
                     before[next] = cell;
@@ -155,7 +161,7 @@ impl Ways {
         } else {
             points[last] = to;
         }
-        Some(round(&self.straighten(&points)))
+        Some(round(&self.straighten(&points, others)))
     }
 
     fn at_least(&self, a: usize, b: usize) -> u32 {
@@ -165,23 +171,24 @@ impl Ways {
     }
 
     /// Drops every corner that can be cut in a straight line.
-    fn straighten(&self, points: &[[f32; 2]]) -> Vec<[f32; 2]> {
+    fn straighten(&self, points: &[[f32; 2]], others: &[[f32; 2]]) -> Vec<[f32; 2]> {
         let mut kept = vec![points[0]];
         let mut at = 0;
         while at + 1 < points.len() {
-            let far = (at + 2..points.len()).rev().find(|&next| self.clear(points[at], points[next]));
+            let far = (at + 2..points.len()).rev().find(|&next| self.clear(points[at], points[next], others));
             at = far.unwrap_or(at + 1);
             kept.push(points[at]);
         }
         kept
     }
 
-    fn clear(&self, a: [f32; 2], b: [f32; 2]) -> bool {
+    fn clear(&self, a: [f32; 2], b: [f32; 2], others: &[[f32; 2]]) -> bool {
         let length = distance(a, b);
         let steps = (length / 0.05) as usize + 1;
         (0..=steps).all(|i| {
             let t = i as f32 / steps as f32;
-            self.open([a[0] + (b[0] - a[0]) * t, a[1] + (b[1] - a[1]) * t])
+            let p = [a[0] + (b[0] - a[0]) * t, a[1] + (b[1] - a[1]) * t];
+            self.open(p) && !near_any(p, others, FROM_BODY)
         })
     }
 }
@@ -195,6 +202,10 @@ pub(super) fn blocks(kind: FixtureKind) -> bool {
 /// The free floor of a doorway: half its width, and so far into both rooms.
 pub(super) fn passage(door: &Door, half_width: f32, depth: f32) -> Rect {
     Rect::around(door.at, if door.along_x { [half_width, depth] } else { [depth, half_width] })
+}
+
+fn near_any(p: [f32; 2], others: &[[f32; 2]], by: f32) -> bool {
+    others.iter().any(|other| distance(p, *other) < by)
 }
 
 pub(crate) fn distance(a: [f32; 2], b: [f32; 2]) -> f32 {

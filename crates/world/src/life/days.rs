@@ -121,6 +121,11 @@ impl Life<'_> {
         if !options.is_empty() {
             let thing = *self.rng.pick(&options);
             self.switch(thing);
+            // Nobody leaves a fridge or a wardrobe open.
+            if self.home.fixture(thing).is_some_and(|_| self.opens(thing)) && self.is_on(thing) {
+                self.wait(2.0);
+                self.switch(thing);
+            }
         }
     }
 
@@ -157,10 +162,7 @@ impl Life<'_> {
             if drink {
                 life.sip_from(object, Side::Right, Action::Drink);
             } else {
-                let start = life.t;
-                life.look(Gaze::Ahead(-0.4));
-                life.wait(6.0);
-                life.record(start, Action::Read, |event| event.object = Some(object));
+                life.read(object, 6.0);
             }
         });
     }

@@ -4,7 +4,7 @@ use super::{Life, index};
 use crate::event::Action;
 use crate::home::RoomId;
 use crate::math::{Vec3, v};
-use crate::things::{Kind, Side, ThingId};
+use crate::things::{FixtureKind, Side, ThingId};
 use crate::timeline::{Anchor, Gaze, Motion, Place, Reach, Walk};
 
 impl Life<'_> {
@@ -103,13 +103,7 @@ impl Life<'_> {
         self.tracks.bend.set(self.t, 0.0);
         self.reach(side, Anchor::Down, 0.7, false);
         self.wait(0.9);
-        let states = match self.thing(thing).kind {
-            Kind::Fixture(kind) => kind.states(),
-            Kind::Object(kind) => kind.states(),
-            _ => None,
-        };
-        let opens = states.is_some_and(|[first, _]| first == "closed");
-        let action = match (opens, on) {
+        let action = match (self.opens(thing), on) {
             (true, true) => Action::Open,
             (true, false) => Action::Close,
             (false, true) => Action::SwitchOn,
@@ -121,13 +115,20 @@ impl Life<'_> {
         self.look(Gaze::Ahead(-0.15));
     }
 
+    /// Whether a thing opens and closes, rather than going on and off.
+    pub(super) fn opens(&self, thing: ThingId) -> bool {
+        self.thing(thing).kind.states().is_some_and(|[first, _]| first == "closed")
+    }
+
     /// Where to touch a thing and where to stand for it.
     fn reachable(&self, thing: ThingId) -> Option<(Vec3, [f32; 2])> {
         if let Some(fixture) = self.home.fixture(thing) {
             let [_, d, h] = fixture.kind.facts().size;
-            let front = fixture.front();
-            let point = fixture.at + front * (d / 2.0 + 0.02) + v(0.0, 0.0, (h * 0.62).min(1.15));
-            let stand = self.stand_near(point, 0.45, 0.95, fixture.room)?;
+            // A lamp is touched at its pole; before a door that swings one keeps back.
+            let out = if fixture.kind == FixtureKind::FloorLamp { 0.03 } else { d / 2.0 + 0.02 };
+            let (low, high) = if self.opens(thing) { (0.75, 1.15) } else { (0.45, 0.95) };
+            let point = fixture.at + fixture.front() * out + v(0.0, 0.0, (h * 0.62).min(1.15));
+            let stand = self.stand_near(point, low, high, fixture.room)?;
             return Some((point, stand));
         }
         let Place::Resting(slot) = self.place(thing) else { return None };
@@ -157,6 +158,18 @@ impl Life<'_> {
         self.reach(side, Anchor::Carry, 0.8, true);
         self.wait(0.9);
         self.record(start, action, |event| (event.object, event.hand) = (Some(object), Some(side)));
+        self.look(Gaze::Ahead(-0.22));
+    }
+
+    /// Reads a held book for a while; it is open meanwhile.
+    pub(super) fn read(&mut self, book: ThingId, seconds: f64) {
+        let (start, was) = (self.t, self.is_on(book));
+        let states = usize::from(book.0);
+        self.look(Gaze::Ahead(-0.42));
+        self.tracks.states[states].set(self.t, true);
+        self.wait(seconds);
+        self.tracks.states[states].set(self.t, was);
+        self.record(start, Action::Read, |event| event.object = Some(book));
         self.look(Gaze::Ahead(-0.22));
     }
 
@@ -206,7 +219,9 @@ impl Life<'_> {
         let from = self.people[i].at;
         let room = self.rng.below(self.home.rooms.len()) as RoomId;
         let to = self.spot(room);
-        let Some(path) = self.home.ways.path(from, to) else { return };
+        let others: Vec<[f32; 2]> =
+            self.people.iter().map(|person| person.at).filter(|at| *at != from).chain([self.at]).collect();
+        let Some(path) = self.home.ways.path(from, to, &others) else { return };
         let walk = Walk::new(path);
         let (start, end) = (self.t, self.t + super::on_grid(walk.duration_s()));
         let yaw = walk.yaw(walk.length());

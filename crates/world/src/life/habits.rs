@@ -84,9 +84,7 @@ impl Life<'_> {
                 life.water(can, plant, side);
             }),
             (HabitKind::EveningReading, Some(book), _) => self.with_object(book, |life| {
-                let start = life.t;
-                life.wait(240.0);
-                life.record(start, Action::Read, |event| event.object = Some(book));
+                life.read(book, 240.0);
             }),
             (HabitKind::Television, Some(television), _) => self.watch(television),
             (HabitKind::Lend, Some(object), Some(person)) => self.lend(object, person),

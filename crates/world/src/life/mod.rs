@@ -221,7 +221,9 @@ impl<'a> Life<'a> {
         if distance(self.at, to) < 0.05 {
             return;
         }
-        let path = self.home.ways.path(self.at, to).expect("resting places and rooms can be walked to");
+        let others: Vec<[f32; 2]> = self.people.iter().map(|person| person.at).collect();
+        let path =
+            self.home.ways.path(self.at, to, &others).expect("resting places and rooms can be walked to");
         let walk = Walk::new(path);
         self.look(Gaze::Ahead(-0.2));
         let start = self.t;

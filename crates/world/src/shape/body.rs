@@ -92,6 +92,7 @@ pub(crate) fn forearm() -> Mesh {
     let mut b = Builder::new();
     b.facets = 10;
     b.paint(SECOND).tube(&[v(0.0, 0.0, 0.2), v(0.0, 0.0, FOREARM_LENGTH + 0.01)], 0.034, 0.027);
-    b.paint(OWN).tube(&[v(0.0, 0.0, -0.25), v(0.0, 0.0, 0.0), v(0.0, 0.0, 0.22)], 0.062, 0.043);
+    // Long enough to end behind the picture however far the hand reaches.
+    b.paint(OWN).tube(&[v(0.0, 0.0, -0.7), v(0.0, 0.0, 0.0), v(0.0, 0.0, 0.22)], 0.066, 0.043);
     b.finish()
 }

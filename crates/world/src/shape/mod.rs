@@ -6,6 +6,9 @@ mod fixtures;
 mod household;
 mod tableware;
 
+#[cfg(test)]
+mod tests;
+
 use crate::math::{PI, Pose, TAU, Vec3, ease, sin_cos, v};
 
 pub(crate) use body::{FOREARM_LENGTH, forearm, hand, person};
