@@ -51,6 +51,11 @@ pub struct Defaults {
     pub three_axes: bool,
 }
 
+/// No side of a published model comes near; products of sides stay far from overflow.
+const LARGEST: usize = 1 << 22;
+/// The same for layers, heads, and whatever else is multiplied with several others.
+pub const LARGEST_FACTOR: usize = 1 << 12;
+
 /// Typed reading of one JSON object with defaults; every error names the key.
 pub struct Fields<'a>(pub &'a Map<String, Value>);
 
@@ -60,9 +65,8 @@ impl Fields<'_> {
         match self.0.get(key) {
             None | Some(Value::Null) => Ok(default),
             Some(value) => match value.as_u64() {
-                // A side beyond 2^31 would overflow products of sides; no published model comes near.
-                Some(n) if n > 0 && n < 1 << 31 => Ok(n as usize),
-                _ => Err(format!("{key} must be a positive integer, got {value}")),
+                Some(n) if n > 0 && n <= LARGEST as u64 => Ok(n as usize),
+                _ => Err(format!("{key} must be an integer from 1 to {LARGEST}, got {value}")),
             },
         }
     }
@@ -152,6 +156,11 @@ impl DecoderConfig {
 
     fn validate(&self, three_axes: bool) -> Result<(), String> {
         let Self { heads, kv_heads, head_dim, hidden_size, .. } = *self;
+        for (name, factor) in [("layers", self.layers), ("heads", heads), ("numbers in a head", head_dim)] {
+            if factor > LARGEST_FACTOR {
+                return Err(format!("more than {LARGEST_FACTOR} {name}: {factor}"));
+            }
+        }
         if heads % kv_heads != 0 {
             return Err(format!(
                 "num_attention_heads {heads} is not a multiple of num_key_value_heads {kv_heads}"

@@ -37,7 +37,7 @@ impl Config {
         let width = fields.count("embed_dim", 1280)?;
         let out = fields.count("hidden_size", 3584)?;
         // The ratio may be written 4 or 4.0.
-        let intermediate_size = (width as f64 * fields.number("mlp_ratio", 4.0)?) as usize;
+        let intermediate_size = (width as f64 * fields.number("mlp_ratio", 4.0)?.min(1024.0)) as usize;
         let tower = TowerSizes::read(&fields, width, out)?;
         tower.validate(decoder.hidden_size)?;
         Ok(Config { decoder, tower, intermediate_size })

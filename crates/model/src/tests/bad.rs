@@ -199,3 +199,70 @@ fn inputs_whose_parts_disagree_are_refused() {
     let error = load("qwen2_vl").logits(&wrong).unwrap_err().to_string();
     assert!(error.contains("vision features for tokens"), "{error}");
 }
+
+/// Any value at any place of a config, any byte anywhere in a header: an error or a model, never a panic.
+mod anything {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn value() -> impl Strategy<Value = Value> {
+        prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            (0u64..70).prop_map(|power| Value::from(1u64.checked_shl(power as u32).unwrap_or(0))),
+            any::<f64>().prop_map(Value::from),
+            ".{0,8}".prop_map(Value::from),
+            Just(serde_json::json!([1, -2, {}])),
+            Just(serde_json::json!({"type": "mrope"})),
+        ]
+    }
+
+    /// Replaces the n-th value of a tree, counted in depth.
+    fn replace(tree: &mut Value, n: &mut usize, new: &Value) {
+        let children: Vec<&mut Value> = match tree {
+            Value::Object(fields) => fields.values_mut().collect(),
+            Value::Array(items) => items.iter_mut().collect(),
+            _ => Vec::new(),
+        };
+        for child in children {
+            if *n == 0 {
+                *child = new.clone();
+            }
+            *n = n.wrapping_sub(1);
+            replace(child, n, new);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn in_a_config(family in 0usize..3, mut places in prop::collection::vec((0usize..70, value()), 1..4)) {
+            let family = firsthand_golden::FAMILIES[family];
+            let dir = copy(family);
+            configure(dir.path(), |config| {
+                for (n, new) in &mut places {
+                    replace(config, n, new);
+                }
+            });
+            if let Ok(checkpoint) = crate::Checkpoint::open(dir.path()) {
+                let options = LoadOptions::default();
+                let workload = crate::Workload { cache_tokens: 4096, pass_tokens: 512, patches: 4096, cache_bf16: false };
+                let _ = checkpoint.plan(&options, &workload).check();
+                let _ = checkpoint.load(&options);
+            }
+        }
+
+        #[test]
+        fn in_a_header(places in prop::collection::vec((0usize..6000, any::<u8>()), 1..4)) {
+            let dir = copy("qwen2");
+            let path = dir.path().join("model.safetensors");
+            let mut bytes = fs_err::read(&path).unwrap();
+            for (at, byte) in places {
+                bytes[at] = byte;
+            }
+            fs_err::write(&path, bytes).unwrap();
+            let _ = Model::load(dir.path(), &LoadOptions::default());
+        }
+    }
+}

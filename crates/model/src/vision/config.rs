@@ -1,6 +1,6 @@
 //! The fields of `vision_config` that every Qwen vision tower has.
 
-use crate::decoder::config::Fields;
+use crate::decoder::config::{Fields, LARGEST_FACTOR};
 
 /// Sizes of a vision tower.
 #[derive(Clone, Debug, PartialEq)]
@@ -46,7 +46,12 @@ impl TowerSizes {
 
     /// Refuses sizes that do not fit each other or the decoder.
     pub fn validate(&self, decoder_width: usize) -> Result<(), String> {
-        let Self { width, heads, out, .. } = *self;
+        let Self { depth, width, heads, out, channels, patch, temporal_patch, merge, .. } = *self;
+        if [depth, heads, patch].into_iter().any(|factor| factor > LARGEST_FACTOR)
+            || [channels, temporal_patch, merge].into_iter().any(|factor| factor > 64)
+        {
+            return Err(format!("vision_config has sizes that no model has: {self:?}"));
+        }
         if width % heads != 0 || (width / heads) % 4 != 0 {
             return Err(format!(
                 "a vision tower {width} wide cannot have {heads} heads with a rotary embedding"
