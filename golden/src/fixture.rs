@@ -197,30 +197,49 @@ impl Fixture {
     /// The normalised patches `[n, 1176]` of the case's images or videos, bit for bit what the processor made:
     /// rebuilt from the stored frames and proven by the stored checksum. `None` when the case has none.
     pub fn pixel_values(&self, medium: Medium) -> Option<Vec<f32>> {
-        let name = match medium {
-            Medium::Image => "pixel_values",
-            Medium::Video => "pixel_values_videos",
-        };
+        let count = self.media_count("", medium);
+        self.rebuilt("", medium, 0..count)
+    }
+
+    /// [`Fixture::pixel_values`] of one row of a batch, whose frames are stored one row after another.
+    pub fn row_pixel_values(&self, row: usize, medium: Medium) -> Option<Vec<f32>> {
+        let of = |row: usize| self.media_count(&format!("row.{row}."), medium);
+        let first: usize = (0..row).map(of).sum();
+        self.rebuilt(&format!("row.{row}."), medium, first..first + of(row))
+    }
+
+    fn media_count(&self, prefix: &str, medium: Medium) -> usize {
+        let grids = format!("{prefix}{}", medium.names().1);
+        if self.has(&grids) { self.shape(&grids)[0] } else { 0 }
+    }
+
+    fn rebuilt(&self, prefix: &str, medium: Medium, media: std::ops::Range<usize>) -> Option<Vec<f32>> {
+        let (name, _, kind) = medium.names();
+        let name = format!("{prefix}{name}");
         let checksum =
             self.has(&format!("{name}.checksum")).then(|| self.u64(&format!("{name}.checksum"))[0])?;
         let case = self.label.rsplit('/').next().expect("a label has a last part");
         let frames = Fixture::frames(case);
         let levels = Fixture::table("normalise").f32("levels");
         let mut patches = Vec::new();
-        for index in 0.. {
-            let picture = match medium {
-                Medium::Image => format!("image.{index}"),
-                Medium::Video => format!("video.{index}"),
-            };
-            if !frames.has(&picture) {
-                break;
-            }
+        for index in media {
+            let picture = format!("{kind}.{index}");
             let shape = frames.shape(&picture);
             let (count, size) = if shape.len() == 4 { (shape[0], &shape[1..]) } else { (1, shape) };
             cut(&frames.u8(&picture), count, size[0], size[1], &levels, &mut patches);
         }
         assert_eq!(checksum_of(&patches), checksum, "golden: {} {name} rebuilt from frames", self.label);
         Some(patches)
+    }
+}
+
+impl Medium {
+    /// Its pixel entry, its grid entry, and what its frames are called.
+    fn names(self) -> (&'static str, &'static str, &'static str) {
+        match self {
+            Medium::Image => ("pixel_values", "image_grid_thw", "image"),
+            Medium::Video => ("pixel_values_videos", "video_grid_thw", "video"),
+        }
     }
 }
 

@@ -35,13 +35,18 @@ fn input(family: &str, fixture: &Fixture, prefix: &str) -> ModelInput {
         (VisionKind::Image, Medium::Image, "image_grid_thw", "image_token_id"),
         (VisionKind::Video, Medium::Video, "video_grid_thw", "video_token_id"),
     ] {
-        if !fixture.has(grids) {
+        let grids = format!("{prefix}{grids}");
+        if !fixture.has(&grids) {
             continue;
         }
-        let patches = fixture.pixel_values(medium).unwrap();
+        let row = prefix.strip_prefix("row.").map(|row| row.trim_end_matches('.').parse().unwrap());
+        let patches = match row {
+            Some(row) => fixture.row_pixel_values(row, medium).unwrap(),
+            None => fixture.pixel_values(medium).unwrap(),
+        };
         let mut spans = runs(&ids, token_id(family, token)).into_iter();
         let mut first = 0;
-        for grid in fixture.i64(grids).chunks_exact(3) {
+        for grid in fixture.i64(&grids).chunks_exact(3) {
             let grid = [grid[0] as usize, grid[1] as usize, grid[2] as usize];
             let len = grid.iter().product::<usize>() * 3 * 2 * 14 * 14;
             let mut key = [vision.len() as u8; 32];
