@@ -14,9 +14,9 @@ use crate::world::{World, absolute};
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ClipOptions {
-    /// Pixels per row, 16 to 4096.
+    /// Pixels per row, 16 to 2048.
     pub width: usize,
-    /// Rows, 16 to 4096.
+    /// Rows, 16 to 2048.
     pub height: usize,
     /// Frames per second, above 0 to 240.
     pub rate: f64,
@@ -37,9 +37,9 @@ impl ClipOptions {
         let check = |fine: bool, name, value: String, remedy| {
             if fine { Ok(()) } else { Err(Error::Option { name, value, remedy }) }
         };
-        let side = 16..=4096;
-        check(side.contains(&self.width), "width", self.width.to_string(), "16 to 4096 pixels")?;
-        check(side.contains(&self.height), "height", self.height.to_string(), "16 to 4096 pixels")?;
+        let side = 16..=2048;
+        check(side.contains(&self.width), "width", self.width.to_string(), "16 to 2048 pixels")?;
+        check(side.contains(&self.height), "height", self.height.to_string(), "16 to 2048 pixels")?;
         check(
             self.rate > 0.0 && self.rate <= 240.0,
             "rate",

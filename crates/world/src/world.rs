@@ -96,7 +96,7 @@ impl World {
         let home = Home::new(&rng, things.len() as u16);
         fixtures(&mut rng.branch("colours"), &home, &mut things);
         let first_object = things.len() as u16;
-        objects(&mut rng.branch("objects"), &mut things);
+        objects(&mut rng.branch("objects"), &home, &mut things);
         let shells = home
             .rooms
             .iter()
@@ -272,19 +272,26 @@ fn fixtures(rng: &mut Rng, home: &Home, things: &mut Vec<Thing>) {
     }
 }
 
-/// The objects of a home: those that habits need, most other kinds once, some twice; kind and colour together are
-/// unique, so that "the red cup" is one thing.
-fn objects(rng: &mut Rng, things: &mut Vec<Thing>) {
+/// The objects of a home: those that habits need, then most other kinds, then some again in another colour, as long
+/// as enough surfaces stay free to move things to. Kind and colour together are unique, so that "the red cup" is one
+/// thing.
+fn objects(rng: &mut Rng, home: &Home, things: &mut Vec<Thing>) {
     use ObjectKind as K;
     let needed = [K::PillBottle, K::WateringCan, K::Plant, K::Drill, K::Cup, K::Book];
-    let mut kinds = needed.to_vec();
     let mut others: Vec<K> = K::ALL.iter().copied().filter(|kind| !needed.contains(kind)).collect();
     rng.shuffle(&mut others);
-    others.truncate(26);
-    kinds.extend(others);
-    let twice: Vec<K> = (0..7).map(|_| *rng.pick(&kinds)).collect();
-    kinds.extend(twice.into_iter().filter(|kind| kind.facts().bulk == Bulk::Small && *kind != K::PillBottle));
+    others.truncate(32);
+    let small = |kind: K| kind.facts().bulk == Bulk::Small;
+    let twice = (0..14).map(|_| *rng.pick(&others)).filter(|kind| small(*kind)).collect::<Vec<_>>();
+    let mut room = home.slots.iter().filter(|slot| slot.support.is_some()).count() * 7 / 10;
+    let mut kinds = needed.to_vec();
     kinds.push(K::Cup);
+    for kind in others.into_iter().chain(twice) {
+        if !small(kind) || room > needed.len() {
+            kinds.push(kind);
+            room -= usize::from(small(kind));
+        }
+    }
     for kind in kinds {
         let colour = loop {
             let colour = *rng.pick(&Colour::ALL);

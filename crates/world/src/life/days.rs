@@ -5,7 +5,7 @@ use crate::event::{Action, Spell};
 use crate::home::RoomId;
 use crate::math::v;
 use crate::things::{FixtureKind, Kind, ObjectKind, Side, ThingId};
-use crate::timeline::{DAY_S, Gaze};
+use crate::timeline::{DAY_S, Gaze, Place};
 
 /// Getting up and going to bed, seconds since midnight.
 pub(crate) const WAKE_S: f64 = 7.0 * 3600.0;
@@ -99,7 +99,13 @@ impl Life<'_> {
         let here: Vec<_> =
             resting.iter().copied().filter(|(_, s)| self.home.slots[*s].room == self.room()).collect();
         let from = if here.is_empty() || self.rng.chance(0.3) { &resting } else { &here };
-        let (object, slot) = *self.rng.pick(from);
+        let (object, _) = *self.rng.pick(from);
+        self.move_object(object);
+    }
+
+    /// Takes a resting object and lays it somewhere else, as often in its room as anywhere.
+    pub(super) fn move_object(&mut self, object: ThingId) {
+        let Place::Resting(slot) = self.place(object) else { return };
         let room = self.rng.chance(0.5).then_some(self.home.slots[slot].room);
         let Some(to) = self.free_slot(object, room) else { return };
         let side = if self.rng.chance(0.7) { Side::Right } else { Side::Left };

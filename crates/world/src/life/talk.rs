@@ -80,6 +80,10 @@ impl Life<'_> {
                     *self.rng.pick(&["the piano", "chess", "Spanish", "swimming", "drawing", "the guitar"]);
                 self.say(i, true, &format!("I have started to learn {hobby}."));
                 self.say(i, false, &format!("Good. I will put {phrase} away."));
+                self.part(i);
+                // What the wearer promises is done.
+                self.move_object(object);
+                return;
             }
         }
         self.part(i);

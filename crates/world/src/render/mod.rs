@@ -83,8 +83,11 @@ impl Renderer {
             .iter()
             .enumerate()
             .filter_map(|(i, instance)| {
-                let centre = view.to_camera(instance.pose.apply(instance.mesh.centre));
-                view.may_see(centre, instance.mesh.radius).then_some((centre.z - instance.mesh.radius, i))
+                let (centre, radius) =
+                    (view.to_camera(instance.pose.apply(instance.mesh.centre)), instance.mesh.radius);
+                // Near things first, walls last: what is hidden is then never shaded.
+                let behind = if instance.id == ThingId::BUILDING { 1e3 } else { -radius };
+                view.may_see(centre, radius).then_some((centre.z + behind, i))
             })
             .collect();
         order.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));

@@ -10,6 +10,12 @@ fn noise(i: i32, j: i32) -> f32 {
     (mix(cell) >> 40) as f32 / (1u64 << 23) as f32 - 1.0
 }
 
+/// `floor` without a call into the C library, for values that fit.
+fn floor(x: f32) -> f32 {
+    let whole = x as i32 as f32;
+    if whole > x { whole - 1.0 } else { whole }
+}
+
 fn fade(footprint: f32, detail: f32) -> f32 {
     (1.4 - footprint / detail).clamp(0.0, 1.0)
 }
@@ -19,31 +25,31 @@ pub(super) fn brightness(texture: Texture, u: f32, v: f32, footprint: f32) -> f3
     match texture {
         Texture::Plain => 1.0,
         Texture::Planks => {
-            let board = (v / 0.16).floor();
+            let board = floor(v / 0.16);
             let across = v / 0.16 - board;
             let along = u / 1.3 + noise(board as i32, 7);
-            let piece = along.floor();
+            let piece = floor(along);
             let tone = 1.0 + 0.07 * noise(board as i32, piece as i32);
             let seam = across < 0.06 || along - piece < 0.008;
             if seam { tone * (1.0 - 0.22 * fade(footprint, 0.02)) } else { tone }
         }
         Texture::Tiles => {
-            let (i, j) = ((u / 0.34).floor(), (v / 0.34).floor());
+            let (i, j) = (floor(u / 0.34), floor(v / 0.34));
             let (a, b) = (u / 0.34 - i, v / 0.34 - j);
             let tone = 1.0 + 0.025 * noise(i as i32, j as i32);
             if a < 0.035 || b < 0.035 { tone * (1.0 - 0.2 * fade(footprint, 0.022)) } else { tone }
         }
         Texture::Carpet => {
-            1.0 + 0.07 * fade(footprint, 0.02) * noise((u / 0.02).floor() as i32, (v / 0.02).floor() as i32)
+            1.0 + 0.07 * fade(footprint, 0.02) * noise(floor(u / 0.02) as i32, floor(v / 0.02) as i32)
         }
         Texture::Wall => skirting(v),
         Texture::Wallpaper => {
-            let stripe = (u / 0.22).floor() as i32 & 1;
+            let stripe = floor(u / 0.22) as i32 & 1;
             skirting(v) * if stripe == 0 { 1.0 } else { 0.955 }
         }
         Texture::Grain => {
-            let line = (v / 0.018).floor() as i32;
-            1.0 + 0.07 * fade(footprint, 0.02) * noise(line, (u / 0.25 + 0.3 * noise(line, 3)).floor() as i32)
+            let line = floor(v / 0.018) as i32;
+            1.0 + 0.07 * fade(footprint, 0.02) * noise(line, floor(u / 0.25 + 0.3 * noise(line, 3)) as i32)
         }
     }
 }
