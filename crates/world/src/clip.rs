@@ -84,7 +84,7 @@ impl World {
         let tallies = tally(frame, self.things.len());
         let mut things = Vec::new();
         for (thing, tally) in self.things.iter().zip(&tallies) {
-            if tally.pixels == 0 || matches!(thing.kind, Kind::Building | Kind::Hand(_)) {
+            if tally.pixels == 0 || matches!(thing.kind, Kind::Building | Kind::Hand(_) | Kind::Arm(_)) {
                 continue;
             }
             let (at, yaw) = match thing.kind {
@@ -111,11 +111,13 @@ impl World {
             });
         }
         let hands = [Side::Left, Side::Right].map(|side| {
-            let tally = &tallies[usize::from(side.hand().0)];
+            let [hand, arm] = [side.hand(), side.arm()].map(|id| &tallies[usize::from(id.0)]);
             HandTruth {
                 side,
-                pixels: tally.pixels,
-                bounds: (tally.pixels > 0).then_some(tally.bounds),
+                pixels: hand.pixels,
+                bounds: (hand.pixels > 0).then_some(hand.bounds),
+                arm_pixels: arm.pixels,
+                arm_bounds: (arm.pixels > 0).then_some(arm.bounds),
                 contact: *self.tracks.contact[crate::life::index(side)].at(t),
             }
         });

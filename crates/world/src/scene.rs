@@ -229,6 +229,7 @@ impl World {
             let mesh = &library().hands[index(side)][usize::from(grip)];
             let (own, second) = (looks.shirt, looks.skin);
             stage.instances.push(Instance { mesh, pose, own, second, id, light });
+            let id = side.arm();
             stage.instances.push(Instance { mesh: &library().forearm, pose: arm, own, second, id, light });
         }
     }

@@ -15,10 +15,14 @@ impl ThingId {
     pub const BUILDING: ThingId = ThingId(0);
     /// Whose eyes the camera is; never visible.
     pub const WEARER: ThingId = ThingId(1);
-    /// The wearer's left hand and forearm.
+    /// The wearer's left hand.
     pub const LEFT_HAND: ThingId = ThingId(2);
-    /// The wearer's right hand and forearm.
+    /// The wearer's right hand.
     pub const RIGHT_HAND: ThingId = ThingId(3);
+    /// The arm behind the left hand.
+    pub const LEFT_ARM: ThingId = ThingId(4);
+    /// The arm behind the right hand.
+    pub const RIGHT_ARM: ThingId = ThingId(5);
 }
 
 /// Left or right, as the wearer sees it.
@@ -39,6 +43,14 @@ impl Side {
             Side::Right => ThingId::RIGHT_HAND,
         }
     }
+
+    /// The arm on this side.
+    pub fn arm(self) -> ThingId {
+        match self {
+            Side::Left => ThingId::LEFT_ARM,
+            Side::Right => ThingId::RIGHT_ARM,
+        }
+    }
 }
 
 /// What a thing is.
@@ -49,6 +61,7 @@ pub enum Kind {
     Building,
     Wearer,
     Hand(Side),
+    Arm(Side),
     Person,
     Fixture(FixtureKind),
     Object(ObjectKind),

@@ -43,11 +43,16 @@ pub struct Seen {
 pub struct HandTruth {
     /// Which.
     pub side: Side,
-    /// Visible pixels of hand and forearm.
+    /// Visible pixels of the hand.
     pub pixels: u32,
     /// Around them; `None` when out of the picture.
     #[serde(rename = "box")]
     pub bounds: Option<[u32; 4]>,
+    /// Visible pixels of the arm behind it.
+    pub arm_pixels: u32,
+    /// Around them.
+    #[serde(rename = "arm_box")]
+    pub arm_bounds: Option<[u32; 4]>,
     /// What it touches or holds.
     pub contact: Option<ThingId>,
 }
@@ -67,7 +72,7 @@ pub struct FrameTruth {
     pub feet: [f32; 2],
     /// The wearer's room.
     pub room: RoomId,
-    /// Every visible thing but the building and the hands, by id.
+    /// Every visible thing but the building, the hands and the arms, by id.
     pub things: Vec<Seen>,
     /// Left, then right.
     pub hands: [HandTruth; 2],

@@ -90,6 +90,8 @@ impl World {
             thing(1, Kind::Wearer, "me", None, [0.5, 0.3, 1.75]),
             thing(2, Kind::Hand(Side::Left), "left hand", None, [0.1, 0.2, 0.06]),
             thing(3, Kind::Hand(Side::Right), "right hand", None, [0.1, 0.2, 0.06]),
+            thing(4, Kind::Arm(Side::Left), "left arm", None, [0.13, 0.13, 0.6]),
+            thing(5, Kind::Arm(Side::Right), "right arm", None, [0.13, 0.13, 0.6]),
         ];
         let first_person = things.len() as u16;
         let looks = people(&mut rng.branch("people"), &mut things);
@@ -182,7 +184,7 @@ impl World {
 
     fn position_on_floor(&self, body: ThingId, t: f64) -> Option<[f32; 2]> {
         match self.thing(body)?.kind {
-            Kind::Wearer | Kind::Hand(_) => Some(self.tracks.wearer.footing(t).at),
+            Kind::Wearer | Kind::Hand(_) | Kind::Arm(_) => Some(self.tracks.wearer.footing(t).at),
             Kind::Person => Some(self.tracks.people[usize::from(body.0 - self.first_person)].footing(t).at),
             _ => None,
         }
