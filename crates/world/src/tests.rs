@@ -31,7 +31,7 @@ fn a_seed_gives_the_same_frames_and_events_on_every_run_and_machine() {
 }
 
 /// Measured; they change whenever anything drawn or lived changes, and only then.
-const FRAMES_OF_SEED_7: u64 = 13512578603950584134;
+const FRAMES_OF_SEED_7: u64 = 14847524914196582857;
 const EVENTS_OF_SEED_7: u64 = 16637211019473067549;
 
 #[test]

@@ -12,16 +12,15 @@ pub(crate) fn household(kind: K, on: bool) -> Option<Mesh> {
         K::Book | K::Laptop | K::Phone | K::Remote | K::Clock | K::Camera | K::Radio | K::DeskLamp => {
             device(&mut b, kind, on);
         }
-        K::Drill | K::Hammer | K::Scissors | K::Tape | K::Umbrella | K::Key | K::Dumbbell => {
-            tool(&mut b, kind)
-        }
-        K::Hat | K::Shoe | K::Backpack | K::Box | K::Vase | K::Plant | K::WateringCan => {
-            soft(&mut b, kind, on)
-        }
+        // Modelled along y, shown from the side.
+        K::Drill => b.within(Pose::upright(Vec3::default(), -PI / 2.0), |b| tool(b, kind)),
+        K::Shoe => b.within(Pose::upright(Vec3::default(), -2.1), |b| soft(b, kind, on)),
+        K::Hammer | K::Scissors | K::Tape | K::Umbrella | K::Key | K::Dumbbell => tool(&mut b, kind),
+        K::Hat | K::Backpack | K::Box | K::Vase | K::Plant | K::WateringCan => soft(&mut b, kind, on),
         K::Ball | K::TeddyBear | K::ToyCar | K::Guitar | K::Trophy | K::RubberDuck => toy(&mut b, kind),
         _ => return None,
     }
-    Some(b.finish())
+    Some(b.finish_centred())
 }
 
 fn device(b: &mut Builder, kind: K, on: bool) {
@@ -301,15 +300,15 @@ fn toy(b: &mut Builder, kind: K) {
         }
         K::Guitar => {
             b.facets = 16;
-            let body = |b: &mut Builder| {
+            // Lies along x, as things against a wall do.
+            b.within(Pose::upright(o, PI / 2.0), |b| {
                 b.cylinder(v(0.0, 0.0, 0.0), 0.15, 0.075);
                 b.cylinder(v(0.0, 0.19, 0.0), 0.115, 0.075);
-            };
-            body(b);
-            b.paint(DARK).lathe(v(0.0, 0.12, 0.0765), &[(0.045, 0.0), (0.0, 0.0)]);
-            b.block(0.0, -0.07, 0.076, [0.09, 0.02, 0.01]);
-            b.paint(WOOD).block(0.0, 0.42, 0.06, [0.045, 0.36, 0.03]);
-            b.paint(DARK).block(0.0, 0.63, 0.058, [0.075, 0.1, 0.025]);
+                b.paint(DARK).lathe(v(0.0, 0.12, 0.0765), &[(0.045, 0.0), (0.0, 0.0)]);
+                b.block(0.0, -0.07, 0.076, [0.09, 0.02, 0.01]);
+                b.paint(WOOD).block(0.0, 0.4, 0.06, [0.045, 0.3, 0.03]);
+                b.paint(DARK).block(0.0, 0.57, 0.058, [0.075, 0.1, 0.025]);
+            });
         }
         K::Trophy => {
             b.paint(DARK).block(0.0, 0.0, 0.0, [0.11, 0.11, 0.05]);

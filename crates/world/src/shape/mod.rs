@@ -291,6 +291,17 @@ impl Builder {
         }
     }
 
+    /// The shape with the middle of its footprint at the origin.
+    pub(crate) fn finish_centred(self) -> Mesh {
+        let mut mesh = self.finish();
+        let off = v(mesh.centre.x, mesh.centre.y, 0.0);
+        mesh.vertices.iter_mut().for_each(|vertex| vertex.at = vertex.at - off);
+        for corner in [&mut mesh.centre, &mut mesh.low, &mut mesh.high] {
+            *corner = *corner - off;
+        }
+        mesh
+    }
+
     pub(crate) fn finish(self) -> Mesh {
         let mut mesh = self.mesh;
         let (mut low, mut high) = (v(1e9, 1e9, 1e9), v(-1e9, -1e9, -1e9));

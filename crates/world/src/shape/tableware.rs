@@ -112,5 +112,5 @@ pub(crate) fn tableware(kind: K) -> Option<Mesh> {
         }
         _ => return None,
     }
-    Some(b.finish())
+    Some(b.finish_centred())
 }

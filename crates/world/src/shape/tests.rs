@@ -3,7 +3,7 @@
 
 use super::*;
 use crate::render::{Camera, Instance, Lamp, Light, Renderer, Stage};
-use crate::things::{FixtureKind, ObjectKind, ThingId};
+use crate::things::{Bulk, FixtureKind, ObjectKind, ThingId};
 
 fn object(kind: ObjectKind) -> Mesh {
     tableware(kind).or_else(|| household(kind, false)).unwrap_or_else(|| panic!("{kind:?} has no shape"))
@@ -31,6 +31,17 @@ fn every_shape_stands_on_its_base_with_the_size_it_is_said_to_have() {
         assert!(mesh.low.z < 0.012, "{kind:?} floats at {}", mesh.low.z);
         let longest = (mesh.high.x - mesh.low.x).max(mesh.high.y - mesh.low.y).max(mesh.high.z);
         assert!((0.08..1.0).contains(&longest), "{kind:?} is {longest} m long");
+        let [width, depth] = [mesh.high.x - mesh.low.x, mesh.high.y - mesh.low.y];
+        assert!(
+            (mesh.low.x + mesh.high.x).abs() < 1e-4 && (mesh.low.y + mesh.high.y).abs() < 1e-4,
+            "{kind:?}"
+        );
+        // Resting places are some 0.4 m apart on surfaces and lie along walls on the floor.
+        let fits = match kind.facts().bulk {
+            Bulk::Small => width <= 0.46 && depth <= 0.4,
+            Bulk::Large | Bulk::Floor => width <= 0.85 && depth <= 0.45,
+        };
+        assert!(fits, "{kind:?} is {width} by {depth} m");
     }
     for &kind in FixtureKind::ALL {
         for on in [false, true] {
