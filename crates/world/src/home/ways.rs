@@ -53,7 +53,7 @@ impl Ways {
     }
 
     fn cell(&self, p: [f32; 2]) -> Option<usize> {
-        let (x, y) = ((p[0] / CELL).floor(), (p[1] / CELL).floor());
+        let (x, y) = (p[0] / CELL, p[1] / CELL);
         let inside = x >= 0.0 && y >= 0.0 && x < self.width as f32 && y < self.height as f32;
         inside.then(|| y as usize * self.width + x as usize)
     }
@@ -115,7 +115,13 @@ impl Ways {
 
     /// Points to stand on within a rectangle.
     pub(crate) fn standing(&self, within: &Rect) -> Vec<[f32; 2]> {
-        (0..self.main.len())
+        let bound = |i: usize, limit: usize| {
+            let at = |p: f32| ((p / CELL).max(0.0) as usize).min(limit);
+            at(within.low[i])..(at(within.high[i]) + 1).min(limit)
+        };
+        let columns = bound(0, self.width);
+        bound(1, self.height)
+            .flat_map(|y| columns.clone().map(move |x| y * self.width + x))
             .filter(|&cell| self.main[cell])
             .map(|cell| self.point(cell))
             .filter(|&p| within.contains(p))
@@ -129,8 +135,6 @@ impl Ways {
         if !self.main[start] || !self.main[goal] {
             return None;
         }
-        let bodied: Vec<bool> =
-            (0..self.free.len()).map(|cell| near_any(self.point(cell), others, FROM_BODY)).collect();
         let mut cost = vec![u32::MAX; self.free.len()];
         let mut before = vec![usize::MAX; self.free.len()];
         let mut queue = BinaryHeap::from([Reverse((0u32, start))]);
@@ -140,7 +144,9 @@ impl Ways {
                 break;
             }
             for (next, step) in self.neighbours(cell) {
-                let through = cost[cell] + step + if bodied[next] { BODY_COST } else { 0 };
+                let through = cost[cell]
+                    + step
+                    + if near_any(self.point(next), others, FROM_BODY) { BODY_COST } else { 0 };
                 if through < cost[next] {
                     cost[next] = through;
                     before[next] = cell;
@@ -205,7 +211,7 @@ pub(super) fn passage(door: &Door, half_width: f32, depth: f32) -> Rect {
 }
 
 fn near_any(p: [f32; 2], others: &[[f32; 2]], by: f32) -> bool {
-    others.iter().any(|other| distance(p, *other) < by)
+    others.iter().any(|o| (p[0] - o[0]) * (p[0] - o[0]) + (p[1] - o[1]) * (p[1] - o[1]) < by * by)
 }
 
 pub(crate) fn distance(a: [f32; 2], b: [f32; 2]) -> f32 {
