@@ -14,5 +14,6 @@ mod fetch;
 mod hub_server;
 mod inspect;
 mod interrupt;
+mod manifest;
 mod program;
 mod scripted;
