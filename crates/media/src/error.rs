@@ -65,7 +65,7 @@ pub enum Error {
         remedy: &'static str,
     },
     /// A download failed.
-    #[error("cannot fetch {location}: {reason}")]
+    #[error("cannot fetch {location}: {reason}; try again, or download the file and give its path")]
     Fetch {
         /// The address.
         location: String,

@@ -35,7 +35,8 @@ pub(crate) fn file(url: &Url, options: &OpenerOptions) -> Result<PathBuf> {
     if target.exists() {
         return Ok(target);
     }
-    let partial = folder.join(format!("{}.{}.part", name_of(url), std::process::id()));
+    remove_parts(&folder, |path| is_stale(path, options));
+    let partial = folder.join(format!("{}{}", name_of(url), own_ending()));
     let written = write(url, options, &partial)
         .and_then(|()| fs::rename(&partial, &target).map_err(|e| cache_fault(&target, &e)));
     if let Err(error) = written {
@@ -44,6 +45,34 @@ pub(crate) fn file(url: &Url, options: &OpenerOptions) -> Result<PathBuf> {
         return Err(error);
     }
     Ok(target)
+}
+
+/// Removes the unfinished downloads of this process from a cache folder: for a process that is about to end.
+pub fn discard_downloads(cache_dir: &Path) {
+    let own = own_ending();
+    remove_parts(&cache_dir.join("downloads"), |path| path.to_string_lossy().ends_with(&own));
+}
+
+/// How this process ends the names of its unfinished downloads.
+fn own_ending() -> String {
+    format!(".{}.part", std::process::id())
+}
+
+/// Whether an unfinished download is older than any download may become: its process was killed.
+fn is_stale(path: &Path, options: &OpenerOptions) -> bool {
+    let changed = fs::metadata(path).and_then(|metadata| metadata.modified());
+    let age = changed.ok().and_then(|changed| changed.elapsed().ok());
+    age.is_some_and(|age| age.as_secs_f64() > options.download_timeout_s)
+}
+
+/// Removes those unfinished downloads that are `doomed`. What cannot be removed does no harm.
+fn remove_parts(folder: &Path, doomed: impl Fn(&Path) -> bool) {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    for path in entries.map(|entry| entry.path()) {
+        if path.extension().is_some_and(|ending| ending == "part") && doomed(&path) {
+            let _ = fs::remove_file(&path);
+        }
+    }
 }
 
 /// The hash of the address, with its extension kept because some containers are told apart by it.
@@ -75,7 +104,7 @@ fn copy(url: &Url, options: &OpenerOptions, target: &mut impl Write) -> Result<(
     let too_large = || Error::Budget {
         location: url.to_string(),
         reason: format!("the download is more than {most} bytes"),
-        remedy: "raise max_download_bytes, or download the file and give its path",
+        remedy: "download the file and give its path",
     };
     if announced.is_some_and(|length| length > most) {
         return Err(too_large());
@@ -87,7 +116,7 @@ fn copy(url: &Url, options: &OpenerOptions, target: &mut impl Write) -> Result<(
         return Err(too_large());
     }
     if announced.is_some_and(|length| length != copied) {
-        return Err(fault(format!("the connection ended after {copied} bytes; try again")));
+        return Err(fault(format!("the connection ended after {copied} bytes")));
     }
     Ok(())
 }

@@ -20,6 +20,7 @@ mod version;
 mod video;
 
 pub use error::{Error, Refusal, Result};
+pub use fetch::discard_downloads;
 pub use location::display_location;
 pub use opener::{Opener, OpenerOptions};
 pub use picture::{Picture, Prepared, Probe};

@@ -44,6 +44,18 @@ pub(crate) fn parse(location: &str, most_bytes: u64) -> Result<Location> {
             remedy: "check the address",
         });
     }
+    if let Some((scheme, _)) = location.split_once("://")
+        && !has_scheme("file://")
+        && !scheme.is_empty()
+        && scheme.bytes().all(|b| b.is_ascii_alphanumeric())
+        && !Path::new(location).exists()
+    {
+        return Err(Error::Location {
+            location: location.into(),
+            reason: format!("{scheme}:// is not supported"),
+            remedy: "give a path, file://, http(s):// or data: location",
+        });
+    }
     let path = if has_scheme("file://") { from_file_uri(location) } else { PathBuf::from(location) };
     if path.as_os_str().is_empty() || location.contains('\0') {
         return Err(Error::Location {
@@ -79,7 +91,7 @@ fn inline(location: &str, most_bytes: u64) -> Result<Vec<u8>> {
         return Err(Error::Budget {
             location: display_location(location),
             reason: format!("more than {most_bytes} bytes"),
-            remedy: "use a file, or raise max_image_bytes",
+            remedy: "use a file",
         });
     }
     let lenient = GeneralPurpose::new(

@@ -13,6 +13,10 @@ use crate::still::{self, Still, StillOptions};
 use crate::video::{self, Budget, Video};
 use crate::{Error, Picture, Prepared, Probe, Result, SizeRule, choose, display_location, fetch};
 
+/// A video after resizing may have as many pixels as this many of the largest pictures, far more than the longest
+/// context holds.
+const LARGEST_VIDEO: usize = 4;
+
 /// What opening may cost and where downloads are kept.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -27,7 +31,7 @@ pub struct OpenerOptions {
     pub download_timeout_s: f64,
     /// Most bytes of one image file.
     pub max_image_bytes: u64,
-    /// Most pixels of one decoded picture, checked before it is decoded. The default is the size at which PIL
+    /// Most pixels of one picture, checked before it is decoded and before it is resized. The default is the size at which PIL
     /// warns of a decompression bomb.
     pub max_picture_pixels: usize,
     /// Most frames taken from one video.
@@ -92,6 +96,7 @@ impl Opener {
         let size = rule
             .image_size(original_size, &part.limits)
             .map_err(|refusal| Error::size(&display_location(&part.location), refusal))?;
+        self.check_resized(&display_location(&part.location), size, 1)?;
         let picture = resize(&original, size, rule.image_mode);
         let frame = FrameId { index: 0, time: MediaTime::new(0, 1, 1), hash: original.hash() };
         Ok(Prepared {
@@ -177,7 +182,7 @@ impl Opener {
             return Err(Error::Budget {
                 location: name.into(),
                 reason: format!("it has more than {most} bytes"),
-                remedy: "give a picture file, or raise max_image_bytes",
+                remedy: "give a picture file, or save it smaller",
             });
         }
         Ok(bytes)
@@ -249,6 +254,7 @@ impl Opener {
         let size = rule
             .video_size(original_size, frames, &part.limits)
             .map_err(|refusal| Error::size(name, refusal))?;
+        self.check_resized(name, size, frames)?;
         Ok(Shown {
             frame: FrameId { index: frame, time: video.time(frame), hash: original.hash() },
             picture: resize(&original, size, rule.video_mode),
@@ -281,7 +287,10 @@ impl Opener {
             image.frames[0].index = index;
             image.frames[0].time = time_at(index, sample_fps);
             match &mut prepared {
-                None => prepared = Some(image),
+                None => {
+                    self.check_resized(&first, side(&image), locations.len())?;
+                    prepared = Some(image);
+                }
                 Some(all) => {
                     if side(&image) != side(all) {
                         return Err(Error::Size {
@@ -311,6 +320,7 @@ impl Opener {
         let size = rule
             .video_size(side(&prepared), prepared.pictures.len(), &part.limits)
             .map_err(|refusal| Error::size(&first, refusal))?;
+        self.check_resized(&first, size, prepared.pictures.len())?;
         for picture in &mut prepared.pictures {
             *picture = resize(picture, size, rule.video_mode);
         }
@@ -325,7 +335,22 @@ impl Opener {
         Err(Error::Budget {
             location: name.into(),
             reason: format!("{frames} frames are more than {}", self.options.max_frames),
-            remedy: "ask for fewer frames, or raise max_frames",
+            remedy: "ask for fewer frames",
+        })
+    }
+
+    /// Refuses a size after resizing that would not fit into memory, before it is made.
+    fn check_resized(&self, name: &str, [height, width]: [usize; 2], frames: usize) -> Result<()> {
+        let most = self.options.max_picture_pixels;
+        let pixels = height.saturating_mul(width);
+        if pixels <= most && pixels.saturating_mul(frames) <= most.saturating_mul(LARGEST_VIDEO) {
+            return Ok(());
+        }
+        let times = if frames == 1 { String::new() } else { format!("{frames} frames of ") };
+        Err(Error::Budget {
+            location: name.into(),
+            reason: format!("resized it would be {times}{height}x{width} (height x width)"),
+            remedy: "lower min_pixels, the size asked for, or the number of frames",
         })
     }
 

@@ -102,8 +102,14 @@ pub fn smart_resize(
             "raise max_pixels or lower min_pixels",
         ));
     }
+    if height == 0 || width == 0 {
+        return Err((
+            format!("{height}x{width} (height x width) has no pixels"),
+            "give sides of at least 1 pixel",
+        ));
+    }
     let (longer, shorter) = (height.max(width) as f64, height.min(width) as f64);
-    if shorter == 0.0 || longer / shorter > MAX_ASPECT {
+    if longer / shorter > MAX_ASPECT {
         return Err((
             format!("{height}x{width} (height x width) is more than {MAX_ASPECT} times longer than wide"),
             "crop it",

@@ -67,13 +67,20 @@ pub(crate) fn check_pixels(name: &str, [height, width]: [usize; 2], most: usize)
         _ => Err(Error::Budget {
             location: name.into(),
             reason: format!("{height}x{width} (height x width) is more than {most} pixels"),
-            remedy: "scale it down first, or raise max_picture_pixels",
+            remedy: "scale it down first",
         }),
     }
 }
 
 fn decode_with(bytes: &[u8], name: &str, format: ImageFormat, most: usize) -> Result<Picture> {
-    let broken = |e: image::ImageError| fault(name, e.to_string());
+    let broken = |e: image::ImageError| match e {
+        image::ImageError::Limits(_) => Error::Budget {
+            location: name.into(),
+            reason: format!("it takes more memory than {most} pixels do"),
+            remedy: "scale it down first",
+        },
+        other => fault(name, other.to_string()),
+    };
     let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
     let mut limits = Limits::no_limits();
     limits.max_alloc = Some(most as u64 * 20);

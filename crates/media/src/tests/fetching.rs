@@ -68,6 +68,31 @@ fn a_video_is_fetched_once() {
 }
 
 #[test]
+fn what_killed_downloads_left_is_removed() {
+    let folder = tempfile::tempdir().unwrap();
+    let downloads = folder.path().join("downloads");
+    fs_err::create_dir(&downloads).unwrap();
+    let [old, young, own] = [
+        "old.mp4.1.part".to_owned(),
+        "young.mp4.1.part".to_owned(),
+        format!("own.mp4.{}.part", std::process::id()),
+    ]
+    .map(|name| downloads.join(name));
+    for path in [&old, &young, &own] {
+        fs_err::write(path, b"half").unwrap();
+    }
+    let hour_ago = std::time::SystemTime::now() - std::time::Duration::from_secs(3600);
+    fs_err::OpenOptions::new().write(true).open(&old).unwrap().set_modified(hour_ago).unwrap();
+    let body = fs_err::read(media("photo.jpg")).unwrap();
+    let (address, _) = serve(body.clone(), body.len(), "200 OK");
+    opener(folder.path(), 1 << 20).image(&image_part(&address), &SizeRule::qwen_vl_utils(28)).unwrap();
+    assert_eq!([&old, &young, &own].map(|path| path.exists()), [false, true, true]);
+    crate::discard_downloads(folder.path());
+    assert_eq!([&young, &own].map(|path| path.exists()), [true, false]);
+    assert_eq!(files(folder.path()), 2, "the downloaded file and the young one");
+}
+
+#[test]
 fn an_image_needs_no_cache() {
     let body = fs_err::read(media("photo.jpg")).unwrap();
     let (address, _) = serve(body.clone(), body.len(), "200 OK");

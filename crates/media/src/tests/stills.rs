@@ -2,6 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use firsthand_base::{PixelLimits, Sampling, Span, VideoPart, VideoSource};
 use firsthand_golden::{Fixture, media};
 use image::{DynamicImage, GrayAlphaImage, ImageBuffer, ImageFormat, Luma, Rgb, RgbImage, Rgba, RgbaImage};
 
@@ -222,9 +223,44 @@ fn bad_pictures_are_one_line_errors() {
     check("data:image/png,abc".into(), "not base64");
     check("data:nothing".into(), "no comma");
     check(file("thin.png", &encoded(&RgbImage::new(700, 3).into(), ImageFormat::Png)), "crop it");
+    check("ftp://somewhere/a.png".into(), "ftp:// is not supported");
+    let mut endless = encoded(&rgb().into(), ImageFormat::Png);
+    endless[16..24].fill(0x7f);
+    let checksum = crc32(&endless[12..29]).to_be_bytes();
+    endless[29..33].copy_from_slice(&checksum);
+    check(file("endless.png", &endless), "is too large");
     for (name, bytes) in huge_headers() {
         check(file(name, &bytes), "20000x20000 (height x width) is more than");
     }
+}
+
+#[test]
+fn a_size_that_no_memory_holds_is_refused_before_it_is_made() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("it.png");
+    fs_err::write(&path, encoded(&rgb().into(), ImageFormat::Png)).unwrap();
+    let opener = Opener::new(OpenerOptions { max_picture_pixels: 1_000_000, ..OpenerOptions::default() });
+    let rule = SizeRule::qwen_vl_utils(28);
+    let mut part = image_part(path.display().to_string());
+    part.limits.min_pixels = Some(990_000);
+    check_error(&opener.image(&part, &rule).unwrap_err(), "it.png", "resized it would be 840x1204");
+    part.limits.min_pixels = Some(900_000);
+    assert_eq!(opener.image(&part, &rule).unwrap().pictures[0].width, 1148);
+    part.limits =
+        PixelLimits { min_pixels: Some(1 << 40), max_pixels: Some(1 << 41), ..PixelLimits::default() };
+    check_error(&opener.image(&part, &rule).unwrap_err(), "it.png", "resized it would be");
+    part.limits = PixelLimits { resized: Some([0, 28]), ..PixelLimits::default() };
+    check_error(&opener.image(&part, &rule).unwrap_err(), "it.png", "0x28 (height x width) has no pixels");
+    let images = |count: usize| VideoPart {
+        source: VideoSource::Images(vec![part.location.clone(); count]),
+        sampling: Sampling::default(),
+        span: Span::default(),
+        limits: PixelLimits { resized: Some([952, 952]), ..PixelLimits::default() },
+        sample_fps: None,
+    };
+    assert_eq!(opener.video(&images(4), &rule).unwrap().pictures.len(), 4);
+    let error = opener.video(&images(6), &rule).unwrap_err();
+    check_error(&error, "it.png", "6 frames of 952x952");
 }
 
 /// Headers of 20,000-pixel pictures, without the pixels.
