@@ -52,8 +52,7 @@ def configuration(shape: str, family: str, dtype: str) -> dict:
     section = text.pop("mrope_section", None)
     config = {**checkpoints.published_config(family), **text}
     config["torch_dtype"] = {"f32": "float32", "bf16": "bfloat16"}[dtype]
-    if shape != "tiny":
-        config.update(max_position_embeddings=32768, max_window_layers=config["num_hidden_layers"], sliding_window=32768)
+    config.update(max_position_embeddings=32768, max_window_layers=config["num_hidden_layers"], sliding_window=32768)
     if family != "qwen2":
         config["vision_config"] = {**config["vision_config"], **VISION[shape, family]}
         if section is not None:
