@@ -123,6 +123,9 @@ impl Style {
         let remedy = match (kind, count) {
             (Kind::MultipleChoice, 0 | 1) => "give two options or more",
             (Kind::MultipleChoice, 27..) => "give at most 26 options, one per letter",
+            (Kind::MultipleChoice, _) if question.options.iter().any(|option| option.trim().is_empty()) => {
+                "one option is empty; give every option words"
+            }
             (Kind::MultipleChoice, _) | (_, 0) => return Ok(()),
             _ => "give options only with multiple-choice questions",
         };

@@ -105,6 +105,8 @@ fn refuses_what_no_one_published() {
     };
     check(Style::VideoR1, Kind::Box, &[], None, "no published prompt for questions of type box");
     check(Style::VideoR1, Kind::MultipleChoice, &[], None, "two options");
+    let with_gap = ["a", "b", " "].map(str::to_owned);
+    check(Style::Plain, Kind::MultipleChoice, &with_gap, None, "one option is empty");
     check(Style::Plain, Kind::FreeForm, &options, None, "only with multiple-choice");
     check(Style::SpatialThinker, Kind::FreeForm, &[], None, "size of the picture");
 }
