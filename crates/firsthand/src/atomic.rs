@@ -21,9 +21,11 @@ impl AtomicFile {
     /// done in vain.
     pub(crate) fn create(place: &Path) -> Result<Self> {
         let name = place.file_name().with_context(|| format!("not a file name: {}", place.display()))?;
-        if place.is_dir() {
+        // Renaming onto a device or a pipe would put a file in its place.
+        if fs_err::metadata(place).is_ok_and(|found| !found.is_file()) {
+            let kind = if place.is_dir() { "is a directory" } else { "is not a regular file" };
             return Err(crate::failure::failure(
-                format!("is a directory: {}", place.display()),
+                format!("{kind}: {}", place.display()),
                 "name a file to write",
             ));
         }
@@ -38,7 +40,7 @@ impl AtomicFile {
                 interrupt::finish(&draft, || ());
                 return Err(error)
                     .with_context(|| format!("cannot write {}", place.display()))
-                    .hint(|| "create the directory first, or choose another one".to_owned());
+                    .hint(|| "create the directory first, or choose one that can be written".to_owned());
             }
         };
         Ok(AtomicFile {

@@ -12,6 +12,7 @@ mod hub;
 mod interrupt;
 mod options;
 mod progress;
+mod reading;
 mod reply;
 mod screen;
 mod session;

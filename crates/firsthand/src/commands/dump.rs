@@ -15,6 +15,7 @@ use crate::atomic::AtomicFile;
 use crate::failure::{Hint, failure};
 use crate::options::model::ModelFlags;
 use crate::progress::{Progress, Unit, Working};
+use crate::reading;
 use crate::session::{self, STEP_TOKENS, Session, largest_medium, opener};
 use crate::tensors::{Declared, Kind, TensorWriter};
 
@@ -51,7 +52,7 @@ pub(crate) struct DumpOptions {
 pub(crate) fn run(options: &DumpOptions) -> Result<()> {
     let session = Session::open(&options.model, opener(false)?)?;
     let file = AtomicFile::create(&options.out)?;
-    let text = fs_err::read_to_string(&options.messages)?;
+    let text = reading::messages(&options.messages)?;
     let conversation =
         firsthand_input::read_messages(&text).with_context(|| options.messages.display().to_string())?;
     let opening = Working::new("opening media");
@@ -60,7 +61,7 @@ pub(crate) fn run(options: &DumpOptions) -> Result<()> {
     let manifest = session::manifest(&session.manifest, &rendered.prompt, &rendered.media, []);
     let new_tokens = options.greedy.unwrap_or(0);
     let context = session.renderer.context_length();
-    let length = rendered.input.ids.len() + new_tokens;
+    let length = rendered.input.ids.len().saturating_add(new_tokens);
     if length > context {
         return Err(failure(
             format!("{length} tokens with the continuation, and the context holds {context}"),

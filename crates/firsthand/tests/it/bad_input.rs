@@ -164,6 +164,14 @@ fn prompts_longer_than_the_context_are_refused() {
         { "type": "text", "text": "What?" },
     ] }]);
     check(home.path(), &checkpoint("qwen2_vl"), &media, &["tokens", "max_pixels"]);
+    let endless = program(home.path())
+        .args(["dump", "--out", "out.safetensors", "--greedy", "18446744073709551615", "--model"])
+        .arg(checkpoint("qwen2"))
+        .arg("--messages")
+        .arg(root().join("cases/text/text.json"))
+        .output()
+        .unwrap();
+    assert_failure(&endless, &["with the continuation", "--greedy"]);
     for (text, part) in [
         ("[", "messages.json"),
         ("[{\"role\": \"user\", \"content\": [{\"type\": \"video\"}]}]", "messages.json"),
@@ -175,4 +183,27 @@ fn prompts_longer_than_the_context_are_refused() {
             .arg(checkpoint("qwen2"));
         assert_failure(&command.output().unwrap(), &[part]);
     }
+}
+
+#[cfg(unix)]
+#[test]
+fn devices_are_neither_read_to_the_end_nor_replaced() {
+    use std::os::unix::fs::FileTypeExt;
+    let home = tempfile::tempdir().unwrap();
+    let messages = root().join("cases/text/text.json");
+    let socket = home.path().join("socket");
+    let _listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+    let run = |messages: &Path, out: &Path| {
+        let mut command = program(home.path());
+        command.args(["dump", "--model"]).arg(checkpoint("qwen2")).arg("--messages").arg(messages);
+        command.arg("--out").arg(out).output().unwrap()
+    };
+    assert_failure(&run(&messages, &socket), &["not a regular file", "socket"]);
+    assert!(fs_err::metadata(&socket).unwrap().file_type().is_socket(), "it was replaced");
+    let out = home.path().join("out.safetensors");
+    assert_failure(&run(Path::new("/dev/zero"), &out), &["more than 268435456 bytes", "/dev/zero"]);
+    let binary = home.path().join("binary.json");
+    fs_err::write(&binary, b"[\xff]").unwrap();
+    assert_failure(&run(&binary, &out), &["not UTF-8", "binary.json"]);
+    assert!(!out.exists());
 }

@@ -155,8 +155,28 @@ fn files_that_do_not_fit_together_are_refused_untouched() {
     fs_err::write(&files.output, &foreign).unwrap();
     assert_failure(&run(&files, &settings), &["not a line that batch wrote", "out.jsonl line 1"]);
     assert_eq!(fs_err::read(&files.output).unwrap(), foreign);
+    let device = ["batch", files.input.to_str().unwrap(), "/dev/null", "--model", "qwen2_5_vl"];
+    #[cfg(unix)]
+    assert_failure(
+        &program(files.home.path()).current_dir(root()).args(device).output().unwrap(),
+        &["not a regular file", "/dev/null"],
+    );
     let empty = crate::batch::files(&[]);
     let output = run(&empty, &settings);
     assert_failure(&output, &["no rows"]);
     assert!(stderr(&output).contains("in.jsonl"));
+}
+
+#[test]
+fn a_line_that_is_no_text_fails_alone() {
+    let files = files(&[]);
+    let lines: &[u8] =
+        b"\xef\xbb\xbf{\"id\":1,\"question\":\"Hello?\"}\r\n\n{\"id\":2,\"question\":\"\xff\"}\n";
+    fs_err::write(&files.input, lines).unwrap();
+    assert_failure(&run(&files, &["--greedy", "--max-tokens", "2"]), &["1 of 2 rows failed"]);
+    let found = answers(&files.output);
+    assert!(found["1"]["answer"].is_string(), "{found:?}");
+    let failed: Vec<_> = found.values().filter(|row| row["error"].is_string()).collect();
+    assert_eq!(failed[0]["line"], 3);
+    assert!(failed[0]["error"].as_str().unwrap().contains("not a row"), "{failed:?}");
 }

@@ -148,6 +148,9 @@ fn read_line(path: &Path, number: usize, line: &[u8], recipe: &str) -> Result<Ke
 
 fn open_locked(path: &Path) -> Result<fs_err::File> {
     let file = fs_err::OpenOptions::new().create(true).truncate(false).read(true).write(true).open(path)?;
+    if !file.metadata()?.is_file() {
+        return Err(failure(format!("is not a regular file: {}", path.display()), "name a file to write"));
+    }
     file.file().try_lock().with_context(|| format!("another process writes to {}", path.display()))?;
     Ok(file)
 }

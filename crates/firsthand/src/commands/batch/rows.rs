@@ -15,6 +15,7 @@ use serde_json::Value;
 use crate::failure::failure;
 use crate::options::media::MediaRules;
 use crate::options::question::{self, QuestionFlags, StyleFlag, TypeFlag};
+use crate::reading;
 
 /// What a row is known by in OUT: its id as JSON, or its line where it has none.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -30,7 +31,8 @@ pub(super) struct Row {
     pub(super) key: Key,
     pub(super) id: Value,
     pub(super) line: usize,
-    text: String,
+    /// As it stands in the file; a line that is not UTF-8 fails alone.
+    text: Vec<u8>,
 }
 
 /// All rows of IN.
@@ -87,14 +89,21 @@ impl Key {
     }
 }
 
+/// Lines that are not blank, with their index.
+fn numbered_lines(text: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
+    text.split(|&byte| byte == b'\n').enumerate().filter(|(_, line)| !line.trim_ascii().is_empty())
+}
+
 impl Rows {
     /// Reads the file and finds the ids.
     pub(super) fn open(path: &Path, flags: &QuestionFlags) -> Result<Rows> {
-        let text = fs_err::read_to_string(path)?;
+        let bytes = reading::bytes(path, reading::LARGEST_QUESTIONS)?;
+        // Some editors put a byte order mark before the first line.
+        let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
         let (mut rows, mut lines) = (Vec::new(), HashMap::new());
-        for (index, text) in text.lines().enumerate().filter(|(_, text)| !text.trim().is_empty()) {
+        for (index, text) in numbered_lines(text) {
             let line = index + 1;
-            let id = serde_json::from_str::<Value>(text).ok().and_then(|row| row.get("id").cloned());
+            let id = serde_json::from_slice::<Value>(text).ok().and_then(|row| row.get("id").cloned());
             let id = id.unwrap_or(Value::Null);
             let key = Key::of(&id).unwrap_or(Key::Line(line));
             if let Some(other) = lines.insert(key.clone(), line) {
@@ -126,7 +135,7 @@ impl Rows {
 
     /// The conversation a row stands for.
     pub(super) fn ask(&self, row: &Row, rules: &MediaRules, opener: &Opener) -> Result<Asked> {
-        let line: Line = serde_json::from_str(&row.text).context("not a row")?;
+        let line: Line = serde_json::from_slice(&row.text).context("not a row")?;
         if Key::of(&line.id).is_none() {
             bail!("id is neither a string nor an integer: {}", line.id);
         }
