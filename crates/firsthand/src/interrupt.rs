@@ -2,13 +2,22 @@
 //! keep their `.incomplete` files on purpose, so that the next run resumes them.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 /// Code of a process that was interrupted, as shells report SIGINT.
 const INTERRUPTED: i32 = 130;
 
 /// Files that exist only until they are renamed into place.
 static UNFINISHED: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
+
+/// Cache folder whose unfinished downloads are removed.
+static MEDIA_CACHE: OnceLock<PathBuf> = OnceLock::new();
+
+/// Says where media are downloaded to.
+pub(crate) fn media_cache(folder: &Path) {
+    // There is one such folder; a second call names it again.
+    let _ = MEDIA_CACHE.set(folder.to_owned());
+}
 
 fn unfinished() -> MutexGuard<'static, Vec<PathBuf>> {
     UNFINISHED.lock().unwrap_or_else(PoisonError::into_inner)
@@ -21,6 +30,9 @@ pub(crate) fn install() {
         let files = unfinished();
         for path in files.iter() {
             let _ = fs_err::remove_file(path);
+        }
+        if let Some(folder) = MEDIA_CACHE.get() {
+            firsthand_media::discard_downloads(folder);
         }
         end();
     };

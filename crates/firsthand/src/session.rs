@@ -14,6 +14,7 @@ use firsthand_model::{CacheOptions, Checkpoint, LoadOptions, ModelRunner, Plan, 
 
 use crate::cli::PROGRAM;
 use crate::environment;
+use crate::interrupt;
 use crate::options::model::ModelFlags;
 use crate::progress::Working;
 
@@ -27,6 +28,7 @@ const BATCH_PATCHES: usize = 16_384;
 /// Opens media with this program's cache.
 pub(crate) fn opener(keep_originals: bool) -> Result<Arc<Opener>> {
     let cache_dir = environment::firsthand_cache()?.join("media");
+    interrupt::media_cache(&cache_dir);
     let options = OpenerOptions { cache_dir: Some(cache_dir), keep_originals, ..OpenerOptions::default() };
     Ok(Arc::new(Opener::new(options)))
 }
