@@ -4,9 +4,6 @@
 use std::io::Write;
 use std::process::ExitCode;
 
-use clap::CommandFactory;
-
-use crate::cli::Cli;
 use crate::screen;
 
 /// The operation failed.
@@ -33,7 +30,8 @@ pub(crate) fn failure(what: impl Into<String>, remedy: impl Into<String>) -> any
 
 /// Flags that contradict each other in a way clap cannot see. Reported as any wrong command line.
 pub(crate) fn wrong_usage(what: impl std::fmt::Display) -> anyhow::Error {
-    Cli::command().error(clap::error::ErrorKind::ArgumentConflict, what).into()
+    let text = format!("{what}\n\nFor more information, try '--help'.\n");
+    clap::Error::raw(clap::error::ErrorKind::ArgumentConflict, text).into()
 }
 
 /// One line that says what failed, and the remedies. A cause that an outer text already quotes is not repeated.

@@ -15,6 +15,7 @@ use firsthand_input::Renderer;
 use firsthand_media::{Opener, Picture};
 use firsthand_model::ModelRunner;
 
+use crate::atomic::AtomicFile;
 use crate::canvas::Canvas;
 use crate::failure::{failure, wrong_usage};
 use crate::options::media::{MediaFlags, MediaRules};
@@ -22,6 +23,7 @@ use crate::options::model::ModelFlags;
 use crate::options::question::{self, QuestionFlags};
 use crate::options::sampling::{Choosing, SamplingFlags};
 use crate::progress::{Progress, Unit, Working};
+use crate::reading;
 use crate::reply::{Reply, View};
 use crate::session::{self, STEP_TOKENS, Session, largest_medium, opener};
 
@@ -78,6 +80,9 @@ pub(crate) fn run(options: &AskOptions) -> Result<()> {
     let session = Session::open(&options.model, opener.clone())?;
     let choosing = options.sampling.resolve(session.renderer.generation_defaults())?;
     let conversation = conversation(options, &rules, &opener)?;
+    if let Some(path) = &options.draw {
+        check_drawing(path, &conversation)?;
+    }
     let opening = Working::new("opening media");
     let started = Instant::now();
     let rendered = session.renderer.input(&conversation)?;
@@ -95,26 +100,37 @@ pub(crate) fn run(options: &AskOptions) -> Result<()> {
     let finished = answer(&mut local, rendered, rendering, &choosing, options.json)?;
     let (style, family) = (options.question.style.style(), local.renderer().family());
     let reply = Reply::new(finished, manifest, &View { style, family, opener: &opener }, &conversation);
+    // The answer comes first: it is not lost when it holds nothing to draw.
+    if options.json {
+        writeln!(std::io::stdout(), "{}", serde_json::to_string_pretty(&reply)?)?;
+    } else if reply.finish == Finish::Length {
+        let full = reply.new_tokens < choosing.stop.max_tokens;
+        let why = if full { "the context is full" } else { "--max-tokens allows more" };
+        show::note(&format!("the answer was cut after {} tokens; {why}", reply.new_tokens))?;
+    }
     if let Some(path) = &options.draw {
         draw(path, &reply, first_picture(&conversation, local.renderer(), &opener)?)?;
     }
-    if options.json {
-        writeln!(std::io::stdout(), "{}", serde_json::to_string_pretty(&reply)?)?;
-        return Ok(());
-    }
-    if reply.finish == Finish::Length {
-        show::note(&format!(
-            "the answer was cut after {} tokens; --max-tokens allows more",
-            reply.new_tokens
-        ))?;
-    }
     Ok(())
+}
+
+/// Refuses what cannot be drawn on, or written to, before the model is asked.
+fn check_drawing(path: &Path, conversation: &Conversation) -> Result<()> {
+    if conversation.parts().all(|part| matches!(part, Part::Text(_))) {
+        return Err(no_picture());
+    }
+    drop(AtomicFile::create(path)?);
+    Ok(())
+}
+
+fn no_picture() -> anyhow::Error {
+    failure("there is no picture to draw on: --draw", "ask about an image or a video")
 }
 
 /// The conversation that the words, or the file, stand for.
 fn conversation(options: &AskOptions, rules: &MediaRules, opener: &Arc<Opener>) -> Result<Conversation> {
     if let Some(path) = &options.messages {
-        let text = fs_err::read_to_string(path)?;
+        let text = reading::messages(path)?;
         let mut conversation =
             firsthand_input::read_messages(&text).with_context(|| path.display().to_string())?;
         rules.override_all(&mut conversation);
@@ -123,6 +139,16 @@ fn conversation(options: &AskOptions, rules: &MediaRules, opener: &Arc<Opener>) 
     let Some((text, locations)) = options.words.split_last() else {
         return Err(wrong_usage("ask something: firsthand ask MEDIA... \"QUESTION\""));
     };
+    if text.trim().is_empty() {
+        return Err(wrong_usage("the question, which is the last word, is empty"));
+    }
+    let is_address =
+        ["http://", "https://", "file://", "data:"].iter().any(|scheme| text.starts_with(scheme))
+            && !text.contains(char::is_whitespace);
+    if is_address || Path::new(text).is_file() {
+        let location = firsthand_media::display_location(text);
+        return Err(wrong_usage(format!("the last word is the question, and this is a medium: {location}")));
+    }
     let media = locations.iter().map(|location| rules.part(location, opener)).collect::<Result<Vec<_>>>()?;
     let kind = question::kind_of(options.question.kind, &options.question.options);
     question::conversation(
@@ -204,7 +230,7 @@ fn draw(path: &Path, reply: &Reply, picture: Option<Picture>) -> Result<()> {
     const COLOURS: [[u8; 3]; 6] =
         [[230, 60, 60], [60, 190, 80], [70, 120, 240], [240, 180, 40], [190, 80, 220], [60, 200, 210]];
     let Some(picture) = picture else {
-        return Err(failure("there is no picture to draw on: --draw", "ask about an image or a video"));
+        return Err(no_picture());
     };
     if reply.boxes.is_empty() {
         return Err(failure(

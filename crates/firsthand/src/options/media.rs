@@ -79,7 +79,15 @@ fn height_by_width(text: &str) -> Result<[usize; 2], String> {
 impl MediaFlags {
     /// Checks what one flag alone cannot.
     pub(crate) fn rules(&self) -> Result<MediaRules> {
-        for (name, value) in [("--fps", self.fps), ("--start", self.start), ("--end", self.end)] {
+        if self.fps.is_some_and(|fps| !fps.is_finite() || fps <= 0.0) {
+            return Err(wrong_usage("--fps must be a number above 0"));
+        }
+        if let (Some(fewest), Some(most)) = (self.min_frames, self.max_frames)
+            && fewest > most
+        {
+            return Err(wrong_usage(format!("--min-frames {fewest} is more than --max-frames {most}")));
+        }
+        for (name, value) in [("--start", self.start), ("--end", self.end)] {
             if value.is_some_and(|value| !value.is_finite() || value < 0.0) {
                 return Err(wrong_usage(format!("{name} must be a number of at least 0")));
             }
@@ -161,6 +169,7 @@ impl MediaRules {
     }
 
     fn apply(&self, part: &mut Part) {
+        let mut says_size = self.limits.min_pixels.is_some() || self.limits.max_pixels.is_some();
         let limits = match part {
             Part::Text(_) => return,
             Part::Image(image) => &mut image.limits,
@@ -170,13 +179,15 @@ impl MediaRules {
                 }
                 video.span.start_s = self.span.start_s.or(video.span.start_s);
                 video.span.end_s = self.span.end_s.or(video.span.end_s);
+                says_size |= self.limits.total_pixels.is_some();
                 &mut video.limits
             }
         };
         limits.min_pixels = self.limits.min_pixels.or(limits.min_pixels);
         limits.max_pixels = self.limits.max_pixels.or(limits.max_pixels);
         limits.total_pixels = self.limits.total_pixels.or(limits.total_pixels);
-        limits.resized = self.limits.resized.or(limits.resized);
+        // A fixed size would leave pixel limits without effect.
+        limits.resized = self.limits.resized.or(limits.resized.filter(|_| !says_size));
     }
 }
 

@@ -144,11 +144,66 @@ fn questions_without_an_answer_name_the_remedy() {
         &["a.mp4", "b", "--start", "5", "--end", "2", "--model", "qwen2_vl"],
         &["b", "--greedy", "--temperature", "1", "--model", "qwen2"],
         &["b", "--top-p", "0", "--model", "qwen2"],
+        &["a.mp4", "b", "--fps", "0", "--model", "qwen2_vl"],
+        &["a.mp4", "b", "--min-frames", "9", "--max-frames", "8", "--model", "qwen2_vl"],
+        &[PHOTO, "--model", "qwen2_vl"],
+        &["What is it?", PHOTO, "--model", "qwen2_vl"],
+        &["What is it?", "http://127.0.0.1:9/photo.jpg", "--model", "qwen2_vl"],
+        &[PHOTO, " ", "--model", "qwen2_vl"],
         &[],
     ] {
         let output = ask(home.path(), arguments);
         assert_eq!(output.status.code(), Some(2), "{arguments:?}: {output:?}");
+        assert!(!stderr(&output).contains("firsthand <COMMAND>"), "usage of another verb: {output:?}");
     }
+}
+
+#[test]
+fn what_cannot_be_drawn_is_said_early_and_the_answer_is_kept() {
+    let home = tempfile::tempdir().unwrap();
+    let (absent, drawn) = (home.path().join("absent/x.png"), home.path().join("x.png"));
+    let (absent, drawn) = (absent.to_str().unwrap(), drawn.to_str().unwrap());
+    let ask = |words: &[&str]| {
+        ask(home.path(), &[words, &["--model", "qwen2_vl", "--max-tokens", "4", "--json"]].concat())
+    };
+    for (words, part) in [
+        (&["Hello?", "--draw", drawn][..], "no picture to draw on"),
+        (&[PHOTO, "What is it?", "--draw", absent], "absent"),
+    ] {
+        let output = ask(words);
+        assert!(output.stdout.is_empty(), "{output:?}");
+        assert_failure(&output, &[part]);
+    }
+    let output = ask(&[PHOTO, "What is it?", "--draw", drawn, "--greedy"]);
+    assert_failure(&output, &["no box to draw"]);
+    let report: Value = serde_json::from_str(&stdout(&output)).unwrap();
+    assert!(report["text"].is_string());
+    assert!(!Path::new(drawn).exists());
+}
+
+#[test]
+fn the_note_tells_a_full_context_from_a_limit() {
+    let home = tempfile::tempdir().unwrap();
+    let words = "word ".repeat(1000);
+    let output = ask(home.path(), &[&words, "--model", "qwen2", "--greedy", "--max-tokens", "4000"]);
+    assert!(stderr(&output).contains("the context is full"), "{}", stderr(&output));
+}
+
+#[test]
+fn pixel_flags_override_a_fixed_size_in_the_file() {
+    let home = tempfile::tempdir().unwrap();
+    let file = home.path().join("messages.json");
+    let part =
+        serde_json::json!({ "type": "image", "image": PHOTO, "resized_height": 280, "resized_width": 280 });
+    fs_err::write(&file, serde_json::json!([{ "role": "user", "content": [part] }]).to_string()).unwrap();
+    let size = |more: &[&str]| {
+        let fixed =
+            ["--messages", file.to_str().unwrap(), "--model", "qwen2_vl", "--json", "--max-tokens", "1"];
+        json(&ask(home.path(), &[&fixed, more].concat()))["manifest"]["media"][0]["size"].clone()
+    };
+    assert_eq!(size(&[]), serde_json::json!([280, 280]));
+    assert_eq!(size(&["--max-pixels", "6272"]), serde_json::json!([56, 84]));
+    assert_eq!(size(&["--total-pixels", "6272"]), serde_json::json!([280, 280]), "says nothing of images");
 }
 
 #[test]
