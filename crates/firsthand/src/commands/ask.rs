@@ -9,7 +9,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use clap::Args;
-use firsthand_base::{Conversation, Finish, Part, Rendered};
+use firsthand_base::{
+    Conversation, Finish, Manifest, Part, Rendered, Sampling, Span, VideoPart, VideoSource,
+};
 use firsthand_engine::{EngineOptions, Local, Update};
 use firsthand_input::Renderer;
 use firsthand_media::{Opener, Picture};
@@ -76,7 +78,7 @@ pub(crate) struct AskOptions {
 /// Asks and shows.
 pub(crate) fn run(options: &AskOptions) -> Result<()> {
     let rules = options.media.rules()?;
-    let opener = opener(options.draw.is_some())?;
+    let opener = opener(false)?;
     let session = Session::open(&options.model, opener.clone())?;
     let choosing = options.sampling.resolve(session.renderer.generation_defaults())?;
     let conversation = conversation(options, &rules, &opener)?;
@@ -109,7 +111,7 @@ pub(crate) fn run(options: &AskOptions) -> Result<()> {
         show::note(&format!("the answer was cut after {} tokens; {why}", reply.new_tokens))?;
     }
     if let Some(path) = &options.draw {
-        draw(path, &reply, first_picture(&conversation, local.renderer(), &opener)?)?;
+        draw(path, &reply, first_picture(&conversation, local.renderer(), &reply.manifest)?)?;
     }
     Ok(())
 }
@@ -168,19 +170,32 @@ fn settings(options: &AskOptions, choosing: &Choosing) -> Vec<(String, String)> 
     settings
 }
 
-/// The first medium's first picture as it was before resizing.
+/// The first medium's first chosen picture as it was before resizing. It is decoded again, because all frames of a
+/// long video at full size are many gigabytes.
 fn first_picture(
     conversation: &Conversation,
     renderer: &Renderer,
-    opener: &Opener,
+    manifest: &Manifest,
 ) -> Result<Option<Picture>> {
     let Some(rule) = renderer.sizes() else { return Ok(None) };
+    let opener = opener(true)?;
+    let first = manifest.media.first().and_then(|medium| medium.frames.first());
+    let time = first.map_or(0.0, |frame| frame.time.seconds());
     let prepared = match conversation.parts().find(|part| !matches!(part, Part::Text(_))) {
         Some(Part::Image(image)) => opener.image(image, rule)?,
-        Some(Part::Video(video)) => opener.video(video, rule)?,
+        Some(Part::Video(video)) => opener.video(&one_frame(video, time), rule)?,
         _ => return Ok(None),
     };
     Ok(prepared.originals.into_iter().next())
+}
+
+/// The video of which only the frame at `time` is wanted.
+fn one_frame(video: &VideoPart, time: f64) -> VideoPart {
+    let source = match &video.source {
+        VideoSource::Images(images) => VideoSource::Images(images.iter().take(1).cloned().collect()),
+        VideoSource::File(location) => VideoSource::File(location.clone()),
+    };
+    VideoPart { source, sampling: Sampling::Timestamps(vec![time]), span: Span::default(), ..video.clone() }
 }
 
 /// Runs the model to the end of the answer, showing it on the way unless it is to be reported as JSON.

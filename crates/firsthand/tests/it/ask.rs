@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::process::Output;
 
-use firsthand_golden::root;
+use firsthand_golden::{Fixture, root};
 use serde_json::Value;
 
 use crate::program::{assert_failure, program, stderr, stdout};
@@ -102,6 +102,33 @@ fn boxes_are_drawn_where_each_style_means_them() {
             assert_eq!(*after.get_pixel(x, y) == red, inside, "{style}: pixel {x},{y}");
         }
     }
+}
+
+#[test]
+fn boxes_of_a_video_are_drawn_on_its_first_chosen_frame() {
+    let home = tempfile::tempdir().unwrap();
+    let (model, drawn) = (home.path().join("model"), home.path().join("drawn.png"));
+    scripted_checkpoint(&model, &["<answer>", "[100, 200, 500, 800]", "</answer>"]);
+    let fixture = Fixture::table("decode");
+    let (shape, pixels) = (fixture.shape("clip.mp4").to_vec(), fixture.u8("clip.mp4"));
+    let times = fixture.f64("clip.mp4.times");
+    let last = times.len() - 1;
+    assert!(times[last] > times[last - 1]);
+    // The later time first: frames stay in the order of the flag.
+    let at = format!("{},{}", times[last] + 0.001, times[0]);
+    let model = model.to_str().unwrap();
+    let arguments =
+        ["media/clip.mp4", "the cup", "--model", model, "--min-pixels", "3136", "--at", &at, "--draw"];
+    let output = ask(home.path(), &[&arguments[..], &[drawn.to_str().unwrap()]].concat());
+    assert!(output.status.success(), "{output:?}");
+    let after = image::open(&drawn).unwrap().to_rgb8();
+    let (height, width) = (shape[1], shape[2]);
+    assert_eq!(after.dimensions(), (width as u32, height as u32));
+    let frame = &pixels[last * height * width * 3..][..height * width * 3];
+    // The box ends at 0.8 of the height; below it nothing is drawn.
+    let below = height * 9 / 10 * width * 3;
+    assert_eq!(after.as_raw()[below..], frame[below..]);
+    assert_ne!(after.as_raw()[..below], frame[..below]);
 }
 
 #[test]
