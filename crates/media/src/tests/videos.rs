@@ -242,6 +242,15 @@ fn bad_videos_are_one_line_errors() {
     check(&file("empty.mp4", b""), "the file is empty");
     check(&file("text.mp4", b"These are words and not a video.\n".repeat(99).as_slice()), "not a video");
     check(&file("cut.mp4", &bytes[..bytes.len() / 2]), "cut short");
+    for (name, codec) in [("whole.mkv", "libx264"), ("whole.webm", "libvpx-vp9"), ("whole.avi", "mpeg4")] {
+        let whole = clip(folder, name, MOVING, &["-c:v", codec, "-t", "1"]);
+        let bytes = fs_err::read(&whole).unwrap();
+        assert!(bytes.len() > 4096, "{name}: long enough to be cut by more than the slack");
+        assert!(open(&video_part(&whole, Sampling::Uniform(3))).is_ok(), "{name}");
+        check(&file(&name.replace("whole", "cut"), &bytes[..bytes.len() / 2]), "cut short");
+    }
+    let live = clip(folder, "live.mkv", MOVING, &["-c:v", "libx264", "-t", "1", "-live", "1"]);
+    assert!(open(&video_part(&live, Sampling::Uniform(3))).is_ok(), "a stream that announces no size");
     check(&file("head.mp4", &bytes[..40]), "it has no pictures");
     check(&folder.join("none.mp4"), "there is no such file");
     check(folder, "it is a folder");

@@ -2,9 +2,11 @@
 //! upright RGB8 pictures. Sampling rules and sizes are decided by the caller.
 
 mod decode;
+mod extent;
 mod index;
 mod native;
 
+use std::io::Read;
 use std::path::Path;
 use std::sync::Once;
 
@@ -18,6 +20,9 @@ use crate::{Error, Probe, Result, Timeline};
 pub(crate) use decode::{Budget, decode};
 
 const REMEDY: &str = "check that the file plays, or convert it with `ffmpeg -i IN -c:v libx264 OUT.mp4`";
+
+/// Bytes from the start of a file within which its size is announced.
+const HEAD: u64 = 4096;
 
 /// An opened file whose packets have been listed.
 pub(crate) struct Video {
@@ -56,6 +61,19 @@ fn open_input(path: &str, name: &str) -> Result<Input> {
         .map_err(|e| fault(name, format!("it is not a video that FFmpeg knows ({e})")))
 }
 
+/// Refuses a file that announces more bytes than it has.
+fn check_extent(path: &Path, name: &str, length: u64) -> Result<()> {
+    let mut head = Vec::new();
+    let file = fs_err::File::open(path).map_err(|e| Error::read(name, &e))?;
+    file.take(HEAD).read_to_end(&mut head).map_err(|e| Error::read(name, &e))?;
+    match extent::missing(&head, length) {
+        Some(announced) => {
+            Err(fault(name, format!("it is cut short: {length} of {announced} bytes are there")))
+        }
+        None => Ok(()),
+    }
+}
+
 impl Video {
     /// Opens a file and lists its packets. `name` is what errors call it.
     pub(crate) fn open(path: &Path, name: &str) -> Result<Video> {
@@ -68,6 +86,7 @@ impl Video {
         if metadata.len() == 0 {
             return Err(fault(name, "the file is empty"));
         }
+        check_extent(path, name, metadata.len())?;
         let path = path
             .to_str()
             .filter(|p| !p.contains('\0'))
