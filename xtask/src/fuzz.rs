@@ -1,6 +1,7 @@
 //! Runs the libFuzzer targets of `fuzz/` on the stable toolchain, each for a bounded time and a bounded memory.
 //! Coverage instrumentation is switched on through stable compiler flags; no sanitizer runtime is needed.
 
+use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
@@ -31,10 +32,14 @@ pub(crate) fn run_all(seconds: u32) -> Result<()> {
         .status()
         .context("build the fuzz targets")?;
     ensure!(status.success(), "the fuzz targets do not build");
+    // Inputs become files; where there is a file system in memory they do not touch the disk.
+    let memory = Path::new("/dev/shm");
+    let scratch = if memory.is_dir() { memory.to_path_buf() } else { std::env::temp_dir() };
     for (target, seeds) in TARGETS {
         let corpus = target_folder.join("corpus").join(target);
         fs_err::create_dir_all(&corpus)?;
         let status = Command::new(target_folder.join(&triple).join("release").join(target))
+            .env("TMPDIR", &scratch)
             .arg(&corpus)
             .arg(crate::root().join(seeds))
             .args([
