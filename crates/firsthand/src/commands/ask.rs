@@ -97,6 +97,12 @@ pub(crate) fn run(options: &AskOptions) -> Result<()> {
     let manifest = session::manifest(&session.manifest, &rendered.prompt, &rendered.media, settings);
     let tokens = rendered.input.ids.len() + choosing.stop.max_tokens;
     let (renderer, runner) = session.load(tokens, largest_medium(&rendered.input))?;
+    let kept = runner.model().unquantised.len();
+    if kept > 0 && !options.json {
+        show::note(&format!(
+            "{kept} matrices stay unquantised: their sides are not whole blocks of the format"
+        ))?;
+    }
     let step = EngineOptions { step_tokens: STEP_TOKENS, max_sequences: 1, ..EngineOptions::default() };
     let mut local = Local::new(runner, renderer, step)?;
     let finished = answer(&mut local, rendered, rendering, &choosing, options.json)?;

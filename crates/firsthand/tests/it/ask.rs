@@ -244,3 +244,14 @@ fn fetched_checkpoints_are_found_by_name() {
     let output = ask(home.path(), &["Is it?", "--model", "owner/tiny"]);
     assert_eq!(stdout(&output), "yes\n", "{output:?}");
 }
+
+#[test]
+fn matrices_that_cannot_be_quantised_are_counted_aloud() {
+    let home = tempfile::tempdir().unwrap();
+    let model = firsthand_golden::checkpoint("qwen2");
+    let arguments = ["hello", "--max-tokens", "1", "--model", model.to_str().unwrap()];
+    let quantised = ask(home.path(), &[&arguments[..], &["--quantize", "q8_0"]].concat());
+    assert!(quantised.status.success(), "{quantised:?}");
+    assert!(stderr(&quantised).contains("matrices stay unquantised"), "{quantised:?}");
+    assert!(!stderr(&ask(home.path(), &arguments)).contains("unquantised"));
+}
