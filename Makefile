@@ -28,7 +28,7 @@ fuzz:
 	$(CARGO) xtask fuzz --seconds $(FUZZ_SECONDS)
 
 # Every measured figure of the README. Makes a Python environment for the reference side in target/bench.
-bench: setup
+bench: build
 	$(CARGO) run --release --package firsthand-bench -- all
 
 # The pages under docs/cli, written from the program's own definitions.
