@@ -4,7 +4,7 @@
 //! Nothing outside this folder asks which device it is on; layers pass tensors in and get tensors back.
 
 pub(crate) mod cpu;
-#[path = "cuda_stub.rs"]
+#[cfg_attr(not(feature = "cuda"), path = "cuda_stub.rs")]
 pub(crate) mod cuda;
 pub(crate) mod host;
 mod memory;
