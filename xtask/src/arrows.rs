@@ -17,6 +17,18 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("firsthand-world", &["firsthand-base", "firsthand-media"]),
     ("firsthand-model", &["firsthand-base", "firsthand-engine"]),
     (
+        "firsthand-train",
+        &[
+            "firsthand-base",
+            "firsthand-engine",
+            "firsthand-input",
+            "firsthand-media",
+            "firsthand-model",
+            "firsthand-tasks",
+            "firsthand-world",
+        ],
+    ),
+    (
         "firsthand",
         &[
             "firsthand-base",
@@ -25,6 +37,8 @@ const ARROWS: &[(&str, &[&str])] = &[
             "firsthand-media",
             "firsthand-model",
             "firsthand-tasks",
+            "firsthand-train",
+            "firsthand-world",
         ],
     ),
     ("firsthand-golden", &[]),
@@ -37,7 +51,7 @@ const ARROWS: &[(&str, &[&str])] = &[
 
 /// Library, and the only project packages that may name it as an ordinary dependency.
 const OWNERS: &[(&str, &[&str])] = &[
-    ("candle-core", &["firsthand-model"]),
+    ("candle-core", &["firsthand-model", "firsthand-train"]),
     ("gemm", &["firsthand-model"]),
     ("ffmpeg-next", &["firsthand-media"]),
     ("turbojpeg", &["firsthand-media"]),
