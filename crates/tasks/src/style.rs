@@ -1,23 +1,30 @@
-//! The prompts that published checkpoints were evaluated with, byte for byte, as files in `prompts/`. A style turns
-//! a question, its type and its options into the text of one user turn. Which frames a checkpoint saw is not
-//! decided here.
+//! The prompts that published checkpoints were evaluated or trained with, byte for byte, as files in `prompts/`. A
+//! style turns a question, its type and its options into the text of one user turn. Which frames a checkpoint saw is
+//! not decided here.
+
+use serde::{Deserialize, Serialize};
 
 use crate::template::fill;
 use crate::{Error, Result};
 
 /// Whose prompt.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Style {
     /// The question as it is.
     #[default]
     Plain,
     /// Video-R1, evaluation and inference prompt.
     VideoR1,
+    /// Video-R1, the prompt of its training rows, which differs by two words. Options keep the letters they came with.
+    VideoR1Training,
     /// ST-R1: the inference prompt for multiple choice, the training prompt for everything else.
     StR1,
     /// SpatialThinker, evaluation prompt, with the placeholders that its scripts leave unfilled.
+    #[serde(rename = "spatialthinker")]
     SpatialThinker,
     /// EgoThinker: EgoTaskQA's prompt for multiple choice, the reinforcement prompts for intervals and boxes.
+    #[serde(rename = "egothinker")]
     EgoThinker,
 }
 
@@ -85,6 +92,7 @@ impl Style {
         match self {
             Style::Plain => "plain",
             Style::VideoR1 => "video-r1",
+            Style::VideoR1Training => "video-r1-training",
             Style::StR1 => "st-r1",
             Style::SpatialThinker => "spatialthinker",
             Style::EgoThinker => "egothinker",
@@ -105,7 +113,14 @@ impl Style {
         self.check(question)?;
         let (system, user) = match self {
             Style::Plain => (None, plain(question)),
-            Style::VideoR1 => (None, video_r1(question)?),
+            Style::VideoR1 => {
+                let options = lettered(question.options, "", ". ");
+                (None, video_r1(question, &options, include_str!("../prompts/video-r1.md"))?)
+            }
+            Style::VideoR1Training => {
+                let options = lettered_as_they_came(question.options);
+                (None, video_r1(question, &options, include_str!("../prompts/video-r1-training.md"))?)
+            }
             Style::StR1 => (None, st_r1(question)?),
             Style::SpatialThinker => (None, self.spatialthinker(question)?),
             Style::EgoThinker => egothinker(question)?,
@@ -155,13 +170,13 @@ fn plain(question: &Question<'_>) -> String {
     }
 }
 
-fn video_r1(question: &Question<'_>) -> Result<String> {
+fn video_r1(question: &Question<'_>, options: &[String], file: &str) -> Result<String> {
     let mut text = question.text.to_owned();
     if question.kind == Kind::MultipleChoice {
         // The published code puts nothing before `Options:`.
         text.push_str("Options:\n");
-        for option in lettered(question.options, "", ". ") {
-            text.push_str(&option);
+        for option in options {
+            text.push_str(option);
             text.push('\n');
         }
     }
@@ -172,7 +187,16 @@ fn video_r1(question: &Question<'_>) -> Result<String> {
         _ => include_str!("../prompts/video-r1-free-form.md"),
     };
     let values = [("question", text.as_str()), ("suffix", &fill(suffix, &[])?)];
-    fill(include_str!("../prompts/video-r1.md"), &values)
+    fill(file, &values)
+}
+
+/// Options that all have their letters, untouched; others get them.
+fn lettered_as_they_came(options: &[String]) -> Vec<String> {
+    let has = |(option, letter): (&String, char)| without_letter(option, &letter.to_string()).is_some();
+    match options.iter().zip('A'..='Z').all(has) {
+        true => options.to_vec(),
+        false => lettered(options, "", ". "),
+    }
 }
 
 fn st_r1(question: &Question<'_>) -> Result<String> {

@@ -47,6 +47,30 @@ fn video_r1_is_byte_exact() {
 }
 
 #[test]
+fn the_training_prompt_of_video_r1_is_byte_exact() {
+    let think = THINK.replace("<think> and </think>", "<think> </think>");
+    let think = think.replace("<answer> and </answer>", "<answer> </answer>");
+    let choice = |options: &str| {
+        format!(
+            "Where is it?Options:\n{options}\n{think} Please provide only the single option letter (e.g., A, B, C, D, etc.) within the <answer> </answer> tags."
+        )
+    };
+    let style = Style::VideoR1Training;
+    check(style, Kind::MultipleChoice, &["here", "there"], None, &choice("A. here\nB. there\n"));
+    check(style, Kind::MultipleChoice, &["A.here ", "B. there"], None, &choice("A.here \nB. there\n"));
+    let free = " Please provide your text answer within the <answer> </answer> tags.";
+    check(style, Kind::FreeForm, &[], None, &format!("Where is it?\n{think}{free}"));
+}
+
+#[test]
+fn names_in_files_are_the_names_on_command_lines() {
+    use Style::*;
+    for style in [Plain, VideoR1, VideoR1Training, StR1, SpatialThinker, EgoThinker] {
+        assert_eq!(serde_json::to_value(style).unwrap(), style.name());
+    }
+}
+
+#[test]
 fn st_r1_is_byte_exact() {
     let choice = format!(
         "Where is it?Options:A. here\nB. there\n\nInstructions: Please select the most appropriate answer from the options above and return only the option number (e.g. A, B, C or D).{ST}"
