@@ -13,18 +13,19 @@ pub(crate) fn mix(mut z: u64) -> u64 {
 
 /// A stream of numbers: number `i` is a function of the key and `i`.
 #[derive(Clone, Debug)]
-pub(crate) struct Rng {
+pub struct Rng {
     key: u64,
     counter: u64,
 }
 
 impl Rng {
-    pub(crate) fn new(seed: u64) -> Rng {
+    /// The stream of a seed.
+    pub fn new(seed: u64) -> Rng {
         Rng { key: mix(seed ^ 0x5eed_f1e5_7a4d_0001), counter: 0 }
     }
 
     /// An independent stream for one purpose; taking it does not advance this one.
-    pub(crate) fn branch(&self, purpose: &str) -> Rng {
+    pub fn branch(&self, purpose: &str) -> Rng {
         let key = purpose.bytes().fold(self.key, |key, byte| mix(key ^ u64::from(byte)).wrapping_add(STEP));
         Rng { key: mix(key), counter: 0 }
     }
@@ -35,7 +36,7 @@ impl Rng {
     }
 
     /// Uniform in `0..n`; `n` must not be zero.
-    pub(crate) fn below(&mut self, n: usize) -> usize {
+    pub fn below(&mut self, n: usize) -> usize {
         assert!(n > 0, "a choice among nothing");
         ((u128::from(self.next()) * n as u128) >> 64) as usize
     }
