@@ -72,6 +72,16 @@ pub enum Error {
         /// The network's reason.
         reason: String,
     },
+    /// A video or picture cannot be written.
+    #[error("cannot write {location}: {reason}; {remedy}")]
+    Encode {
+        /// The file.
+        location: String,
+        /// What is wrong.
+        reason: String,
+        /// What to do.
+        remedy: &'static str,
+    },
     /// The download cache cannot be written.
     #[error("cannot write the download cache {}: {reason}", path.display())]
     Cache {

@@ -1,6 +1,7 @@
 //! Tests of this room. Expected numbers come from the reference library (`golden/`); clips are made by the `ffmpeg`
 //! binary in a temporary folder, pictures by the `image` crate.
 
+mod encoding;
 mod fetching;
 mod mutations;
 mod rules;

@@ -40,7 +40,7 @@ pub(crate) struct Video {
 }
 
 /// FFmpeg prints to standard error unless told otherwise; failures come back as errors instead.
-fn quiet() {
+pub(crate) fn quiet() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         // Registers nothing on the FFmpeg versions in use; it cannot fail there.
