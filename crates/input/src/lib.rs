@@ -4,6 +4,7 @@
 //! This room knows no tensors and runs no model; pictures come decoded and resized from `media`.
 #![deny(missing_docs)]
 
+mod answered;
 mod config;
 mod error;
 mod json;
@@ -15,6 +16,7 @@ mod renderer;
 mod template;
 mod tokenizer;
 
+pub use answered::Answered;
 pub use config::{Family, GenerationDefaults};
 pub use error::{Error, Result};
 pub use messages::{read_message_list, read_messages};

@@ -12,11 +12,12 @@ use firsthand_base::{
     Conversation, GenerateError, MediumId, ModelInput, Part, Render, Rendered, VideoSource, VisionItem,
     VisionKind,
 };
-use firsthand_media::{Opener, Prepared, SizeRule};
+use firsthand_media::{Opener, Picture, Prepared, SizeRule};
 use serde::{Deserialize, Serialize};
 
 use crate::config::{Config, Family, GenerationDefaults, VisionConfig};
 use crate::error::{Error, Result};
+use crate::json::JsonFile;
 use crate::positions::{Placed, TextAfter, VideoTime, positions, temporal_step};
 use crate::preprocess::{Patcher, Patches};
 use crate::template::Template;
@@ -30,8 +31,9 @@ pub struct RenderOptions {
     pub time: VideoTime,
     /// Where text continues after a medium.
     pub text_after: TextAfter,
-    /// Size rule for images and videos; `None` takes qwen-vl-utils' for the checkpoint's patch factor. The limits in
-    /// preprocessor_config.json belong to the processor's own second resize, which this path does not have.
+    /// Size rule for images and videos; `None` takes qwen-vl-utils' for the checkpoint's patch factor, with the limits
+    /// of `firsthand_pixels` where preprocessor_config.json has that key. The other limits in that file belong to the
+    /// processor's own second resize, which this path does not have.
     #[serde(skip)]
     pub sizes: Option<SizeRule>,
 }
@@ -105,6 +107,15 @@ impl Renderer {
         &self.tokenizer
     }
 
+    pub(crate) fn template(&self) -> &Template {
+        &self.template
+    }
+
+    /// What is wrong with the chat template.
+    pub(crate) fn refused(&self, what: &str) -> Error {
+        self.template.wrong(what)
+    }
+
     /// The opener of media.
     pub fn opener(&self) -> &Opener {
         &self.opener
@@ -115,25 +126,50 @@ impl Renderer {
         self.vision.as_ref().map(|vision| &vision.sizes)
     }
 
+    /// Pictures that are in memory already, sized to multiples of the patch factor, as an image or video that no
+    /// prompt shows: its span is empty.
+    pub fn vision_item(&self, kind: VisionKind, pictures: &[Picture]) -> Result<VisionItem> {
+        let Some(vision) = &self.vision else {
+            return Err(Error::Conversation(format!("{} is a text-only checkpoint", self.dir.display())));
+        };
+        let Patches { grid, values, key } = vision.patcher.cut(kind, pictures)?;
+        Ok(VisionItem { kind, grid, patches: values, key, span: 0..0 })
+    }
+
     /// As [`Render::render`], with this room's error.
     pub fn input(&self, conversation: &Conversation) -> Result<Rendered> {
+        self.check(conversation)?;
+        let prompt = self.template.render(conversation)?;
+        let ids = self.tokenizer.encode(&prompt)?;
+        self.with_media(conversation, prompt, &ids)
+    }
+
+    /// Refuses conversations that no template could make right.
+    pub(crate) fn check(&self, conversation: &Conversation) -> Result<()> {
         if conversation.messages.is_empty() {
             return Err(Error::Conversation("the conversation is empty; ask something".to_owned()));
         }
-        self.refuse_placeholders(conversation)?;
-        let prompt = self.template.render(conversation)?;
-        let ids = self.tokenizer.encode(&prompt)?;
+        self.refuse_placeholders(conversation)
+    }
+
+    /// The conversation's media put where their placeholders are among `ids`, which are the tokens of `prompt`.
+    pub(crate) fn with_media(
+        &self,
+        conversation: &Conversation,
+        prompt: String,
+        ids: &[u32],
+    ) -> Result<Rendered> {
         if ids.is_empty() {
             return Err(Error::Conversation("the prompt is empty; ask something".to_owned()));
         }
         // Cheap checks come before media are opened.
         let kinds: Vec<VisionKind> = conversation.parts().filter_map(kind_of).collect();
-        self.check_placeholders(&ids, &kinds)?;
+        self.check_placeholders(ids, &kinds)?;
         if ids.len() > self.config.context_length {
             return Err(self.too_long(ids.len()));
         }
         let media = self.open_media(conversation, ids.len() - kinds.len())?;
-        Ok(self.assemble(prompt, &ids, media))
+        Ok(self.assemble(prompt, ids, media))
     }
 
     /// Opens the parts in order and stops when the prompt can no longer fit.
@@ -283,6 +319,32 @@ impl Renderer {
     }
 }
 
+/// The limits a checkpoint was trained with, where it says so: fewest and most pixels of an image or frame. An own
+/// key, because published files carry limits that the reference path ignores.
+fn own_limits(dir: &Path, rule: SizeRule) -> Result<SizeRule> {
+    let Some(file) = JsonFile::open(dir, "preprocessor_config.json")? else { return Ok(rule) };
+    let Some(limits) = file.get("firsthand_pixels") else { return Ok(rule) };
+    let token = (rule.factor * rule.factor) as u64;
+    match limits.as_array().map(|limits| limits.iter().map(serde_json::Value::as_u64).collect::<Vec<_>>()) {
+        Some(limits) if matches!(limits[..], [Some(least), Some(most)] if least <= most && most >= token && most <= 1 << 32) =>
+        {
+            let [least, most] = [0, 1].map(|i| limits[i].expect("matched") as usize);
+            Ok(SizeRule {
+                image_min_pixels: least,
+                image_max_pixels: most,
+                frame_min_pixels: least,
+                frame_max_pixels: most,
+                ..rule
+            })
+        }
+        _ => {
+            let what =
+                format!("firsthand_pixels must be [fewest, most] with most from {token}, got {limits}");
+            Err(Error::checkpoint(&dir.join("preprocessor_config.json"), what))
+        }
+    }
+}
+
 impl Vision {
     fn open(
         dir: &Path,
@@ -297,7 +359,10 @@ impl Vision {
                 Error::checkpoint(tokenizer.path(), what)
             })
         };
-        let sizes = options.sizes.unwrap_or_else(|| SizeRule::qwen_vl_utils(patcher.factor()));
+        let sizes = match options.sizes {
+            Some(sizes) => sizes,
+            None => own_limits(dir, SizeRule::qwen_vl_utils(patcher.factor()))?,
+        };
         if sizes.factor != patcher.factor() {
             let what = format!("sizes are multiples of {}, patches need {}", sizes.factor, patcher.factor());
             return Err(Error::Conversation(what));

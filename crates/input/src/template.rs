@@ -51,9 +51,16 @@ impl Template {
 
     /// The prompt for a conversation, with the opening of the assistant's turn at its end.
     pub(crate) fn render(&self, conversation: &Conversation) -> Result<String> {
-        let messages: Vec<Value> =
-            conversation.messages.iter().map(|message| self.message(message)).collect::<Result<_>>()?;
-        self.render_values(&messages, true)
+        self.render_values(&self.messages(conversation)?, true)
+    }
+
+    /// A conversation as it stands, with nothing after its last turn.
+    pub(crate) fn render_answered(&self, conversation: &Conversation) -> Result<String> {
+        self.render_values(&self.messages(conversation)?, false)
+    }
+
+    fn messages(&self, conversation: &Conversation) -> Result<Vec<Value>> {
+        conversation.messages.iter().map(|message| self.message(message)).collect()
     }
 
     /// Tries both forms of content on the template, and whether it opens the assistant's turn when asked to.
@@ -134,7 +141,7 @@ impl Template {
         )
     }
 
-    fn wrong(&self, what: &str) -> Error {
+    pub(crate) fn wrong(&self, what: &str) -> Error {
         Error::checkpoint(&self.path, format!("chat template {what}"))
     }
 }
