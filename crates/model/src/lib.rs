@@ -9,6 +9,8 @@ pub mod decoder;
 pub mod error;
 pub mod layers;
 pub mod model;
+mod pack;
+pub mod parameters;
 pub mod parts;
 pub mod plan;
 pub mod qwen2;
@@ -16,14 +18,21 @@ pub mod qwen2_5_vl;
 pub mod qwen2_vl;
 pub mod runner;
 pub mod tower;
+mod training;
 pub mod vision;
 pub mod weights;
 
+pub use backend::Precision;
 pub use config::Config;
+pub use decoder::Keep;
 pub use error::ModelError;
-pub use model::{Checkpoint, Example, LoadOptions, Model, Training, next_tokens};
+pub use model::{Checkpoint, LoadOptions, Model};
+pub use parameters::{Parameter, Part};
+pub use parts::Gradients;
 pub use plan::{Plan, Workload};
 pub use runner::{CacheOptions, ModelRunner};
+pub use tower::Tower;
+pub use training::{Example, Known, Training, next_tokens};
 pub use weights::{Dtype, Quantize};
 
 #[cfg(test)]

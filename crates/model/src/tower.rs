@@ -5,7 +5,7 @@ use firsthand_base::VisionItem;
 
 use crate::decoder::Keep;
 use crate::error::{ModelError, Result};
-use crate::parts::Gradients;
+use crate::parts::{Gradients, Held, HeldMut, Name, Parts};
 use crate::vision::config::TowerSizes;
 use crate::{qwen2_5_vl, qwen2_vl};
 
@@ -24,6 +24,22 @@ pub enum TowerTrail {
     Qwen2(qwen2_vl::vision::Trail),
     /// Of Qwen2.5-VL.
     Qwen2_5(qwen2_5_vl::vision::Trail),
+}
+
+impl Parts for Tower {
+    fn visit<'a>(&'a self, see: &mut dyn FnMut(Name<'a>, Held<'a>)) {
+        match self {
+            Tower::Qwen2(tower) => tower.visit(see),
+            Tower::Qwen2_5(tower) => tower.visit(see),
+        }
+    }
+
+    fn visit_mut(&mut self, see: &mut dyn FnMut(Name<'_>, HeldMut<'_>)) {
+        match self {
+            Tower::Qwen2(tower) => tower.visit_mut(see),
+            Tower::Qwen2_5(tower) => tower.visit_mut(see),
+        }
+    }
 }
 
 impl Tower {
@@ -58,14 +74,6 @@ impl Tower {
             (Tower::Qwen2(tower), TowerTrail::Qwen2(trail)) => tower.backward(trail, dfeatures, grads),
             (Tower::Qwen2_5(tower), TowerTrail::Qwen2_5(trail)) => tower.backward(trail, dfeatures, grads),
             _ => unreachable!("a trail is given back to the tower that made it"),
-        }
-    }
-
-    /// Whether any of its gradients is wanted.
-    pub fn wanted(&self, grads: &Gradients<'_>) -> bool {
-        match self {
-            Tower::Qwen2(tower) => tower.wanted(grads),
-            Tower::Qwen2_5(tower) => tower.wanted(grads),
         }
     }
 

@@ -8,8 +8,11 @@ pub(crate) mod cpu;
 pub(crate) mod cuda;
 pub(crate) mod host;
 mod memory;
+mod precision;
 
 use candle_core::{Device, Result};
+
+pub use precision::Precision;
 
 /// Opens a device by name: `cpu` or `cuda`.
 pub fn device(name: &str) -> Result<Device> {

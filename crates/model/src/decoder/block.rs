@@ -1,16 +1,14 @@
 //! One decoder block: attention with grouped heads and rotary positions, then SwiGLU, each behind an RMSNorm and
 //! added to the stream. The same for Qwen2, Qwen2-VL and Qwen2.5-VL.
 
-use std::ops::Range;
-
 use candle_core::Tensor;
 
 use crate::error::Result;
 use crate::layers::{
-    Attended, CacheRow, Heads, KvCache, Linear, Mask, RmsNorm, Rope, add, attention, attention_backward,
-    cached_attention, gather_rows,
+    Attended, CacheRow, Heads, KvCache, Linear, Mask, RmsNorm, Rope, Segment, add, attention,
+    attention_backward, cached_attention, gather_rows,
 };
-use crate::parts::{Gradients, Named, SwiGlu, SwiGluSaved};
+use crate::parts::{Gradients, Named, SwiGlu, SwiGluSaved, parts};
 
 /// The parameters, in order of the forward pass.
 #[derive(Clone, Debug)]
@@ -33,6 +31,8 @@ pub struct Block {
     pub heads: Heads,
 }
 
+parts!(Block { norm_attention, q, k, v, o, norm_mlp, mlp });
+
 /// What the backward pass needs besides the block's input.
 #[derive(Debug)]
 pub struct Saved {
@@ -50,7 +50,7 @@ pub struct Pack<'a> {
     /// Angles of every token.
     pub rope: &'a Rope,
     /// The sequences, each a range of rows.
-    pub segments: &'a [Range<usize>],
+    pub segments: &'a [Segment],
 }
 
 /// The tokens whose hidden state is wanted of a pass: the last of some rows.
@@ -129,14 +129,6 @@ impl Block {
         dnormed = add(&dnormed, &self.k.backward(&normed, &dk, grads)?)?;
         dnormed = add(&dnormed, &self.v.backward(&normed, &dv, grads)?)?;
         Ok(add(&dmiddle, &self.norm_attention.backward(x, &dnormed, grads)?)?)
-    }
-
-    /// Whether any of its gradients is wanted.
-    pub fn wanted(&self, grads: &Gradients<'_>) -> bool {
-        self.norm_attention.wanted(grads)
-            || self.norm_mlp.wanted(grads)
-            || self.mlp.wanted(grads)
-            || [&self.q, &self.k, &self.v, &self.o].into_iter().any(|part| part.wanted(grads))
     }
 
     fn project(&self, x: &Tensor, rope: &Rope) -> Result<[Tensor; 3]> {

@@ -4,8 +4,6 @@
 mod block;
 pub mod config;
 
-use std::ops::Range;
-
 use candle_core::Tensor;
 use firsthand_base::Position;
 
@@ -13,9 +11,10 @@ pub use self::block::{Block, LastTokens, Pack, Saved};
 use self::config::DecoderConfig;
 use crate::error::Result;
 use crate::layers::{
-    CacheRow, Embedding, Heads, KvCache, Linear, LossRow, RmsNorm, Rope, cross_entropy, log_probabilities,
+    CacheRow, Embedding, Heads, KvCache, Linear, LossRow, RmsNorm, Rope, Segment, cross_entropy,
+    log_probabilities,
 };
-use crate::parts::{Gradients, Named, SwiGlu, probe};
+use crate::parts::{Gradients, Held, HeldMut, Name, Named, Parts, SwiGlu, probe};
 use crate::weights::Loader;
 
 /// The parameters, in order of the forward pass.
@@ -33,12 +32,32 @@ pub struct Decoder {
     pub head: Named<Linear>,
 }
 
+impl Parts for Decoder {
+    fn visit<'a>(&'a self, see: &mut dyn FnMut(Name<'a>, Held<'a>)) {
+        self.embed.visit(see);
+        self.blocks.visit(see);
+        self.norm.visit(see);
+        if !self.tied() {
+            self.head.visit(see);
+        }
+    }
+
+    fn visit_mut(&mut self, see: &mut dyn FnMut(Name<'_>, HeldMut<'_>)) {
+        self.embed.visit_mut(see);
+        self.blocks.visit_mut(see);
+        self.norm.visit_mut(see);
+        if !self.tied() {
+            self.head.visit_mut(see);
+        }
+    }
+}
+
 /// Sequences packed one after another, for a pass without a cache.
 pub struct Sequences {
     /// Angles of every token.
     rope: Rope,
-    /// Each sequence's rows.
-    pub segments: Vec<Range<usize>>,
+    /// Each sequence's rows, and which it begins with.
+    pub segments: Vec<Segment>,
 }
 
 /// What the backward pass needs of a forward pass.
@@ -73,6 +92,11 @@ impl Decoder {
         Ok(Decoder { config: config.clone(), embed, blocks, norm, head })
     }
 
+    /// Whether the head is the token table, so that both are one parameter.
+    pub fn tied(&self) -> bool {
+        self.head.key == self.embed.key
+    }
+
     /// Angles for tokens at these positions.
     pub fn rope(&self, positions: &[Position]) -> Rope {
         let DecoderConfig { rope_sections, head_dim, rope_theta, .. } = self.config;
@@ -80,7 +104,7 @@ impl Decoder {
     }
 
     /// Describes packed sequences: positions of all tokens, and each sequence's rows.
-    pub fn sequences(&self, positions: &[Position], segments: Vec<Range<usize>>) -> Sequences {
+    pub fn sequences(&self, positions: &[Position], segments: Vec<Segment>) -> Sequences {
         Sequences { rope: self.rope(positions), segments }
     }
 

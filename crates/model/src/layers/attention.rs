@@ -20,7 +20,23 @@ pub struct Heads {
     pub dim: usize,
 }
 
-/// What a row of a segment may see.
+/// Rows that attend to each other, and perhaps to another segment before them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Segment {
+    /// Its rows.
+    pub rows: Range<usize>,
+    /// The segment, by its number, all of whose rows come before this one's: what several sequences begin with.
+    /// That one has none before it.
+    pub after: Option<usize>,
+}
+
+impl From<Range<usize>> for Segment {
+    fn from(rows: Range<usize>) -> Self {
+        Segment { rows, after: None }
+    }
+}
+
+/// What a row of a segment may see, besides the segment before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mask {
     /// Itself and what came before it in its segment.
@@ -45,7 +61,7 @@ pub fn attention(
     q: &Tensor,
     k: &Tensor,
     v: &Tensor,
-    segments: &[Range<usize>],
+    segments: &[Segment],
     heads: Heads,
     mask: Mask,
 ) -> Result<Attended> {
@@ -68,7 +84,7 @@ pub fn attention_backward(
     v: &Tensor,
     attended: &Attended,
     dy: &Tensor,
-    segments: &[Range<usize>],
+    segments: &[Segment],
     heads: Heads,
     mask: Mask,
 ) -> Result<(Tensor, Tensor, Tensor)> {
@@ -88,7 +104,7 @@ fn inputs<'a>(
     q: &'a Rows<'_>,
     k: &'a Rows<'_>,
     v: &'a Rows<'_>,
-    segments: &'a [Range<usize>],
+    segments: &'a [Segment],
     heads: Heads,
     mask: Mask,
 ) -> kernel::Inputs<'a> {
@@ -97,7 +113,9 @@ fn inputs<'a>(
     assert_eq!(q.shape.cols, heads.query * heads.dim, "features of q");
     assert_eq!((k.shape.rows, k.shape.cols), (n, narrow), "shape of k");
     assert_eq!((v.shape.rows, v.shape.cols), (n, narrow), "shape of v");
-    assert!(segments.iter().all(|segment| segment.start <= segment.end && segment.end <= n), "segments");
+    let inside = |rows: &Range<usize>| rows.start <= rows.end && rows.end <= n;
+    let first = |before: usize| segments[before].after.is_none();
+    assert!(segments.iter().all(|s| inside(&s.rows) && s.after.is_none_or(first)), "segments");
     kernel::Inputs { q: q.view(), k: k.view(), v: v.view(), segments, heads, mask }
 }
 

@@ -18,7 +18,7 @@ unsafe impl Element for f32 {}
 // SAFETY: bf16 is a transparent u16.
 unsafe impl Element for half::bf16 {}
 
-/// A shared, immutable run of numbers.
+/// A shared run of numbers, copied when one of its holders changes them.
 #[derive(Clone, Debug)]
 pub struct Buffer<T> {
     store: Store<T>,
@@ -47,6 +47,19 @@ impl<T: Element> Buffer<T> {
             candle_core::bail!("elements of the mapped file are not aligned: byte {offset}");
         }
         Ok(Buffer { store: Store::Mapped { map, offset, len } })
+    }
+}
+
+impl<T: Element> Buffer<T> {
+    /// The numbers, to be changed. Copies them once if they are mapped or shared.
+    pub fn to_mut(&mut self) -> &mut [T] {
+        if let Store::Mapped { .. } = self.store {
+            *self = self.to_vec().into();
+        }
+        match &mut self.store {
+            Store::Owned(data) => Arc::make_mut(data).as_mut_slice(),
+            Store::Mapped { .. } => unreachable!("copied above"),
+        }
     }
 }
 

@@ -27,6 +27,16 @@ impl Embedding {
         Ok(Embedding { weight, vocabulary, width })
     }
 
+    /// The table.
+    pub fn weight(&self) -> &Weight {
+        &self.weight
+    }
+
+    /// The table, to be changed within its size.
+    pub fn weight_mut(&mut self) -> &mut Weight {
+        &mut self.weight
+    }
+
     /// Rows of the table: ids that may be asked for.
     pub fn vocabulary(&self) -> usize {
         self.vocabulary

@@ -67,6 +67,21 @@ impl Linear {
         &self.weight
     }
 
+    /// The weight, to be changed within its size.
+    pub fn weight_mut(&mut self) -> &mut Weight {
+        &mut self.weight
+    }
+
+    /// Puts another weight in place of this one; the caller sees to it that its size is right when it is used.
+    pub(crate) fn replace_weight(&mut self, weight: Weight) {
+        self.weight = weight;
+    }
+
+    /// The bias, to be changed within its size.
+    pub fn bias_mut(&mut self) -> Option<&mut Tensor> {
+        self.bias.as_mut()
+    }
+
     /// The bias `[out]`.
     pub fn bias(&self) -> Option<&Tensor> {
         self.bias.as_ref()

@@ -18,7 +18,7 @@ mod rope;
 mod rows;
 
 pub use activation::{Activation, swiglu, swiglu_backward};
-pub use attention::{Attended, Heads, Mask, attention, attention_backward, cached_attention};
+pub use attention::{Attended, Heads, Mask, Segment, attention, attention_backward, cached_attention};
 pub use buffer::{Buffer, Element};
 pub use cache::{CacheRow, CacheType, KvCache};
 pub use embedding::Embedding;

@@ -7,10 +7,13 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// A single segment, which a bare `vec![0..1]` looks like a mistake for.
-#[allow(clippy::single_range_in_vec_init)]
-fn one_segment(end: usize) -> Vec<Range<usize>> {
-    vec![0..end]
+fn one_segment(end: usize) -> Vec<Segment> {
+    vec![(0..end).into()]
+}
+
+/// Segments with nothing before them.
+fn segments(rows: &[Range<usize>]) -> Vec<Segment> {
+    rows.iter().cloned().map(Segment::from).collect()
 }
 
 /// Reproducible values in (-1, 1).
@@ -295,28 +298,24 @@ mod heads {
     const HEADS: Heads = Heads { query: 6, key_value: 2, dim: 20 };
 
     /// The definition, in f64, of one segment after another.
-    fn exact(
-        q: &[f64],
-        k: &[f64],
-        v: &[f64],
-        segments: &[Range<usize>],
-        heads: Heads,
-        mask: Mask,
-    ) -> Vec<f64> {
+    fn exact(q: &[f64], k: &[f64], v: &[f64], segments: &[Segment], heads: Heads, mask: Mask) -> Vec<f64> {
         let Heads { query, key_value, dim } = heads;
         let mut y = vec![0.0; q.len()];
         for segment in segments {
+            let before = segment.after.map_or(0..0, |before| segments[before].rows.clone());
+            let segment = segment.rows.clone();
             for i in segment.clone() {
                 for h in 0..query {
                     let end = if mask == Mask::Causal { i + 1 } else { segment.end };
+                    let seen = || before.clone().chain(segment.start..end);
                     let kv = |j: usize| (j * key_value + h / (query / key_value)) * dim;
                     let at = (i * query + h) * dim;
                     let score = |j: usize| {
                         (0..dim).map(|d| q[at + d] * k[kv(j) + d]).sum::<f64>() / (dim as f64).sqrt()
                     };
-                    let p: Vec<f64> = (segment.start..end).map(|j| score(j).exp()).collect();
+                    let p: Vec<f64> = seen().map(|j| score(j).exp()).collect();
                     let total: f64 = p.iter().sum();
-                    for (j, p) in (segment.start..end).zip(&p) {
+                    for (j, p) in seen().zip(&p) {
                         (0..dim).for_each(|d| y[at + d] += p / total * v[kv(j) + d]);
                     }
                 }
@@ -330,14 +329,21 @@ mod heads {
         [(noise(1, n, heads.query * heads.dim) * 2.0).unwrap(), noise(2, n, narrow), noise(3, n, narrow)]
     }
 
+    /// A beginning, and two continuations of it with a stranger between.
+    fn family() -> Vec<Segment> {
+        let after_0 = |rows| Segment { rows, after: Some(0) };
+        vec![(0..40).into(), after_0(40..45), (45..60).into(), after_0(60..150), after_0(150..150)]
+    }
+
     #[test]
     fn attention_equals_its_definition() {
         let vision = Heads { query: 4, key_value: 4, dim: 80 };
         for (n, segments, heads) in [
             (1, one_segment(1), HEADS),
-            (13, vec![0..5, 5..13], HEADS),
-            (200, vec![0..3, 3..3, 10..180], HEADS),
-            (90, vec![0..64, 64..90], vision),
+            (13, segments(&[0..5, 5..13]), HEADS),
+            (200, segments(&[0..3, 3..3, 10..180]), HEADS),
+            (90, segments(&[0..64, 64..90]), vision),
+            (150, family(), HEADS),
         ] {
             let [q, k, v] = inputs(n, heads);
             for mask in [Mask::Causal, Mask::Full] {
@@ -368,18 +374,22 @@ mod heads {
 
     #[test]
     fn attention_slopes_equal_differences() {
-        let (n, segments) = (23, vec![0..4, 4..23]);
+        let after_0 = |rows| Segment { rows, after: Some(0) };
+        let n = 23;
         let heads = Heads { query: 4, key_value: 2, dim: 6 };
         let [q, k, v] = inputs(n, heads);
         let dy = noise(4, n, heads.query * heads.dim);
-        for mask in [Mask::Causal, Mask::Full] {
-            let attended = attention(&q, &k, &v, &segments, heads, mask).unwrap();
-            let (dq, dk, dv) =
-                attention_backward(&q, &k, &v, &attended, &dy, &segments, heads, mask).unwrap();
+        let alone = segments(&[0..4, 4..23]);
+        let shared = vec![(0..4).into(), after_0(4..10), (10..13).into(), after_0(13..23)];
+        for (mask, segments) in
+            [(Mask::Causal, &alone), (Mask::Full, &alone), (Mask::Causal, &shared), (Mask::Full, &shared)]
+        {
+            let attended = attention(&q, &k, &v, segments, heads, mask).unwrap();
+            let (dq, dk, dv) = attention_backward(&q, &k, &v, &attended, &dy, segments, heads, mask).unwrap();
             let (q64, k64, v64) = (wide(&q), wide(&k), wide(&v));
-            close("dq", &dq, &slope(&q, &dy, |q| exact(q, &k64, &v64, &segments, heads, mask)), 1e-5);
-            close("dk", &dk, &slope(&k, &dy, |k| exact(&q64, k, &v64, &segments, heads, mask)), 1e-5);
-            close("dv", &dv, &slope(&v, &dy, |v| exact(&q64, &k64, v, &segments, heads, mask)), 1e-5);
+            close("dq", &dq, &slope(&q, &dy, |q| exact(q, &k64, &v64, segments, heads, mask)), 1e-5);
+            close("dk", &dk, &slope(&k, &dy, |k| exact(&q64, k, &v64, segments, heads, mask)), 1e-5);
+            close("dv", &dv, &slope(&v, &dy, |v| exact(&q64, &k64, v, segments, heads, mask)), 1e-5);
         }
     }
 
@@ -389,7 +399,7 @@ mod heads {
         let fused = noise(1, 30, 72);
         let [q, k, v] = [0, 24, 48].map(|from| fused.narrow(1, from, 24).unwrap());
         let copies = [&q, &k, &v].map(|t| t.contiguous().unwrap());
-        let segments = [0..11, 11..30];
+        let segments = segments(&[0..11, 11..30]);
         let inside = attention(&q, &k, &v, &segments, heads, Mask::Full).unwrap();
         let apart = attention(&copies[0], &copies[1], &copies[2], &segments, heads, Mask::Full).unwrap();
         assert_eq!(values(&inside.y), values(&apart.y));

@@ -29,6 +29,11 @@ impl<'a> Gradients<'a> {
         Gradients { wanted, by_key: BTreeMap::new() }
     }
 
+    /// Goes on with gradients that were collected before.
+    pub fn over(wanted: &'a dyn Fn(&str) -> bool, by_key: BTreeMap<String, Tensor>) -> Self {
+        Gradients { wanted, by_key }
+    }
+
     /// Whether this parameter's gradient is wanted.
     pub fn wants(&self, key: &str) -> bool {
         (self.wanted)(key)
@@ -76,12 +81,6 @@ impl Named<Linear> {
         self.collect(x, dy, grads)?;
         Ok(self.layer.backward_input(dy)?)
     }
-
-    /// Whether any of its gradients is wanted.
-    pub fn wanted(&self, grads: &Gradients<'_>) -> bool {
-        grads.wants(&format!("{}.weight", self.key))
-            || (self.layer.bias().is_some() && grads.wants(&format!("{}.bias", self.key)))
-    }
 }
 
 impl Named<RmsNorm> {
@@ -94,11 +93,6 @@ impl Named<RmsNorm> {
     pub fn backward(&self, x: &Tensor, dy: &Tensor, grads: &mut Gradients<'_>) -> Result<Tensor> {
         let slot = grads.slot(&format!("{}.weight", self.key), self.layer.weight.dims())?;
         Ok(self.layer.backward(x, dy, slot)?)
-    }
-
-    /// Whether its gradient is wanted.
-    pub fn wanted(&self, grads: &Gradients<'_>) -> bool {
-        grads.wants(&format!("{}.weight", self.key))
     }
 }
 
@@ -122,11 +116,6 @@ impl Named<LayerNorm> {
         }
         Ok(dx)
     }
-
-    /// Whether any of its gradients is wanted.
-    pub fn wanted(&self, grads: &Gradients<'_>) -> bool {
-        grads.wants(&format!("{}.weight", self.key)) || grads.wants(&format!("{}.bias", self.key))
-    }
 }
 
 impl Named<Embedding> {
@@ -137,10 +126,5 @@ impl Named<Embedding> {
             self.layer.backward(ids, dy, grad)?;
         }
         Ok(())
-    }
-
-    /// Whether its gradient is wanted.
-    pub fn wanted(&self, grads: &Gradients<'_>) -> bool {
-        grads.wants(&format!("{}.weight", self.key))
     }
 }

@@ -2,7 +2,7 @@
 
 use candle_core::Tensor;
 
-use super::{Gradients, Named};
+use super::{Gradients, Named, Parts, parts};
 use crate::error::Result;
 use crate::layers::{Linear, swiglu, swiglu_backward};
 
@@ -19,6 +19,8 @@ pub struct SwiGlu {
     /// `[width, inner]`
     pub down: Named<Linear>,
 }
+
+parts!(SwiGlu { gate, up, down });
 
 /// What the backward pass needs besides the input.
 #[derive(Debug)]
@@ -72,10 +74,5 @@ impl SwiGlu {
         let from_gate = self.gate.backward(x, &dgate, grads)?;
         let from_up = self.up.backward(x, &dup, grads)?;
         Ok(crate::layers::add(&from_gate, &from_up)?)
-    }
-
-    /// Whether any of its gradients is wanted.
-    pub fn wanted(&self, grads: &Gradients<'_>) -> bool {
-        [&self.gate, &self.up, &self.down].into_iter().any(|part| part.wanted(grads))
     }
 }

@@ -2,15 +2,13 @@
 //! blocks. Patches are put in window order before the blocks and features back in reading order after the
 //! merger. Takes normalised patches in merge order, returns features; knows no tokens.
 
-use std::ops::Range;
-
 use candle_core::Tensor;
 
 use super::config::Config;
 use crate::decoder::Keep;
 use crate::error::Result;
-use crate::layers::{Linear, RmsNorm, Rope, add, gather_rows};
-use crate::parts::{Gradients, Named, SwiGlu, SwiGluSaved, probe};
+use crate::layers::{Linear, RmsNorm, Rope, Segment, add, gather_rows};
+use crate::parts::{Gradients, Named, Parts, SwiGlu, SwiGluSaved, parts, probe};
 use crate::vision::config::TowerSizes;
 use crate::vision::{Attention, AttentionSaved, Merger, MergerSaved, Place, geometry};
 use crate::weights::Loader;
@@ -38,6 +36,9 @@ struct Block {
     mlp: SwiGlu,
 }
 
+parts!(Vision { patch_embed, blocks, merger_norm, merger });
+parts!(Block { norm_attention, attention, norm_mlp, mlp });
+
 /// What a block's backward pass needs besides its input.
 struct Saved {
     attention: AttentionSaved,
@@ -49,8 +50,8 @@ struct Saved {
 /// The grid in window order.
 struct Layout {
     rope: Rope,
-    slices: Vec<Range<usize>>,
-    windows: Vec<Range<usize>>,
+    slices: Vec<Segment>,
+    windows: Vec<Segment>,
     /// Place in window order -> patch in merge order.
     order: Vec<usize>,
     /// Feature in reading order -> its place in window order.
@@ -146,14 +147,6 @@ impl Vision {
         Ok(())
     }
 
-    /// Whether any of its gradients is wanted.
-    pub fn wanted(&self, grads: &Gradients<'_>) -> bool {
-        self.patch_embed.wanted(grads)
-            || self.blocks.iter().any(|block| block.wanted(grads))
-            || self.merger_norm.wanted(grads)
-            || self.merger.wanted(grads)
-    }
-
     fn place<'a>(&self, layout: &'a Layout, block: usize) -> Place<'a> {
         let full = self.full_attention.contains(&block);
         Place { rope: &layout.rope, segments: if full { &layout.slices } else { &layout.windows } }
@@ -168,10 +161,10 @@ impl Vision {
         let turned: Vec<[i32; 2]> = order.iter().map(|&patch| coordinates[patch]).collect();
         Layout {
             rope: Rope::vision(&turned, self.sizes.head_dim(), self.sizes.rope_theta),
-            slices: geometry::slices(grid),
+            slices: geometry::slices(grid).into_iter().map(Segment::from).collect(),
             order,
             unit_places: windows.inverse(),
-            windows: windows.ranges,
+            windows: windows.ranges.into_iter().map(Segment::from).collect(),
             unit_order: windows.order,
         }
     }
@@ -233,12 +226,5 @@ impl Block {
         let normed = self.norm_attention.forward(x)?;
         let dnormed = self.attention.backward(&normed, attention, &dmiddle, place, grads)?;
         Ok(add(&dmiddle, &self.norm_attention.backward(x, &dnormed, grads)?)?)
-    }
-
-    fn wanted(&self, grads: &Gradients<'_>) -> bool {
-        self.norm_attention.wanted(grads)
-            || self.attention.wanted(grads)
-            || self.norm_mlp.wanted(grads)
-            || self.mlp.wanted(grads)
     }
 }

@@ -1,15 +1,13 @@
 //! The vision tower of Qwen2-VL: LayerNorm, a QuickGELU network, every patch of a temporal slice sees every
 //! other. Takes normalised patches in merge order, returns features; knows no tokens.
 
-use std::ops::Range;
-
 use candle_core::Tensor;
 
 use super::config::Config;
 use crate::decoder::Keep;
 use crate::error::Result;
-use crate::layers::{Activation, LayerNorm, Linear, Rope, add};
-use crate::parts::{Gradients, Named, probe};
+use crate::layers::{Activation, LayerNorm, Linear, Rope, Segment, add};
+use crate::parts::{Gradients, Named, Parts, parts, probe};
 use crate::vision::config::TowerSizes;
 use crate::vision::{Attention, AttentionSaved, Merger, MergerSaved, Place, geometry};
 use crate::weights::Loader;
@@ -38,6 +36,9 @@ struct Block {
     fc2: Named<Linear>,
 }
 
+parts!(Vision { patch_embed, blocks, merger_norm, merger });
+parts!(Block { norm_attention, attention, norm_mlp, fc1, fc2 });
+
 /// What a block's backward pass needs besides its input.
 struct Saved {
     attention: AttentionSaved,
@@ -51,7 +52,7 @@ struct Saved {
 pub struct Trail {
     patches: Tensor,
     rope: Rope,
-    segments: Vec<Range<usize>>,
+    segments: Vec<Segment>,
     /// The input of every block and of the merger's norm.
     inputs: Vec<Tensor>,
     saved: Vec<Option<Saved>>,
@@ -99,7 +100,7 @@ impl Vision {
     pub fn forward(&self, patches: &Tensor, grid: [usize; 3], keep: Keep) -> Result<(Tensor, Trail)> {
         let coordinates = geometry::coordinates(grid, self.sizes.merge);
         let rope = Rope::vision(&coordinates, self.sizes.head_dim(), self.sizes.rope_theta);
-        let segments = geometry::slices(grid);
+        let segments: Vec<Segment> = geometry::slices(grid).into_iter().map(Segment::from).collect();
         let place = Place { rope: &rope, segments: &segments };
         let (mut inputs, mut all_saved) = (Vec::new(), Vec::new());
         // 1. Embed patches                                                         [n, width]
@@ -151,14 +152,6 @@ impl Vision {
         }
         Ok(())
     }
-
-    /// Whether any of its gradients is wanted.
-    pub fn wanted(&self, grads: &Gradients<'_>) -> bool {
-        self.patch_embed.wanted(grads)
-            || self.blocks.iter().any(|block| block.wanted(grads))
-            || self.merger_norm.wanted(grads)
-            || self.merger.wanted(grads)
-    }
 }
 
 impl Block {
@@ -193,13 +186,5 @@ impl Block {
         let normed = self.norm_attention.forward(x)?;
         let dnormed = self.attention.backward(&normed, attention, &dmiddle, place, grads)?;
         Ok(add(&dmiddle, &self.norm_attention.backward(x, &dnormed, grads)?)?)
-    }
-
-    fn wanted(&self, grads: &Gradients<'_>) -> bool {
-        self.norm_attention.wanted(grads)
-            || self.attention.wanted(grads)
-            || self.norm_mlp.wanted(grads)
-            || self.fc1.wanted(grads)
-            || self.fc2.wanted(grads)
     }
 }

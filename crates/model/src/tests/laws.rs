@@ -8,7 +8,7 @@ use firsthand_golden::{FAMILIES, Fixture, cases};
 
 use super::{flat, input, load};
 use crate::layers::CacheType;
-use crate::model::{Example, Training, next_tokens};
+use crate::training::{Example, Training, next_tokens};
 use crate::{CacheOptions, Model, ModelRunner};
 
 const BLOCK: usize = 16;
@@ -189,7 +189,7 @@ fn recomputing_equals_keeping_and_freezing_changes_nothing() {
         let targets = next_tokens(&input.ids, 20..input.ids.len());
         let examples = [Example { input: &input, targets: &targets }];
         let gradients = |wanted: &dyn Fn(&str) -> bool, recompute| {
-            model.loss_and_gradients(&examples, &Training { wanted, recompute }).unwrap()
+            model.loss_and_gradients(&examples, &Training { recompute, ..Training::new(wanted) }).unwrap()
         };
         let (loss, all) = gradients(&|_| true, false);
         let (again, recomputed) = gradients(&|_| true, true);
@@ -221,7 +221,7 @@ fn an_item_that_examples_share_counts_for_each() {
     let (model, input) = (load(family), hardest(family));
     let targets = next_tokens(&input.ids, 20..input.ids.len());
     let example = Example { input: &input, targets: &targets };
-    let training = Training { wanted: &|key| key.starts_with("visual."), recompute: true };
+    let training = Training { recompute: true, ..Training::new(&|key| key.starts_with("visual.")) };
     let (one, alone) = model.loss_and_gradients(&[example], &training).unwrap();
     let (two, twice) = model.loss_and_gradients(&[example, example], &training).unwrap();
     assert!((two - 2.0 * one).abs() < 1e-5 * one);

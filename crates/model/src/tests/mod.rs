@@ -5,7 +5,9 @@ mod bad;
 mod golden;
 mod laws;
 pub(crate) mod made;
+mod parameters;
 mod quantised;
+mod training;
 
 use std::sync::Arc;
 

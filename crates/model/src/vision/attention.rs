@@ -1,14 +1,12 @@
 //! Attention of a vision block: one fused projection, rotary angles by row and column, every patch of a segment
 //! sees every other. Segments are temporal slices or windows; this file does not know which.
 
-use std::ops::Range;
-
 use candle_core::Tensor;
 
 use super::config::TowerSizes;
 use crate::error::Result;
-use crate::layers::{Attended, Heads, Linear, Mask, Rope, attention, attention_backward};
-use crate::parts::{Gradients, Named};
+use crate::layers::{Attended, Heads, Linear, Mask, Rope, Segment, attention, attention_backward};
+use crate::parts::{Gradients, Named, parts};
 use crate::weights::Loader;
 
 /// The two projections.
@@ -21,13 +19,15 @@ pub struct Attention {
     heads: Heads,
 }
 
+parts!(Attention { qkv, proj });
+
 /// Where patches are: their angles, and who sees whom.
 #[derive(Clone, Copy)]
 pub struct Place<'a> {
     /// Angles of every patch.
     pub rope: &'a Rope,
     /// Patches that see each other.
-    pub segments: &'a [Range<usize>],
+    pub segments: &'a [Segment],
 }
 
 /// What the backward pass needs besides the input.
@@ -95,11 +95,6 @@ impl Attention {
         place.rope.apply_inverse(&mut dk)?;
         let dqkv = Tensor::cat(&[dq, dk, dv], 1)?;
         self.qkv.backward(x, &dqkv, grads)
-    }
-
-    /// Whether any of its gradients is wanted.
-    pub fn wanted(&self, grads: &Gradients<'_>) -> bool {
-        self.qkv.wanted(grads) || self.proj.wanted(grads)
     }
 
     fn split(&self, qkv: &Tensor) -> Result<[Tensor; 3]> {

@@ -6,7 +6,7 @@ use candle_core::Tensor;
 use super::config::TowerSizes;
 use crate::error::Result;
 use crate::layers::{Activation, Linear};
-use crate::parts::{Gradients, Named};
+use crate::parts::{Gradients, Named, parts};
 use crate::weights::Loader;
 
 /// The two projections.
@@ -18,6 +18,8 @@ pub struct Merger {
     pub second: Named<Linear>,
     inner: usize,
 }
+
+parts!(Merger { first, second });
 
 /// What the backward pass needs besides the input.
 #[derive(Debug)]
@@ -61,11 +63,6 @@ impl Merger {
         let dhidden = Activation::Gelu.backward(&saved.hidden, &dactive)?;
         let dx = self.first.backward(&self.side_by_side(normed)?, &dhidden, grads)?;
         Ok(dx.reshape(normed.dims())?)
-    }
-
-    /// Whether any of its gradients is wanted.
-    pub fn wanted(&self, grads: &Gradients<'_>) -> bool {
-        self.first.wanted(grads) || self.second.wanted(grads)
     }
 
     fn side_by_side(&self, normed: &Tensor) -> Result<Tensor> {

@@ -13,7 +13,7 @@ use super::panels::Panels;
 use super::simd::{Level, simd};
 use super::threads::{self, Shared};
 use crate::backend::host::View;
-use crate::layers::{Heads, Mask};
+use crate::layers::{Heads, Mask, Segment};
 
 /// Most scores of one strip: a MiB in f32.
 const STRIP_SCORES: usize = 1 << 18;
@@ -31,7 +31,7 @@ pub(crate) struct Inputs<'a> {
     pub(crate) q: View<'a>,
     pub(crate) k: View<'a>,
     pub(crate) v: View<'a>,
-    pub(crate) segments: &'a [Range<usize>],
+    pub(crate) segments: &'a [Segment],
     pub(crate) heads: Heads,
     pub(crate) mask: Mask,
 }
@@ -42,8 +42,26 @@ struct Strip {
     head: usize,
     /// Rows of the pack.
     rows: Range<usize>,
+    /// Keys before the segment, all of them seen.
+    before: usize,
     /// Keys of the segment that some row sees.
     keys: usize,
+}
+
+impl Strip {
+    /// Scores of a row.
+    fn width(&self) -> usize {
+        self.before + self.keys
+    }
+
+    /// Scores cut into those of the keys before the segment and those of its own.
+    fn columns<'a>(&self, scores: &'a [f32]) -> [Matrix<'a>; 2] {
+        let (rows, width) = (self.rows.len(), self.width());
+        [
+            Matrix::f32(scores, rows, self.before, width),
+            Matrix::f32(&scores[self.before..], rows, self.keys, width),
+        ]
+    }
 }
 
 impl Inputs<'_> {
@@ -53,7 +71,7 @@ impl Inputs<'_> {
 
     /// Features of a head, for the rows of a range.
     fn part<'b>(&self, of: View<'b>, head: usize, rows: &Range<usize>) -> Matrix<'b> {
-        let from = rows.start * of.shape.stride + head * self.heads.dim;
+        let from = if rows.is_empty() { 0 } else { rows.start * of.shape.stride + head * self.heads.dim };
         Matrix::f32(&of.data[from..], rows.len(), self.heads.dim, of.shape.stride)
     }
 
@@ -61,16 +79,29 @@ impl Inputs<'_> {
         self.heads.query / self.heads.key_value
     }
 
+    /// Rows of a segment, and of the one before it.
+    fn lengths(&self, segment: usize) -> (usize, usize) {
+        let Segment { rows, after } = &self.segments[segment];
+        (rows.len(), after.map_or(0, |before| self.segments[before].rows.len()))
+    }
+
     /// Every strip of one head of one segment, the largest first.
     fn strips(&self, segment: usize, head: usize) -> Vec<Strip> {
-        let range = self.segments[segment].clone();
-        let step = (STRIP_SCORES / range.len().max(1)).clamp(8, STRIP) / 8 * 8;
+        let range = self.segments[segment].rows.clone();
+        let (len, before) = self.lengths(segment);
+        let step = (STRIP_SCORES / (before + len).max(1)).clamp(8, STRIP) / 8 * 8;
         let strip = |i: usize| {
             let rows = range.start + i * step..(range.start + (i + 1) * step).min(range.end);
-            let keys = if self.mask == Mask::Causal { rows.end - range.start } else { range.len() };
-            Strip { segment, head, rows, keys }
+            let keys = if self.mask == Mask::Causal { rows.end - range.start } else { len };
+            Strip { segment, head, rows, before, keys }
         };
-        (0..range.len().div_ceil(step)).rev().map(strip).collect()
+        (0..len.div_ceil(step)).rev().map(strip).collect()
+    }
+
+    /// Every strip of the query heads that read one key/value head.
+    fn strips_of_group(&self, segment: usize, kv_head: usize) -> impl Iterator<Item = Strip> {
+        let heads = kv_head * self.group()..(kv_head + 1) * self.group();
+        heads.flat_map(move |head| self.strips(segment, head))
     }
 
     /// Packs `of` for every segment and key/value head.
@@ -78,22 +109,43 @@ impl Inputs<'_> {
         let heads = self.heads.key_value;
         let mut all: Vec<Option<Panels>> = (0..self.segments.len() * heads).map(|_| None).collect();
         threads::for_pieces(&mut all, 1, |i, panels| {
-            let part = self.part(of, i % heads, &self.segments[i / heads]);
+            let part = self.part(of, i % heads, &self.segments[i / heads].rows);
             panels[0] = Some(Panels::new(level, if transposed { part.t() } else { part }));
         });
         all.into_iter().map(|panels| panels.expect("each task packs its own")).collect()
     }
 
-    fn panels_of(&self, strip: &Strip) -> usize {
-        strip.segment * self.heads.key_value + strip.head / self.group()
+    /// The panels a strip reads: those of the segment before its own if there is one, and its own.
+    fn panels_of<'b>(&self, strip: &Strip, all: &'b [Panels]) -> (Option<&'b Panels>, &'b Panels) {
+        let panels = |segment: usize| &all[segment * self.heads.key_value + strip.head / self.group()];
+        (self.segments[strip.segment].after.map(panels), panels(strip.segment))
     }
 
-    /// The keys row `i` of a strip sees.
+    /// The scores row `i` of a strip keeps.
     fn seen(&self, strip: &Strip, i: usize) -> usize {
         match self.mask {
-            Mask::Causal => strip.rows.start + i + 1 - self.segments[strip.segment].start,
-            Mask::Full => strip.keys,
+            Mask::Causal => strip.before + strip.rows.start + i + 1 - self.segments[strip.segment].rows.start,
+            Mask::Full => strip.width(),
         }
+    }
+
+    /// `[rows, dim]` by the keys of a strip, `[rows, width]`.
+    fn times_keys(&self, strip: &Strip, panels: &[Panels], a: Matrix<'_>, out: &mut [f32]) {
+        let (before, own) = self.panels_of(strip, panels);
+        if let Some(before) = before.filter(|_| strip.before > 0) {
+            before.product(a, strip.before, out, strip.width(), false);
+        }
+        own.product(a, strip.keys, &mut out[strip.before..], strip.width(), false);
+    }
+
+    /// `[rows, width]` by the values of a strip, `[rows, dim]`.
+    fn times_values(&self, strip: &Strip, panels: &[Panels], a: &[f32], out: &mut [f32]) {
+        let ([first, rest], dim) = (strip.columns(a), self.heads.dim);
+        let (before, own) = self.panels_of(strip, panels);
+        if let Some(before) = before.filter(|_| strip.before > 0) {
+            before.product(first, dim, out, dim, false);
+        }
+        own.product(rest, dim, out, dim, strip.before > 0);
     }
 }
 
@@ -109,21 +161,19 @@ pub(crate) fn forward(level: Level, inputs: Inputs<'_>, y: &mut [f32], log_sum: 
     let (y, log_sum) = (Shared::new(y), Shared::new(log_sum));
     threads::run(strips.len(), |task| {
         let strip = &strips[task];
-        let panels = inputs.panels_of(strip);
         BUFFERS.with_borrow_mut(|[scores, _, out]| {
-            let rows = strip.rows.len();
-            let (scores, out) = (room(scores, rows * strip.keys), room(out, rows * dim));
+            let (rows, width) = (strip.rows.len(), strip.width());
+            let (scores, out) = (room(scores, rows * width), room(out, rows * dim));
             let q = inputs.part(inputs.q, strip.head, &strip.rows);
-            keys[panels].product(q, strip.keys, scores, strip.keys, false);
+            inputs.times_keys(strip, &keys, q, scores);
             let mut sums = [1f32; STRIP];
-            for (i, row) in scores.chunks_exact_mut(strip.keys).enumerate() {
+            for (i, row) in scores.chunks_exact_mut(width).enumerate() {
                 let (max, sum) = softmax(level, row, inputs.seen(strip, i), inputs.scale());
                 sums[i] = sum;
                 // SAFETY: a row's head belongs to one strip.
                 unsafe { log_sum.piece((strip.rows.start + i) * query + strip.head, 1)[0] = max + sum.ln() };
             }
-            let p = Matrix::f32(scores, rows, strip.keys, strip.keys);
-            values[panels].product(p, dim, out, dim, false);
+            inputs.times_values(strip, &values, scores, out);
             for (i, (row, sum)) in out.chunks_exact(dim).zip(sums).enumerate() {
                 // SAFETY: a row's head belongs to one strip.
                 let to = unsafe { y.piece(((strip.rows.start + i) * query + strip.head) * dim, dim) };
@@ -141,6 +191,9 @@ pub(crate) struct Results<'a> {
     pub(crate) dy: View<'a>,
 }
 
+/// Keys' and values' gradients of one segment and head, `[rows, dim]`.
+type Slopes = [Vec<f32>; 2];
+
 /// Writes the rows of the segments in `dq [n, query * dim]`, `dk` and `dv [n, key_value * dim]`.
 pub(crate) fn backward(
     level: Level,
@@ -154,31 +207,52 @@ pub(crate) fn backward(
     let panels = [(inputs.k, true), (inputs.v, true), (inputs.k, false)];
     let panels = panels.map(|(of, transposed)| inputs.panels(level, of, transposed));
     let [dq, dk, dv] = [dq, dk, dv].map(Shared::new);
-    // One task for all query heads of a key/value head: they add to the same keys, in a fixed order.
-    threads::run(inputs.segments.len() * key_value, |task| {
-        let (segment, kv_head) = (task / key_value, task % key_value);
-        let range = inputs.segments[segment].clone();
-        if range.is_empty() {
-            return;
-        }
-        let (mut own_dk, mut own_dv) = (vec![0f32; range.len() * dim], vec![0f32; range.len() * dim]);
-        for head in kv_head * inputs.group()..(kv_head + 1) * inputs.group() {
-            for strip in inputs.strips(segment, head) {
-                backward_strip(level, inputs, results, &strip, &panels, &dq, &mut own_dk, &mut own_dv);
+    let families = families(inputs.segments);
+    // One task for all query heads of a key/value head, and for all segments after the same one: they add to the
+    // same keys, in a fixed order.
+    threads::run(families.len() * key_value, |task| {
+        let (family, kv_head) = (&families[task / key_value], task % key_value);
+        let zeros = |segment: usize| std::array::from_fn(|_| vec![0f32; inputs.lengths(segment).0 * dim]);
+        let write = |segment: usize, [own_dk, own_dv]: &Slopes| {
+            for (i, row) in inputs.segments[segment].rows.clone().enumerate() {
+                let at = (row * key_value + kv_head) * dim;
+                // SAFETY: a row's head belongs to one task.
+                unsafe {
+                    dk.piece(at, dim).copy_from_slice(&own_dk[i * dim..][..dim]);
+                    dv.piece(at, dim).copy_from_slice(&own_dv[i * dim..][..dim]);
+                }
             }
-        }
-        for (i, row) in range.enumerate() {
-            let at = (row * key_value + kv_head) * dim;
-            // SAFETY: a row's head belongs to one task.
-            unsafe {
-                dk.piece(at, dim).copy_from_slice(&own_dk[i * dim..][..dim]);
-                dv.piece(at, dim).copy_from_slice(&own_dv[i * dim..][..dim]);
+        };
+        let mut first: Slopes = zeros(family[0]);
+        for &segment in &family[1..] {
+            let mut own: Slopes = zeros(segment);
+            for strip in inputs.strips_of_group(segment, kv_head) {
+                backward_strip(level, inputs, results, &strip, &panels, &dq, Some(&mut first), &mut own);
             }
+            write(segment, &own);
         }
+        for strip in inputs.strips_of_group(family[0], kv_head) {
+            backward_strip(level, inputs, results, &strip, &panels, &dq, None, &mut first);
+        }
+        write(family[0], &first);
     });
 }
 
-/// One strip: writes its rows of `dq`, adds to the keys' and values' gradients `[segment, dim]`.
+/// Segments that share keys: each that has none before it, followed by those after it.
+fn families(segments: &[Segment]) -> Vec<Vec<usize>> {
+    let mut of = vec![Vec::new(); segments.len()];
+    for (i, segment) in segments.iter().enumerate() {
+        match segment.after {
+            None => of[i].insert(0, i),
+            Some(before) => of[before].push(i),
+        }
+    }
+    of.retain(|family| !family.is_empty());
+    of
+}
+
+/// One strip: writes its rows of `dq`, adds to the keys' and values' gradients of its segment, and of the one
+/// `before` it.
 fn backward_strip(
     level: Level,
     inputs: Inputs<'_>,
@@ -186,38 +260,41 @@ fn backward_strip(
     strip: &Strip,
     panels: &[Vec<Panels>; 3],
     dq: &Shared<f32>,
-    dk: &mut [f32],
-    dv: &mut [f32],
+    before: Option<&mut Slopes>,
+    own: &mut Slopes,
 ) {
     let Heads { query, dim, .. } = inputs.heads;
-    let [keys, values, key_rows] = panels.each_ref().map(|panels| &panels[inputs.panels_of(strip)]);
-    let (rows, seen) = (strip.rows.len(), strip.keys);
+    let [keys, values, key_rows] = panels;
+    let (rows, width) = (strip.rows.len(), strip.width());
     BUFFERS.with_borrow_mut(|[p, ds, out]| {
-        let (p, ds, out) = (room(p, rows * seen), room(ds, rows * seen), room(out, rows * dim));
+        let (p, ds, out) = (room(p, rows * width), room(ds, rows * width), room(out, rows * dim));
         let q = inputs.part(inputs.q, strip.head, &strip.rows);
         let dy = inputs.part(results.dy, strip.head, &strip.rows);
-        keys.product(q, seen, p, seen, false);
-        values.product(dy, seen, ds, seen, false);
+        inputs.times_keys(strip, keys, q, p);
+        inputs.times_keys(strip, values, dy, ds);
         for i in 0..rows {
             let at = strip.rows.start + i;
             let head = strip.head * dim..(strip.head + 1) * dim;
             let (y, dy) = (&results.y.row(at)[head.clone()], &results.dy.row(at)[head]);
             let log_sum = results.log_sum[at * query + strip.head];
             let limit = inputs.seen(strip, i);
-            let (p, ds) = (&mut p[i * seen..][..seen], &mut ds[i * seen..][..seen]);
+            let (p, ds) = (&mut p[i * width..][..width], &mut ds[i * width..][..width]);
             softmax_backward(level, p, ds, limit, inputs.scale(), log_sum, y, dy);
         }
-        let p = Matrix::f32(p, rows, seen, seen);
-        let ds = Matrix::f32(ds, rows, seen, seen);
-        key_rows.product(ds, dim, out, dim, false);
+        inputs.times_values(strip, key_rows, ds, out);
         for (i, row) in out.chunks_exact(dim).enumerate() {
             // SAFETY: a row's head belongs to one strip.
             unsafe {
                 dq.piece(((strip.rows.start + i) * query + strip.head) * dim, dim).copy_from_slice(row)
             };
         }
-        gemm_at(level, ds.t(), q, dk, dim, true);
-        gemm_at(level, p.t(), dy, dv, dim, true);
+        let ([p_before, p_own], [ds_before, ds_own]) = (strip.columns(p), strip.columns(ds));
+        gemm_at(level, false, ds_own.t(), q, &mut own[0], dim, true);
+        gemm_at(level, false, p_own.t(), dy, &mut own[1], dim, true);
+        if let Some([dk, dv]) = before {
+            gemm_at(level, false, ds_before.t(), q, dk, dim, true);
+            gemm_at(level, false, p_before.t(), dy, dv, dim, true);
+        }
     });
 }
 

@@ -10,6 +10,7 @@ use half::bf16;
 
 use super::simd::{self, Level};
 use super::{dots, widened};
+use crate::backend::Precision;
 
 /// Elements of a matrix.
 #[derive(Clone, Copy)]
@@ -83,12 +84,14 @@ impl<'a> Matrix<'a> {
 
 /// `out[m, n] (+)= a[m, k] b[k, n]`, rows of `out` being `out_stride` apart, on all threads.
 pub(crate) fn gemm(a: Matrix<'_>, b: Matrix<'_>, out: &mut [f32], out_stride: usize, accumulate: bool) {
-    gemm_at(simd::level(), a, b, out, out_stride, accumulate);
+    let rounds = Precision::current() == Precision::Bf16;
+    gemm_at(simd::level(), rounds, a, b, out, out_stride, accumulate);
 }
 
-/// [`gemm`] at a given level.
+/// [`gemm`] at a given level, as a bf16 product also of f32 matrices if it `rounds`.
 pub(crate) fn gemm_at(
     level: Level,
+    rounds: bool,
     a: Matrix<'_>,
     b: Matrix<'_>,
     out: &mut [f32],
@@ -107,7 +110,7 @@ pub(crate) fn gemm_at(
         }
         return;
     }
-    let bf16 = matches!(a.data, Elements::Bf16(_)) || matches!(b.data, Elements::Bf16(_));
+    let bf16 = matches!(a.data, Elements::Bf16(_)) || matches!(b.data, Elements::Bf16(_)) || rounds;
     let arithmetic = if bf16 && level >= Level::Avx512Bf16 { Arithmetic::Bf16 } else { Arithmetic::F32 };
     if dots::suits(a, b) {
         return dots::product(level, arithmetic, a, b.t(), out, out_stride, accumulate);

@@ -65,7 +65,7 @@ fn check(level: Level, m: usize, n: usize, k: usize, forms: [Form; 2], accumulat
     };
     let stride = n + 3;
     let mut out = vec![0.5f32; m * stride];
-    gemm_at(level, a, b, &mut out, stride, accumulate);
+    gemm_at(level, false, a, b, &mut out, stride, accumulate);
     for i in 0..m {
         for j in 0..stride {
             let actual = f64::from(out[i * stride + j]);
@@ -122,9 +122,9 @@ fn products_over_several_blocks_equal_f64_loops() {
 fn an_empty_product_is_zero() {
     for level in levels() {
         let mut out = [1.0; 6];
-        gemm_at(level, Matrix::f32(&[], 2, 0, 0), Matrix::f32(&[], 0, 3, 3), &mut out, 3, false);
+        gemm_at(level, false, Matrix::f32(&[], 2, 0, 0), Matrix::f32(&[], 0, 3, 3), &mut out, 3, false);
         assert_eq!(out, [0.0; 6]);
-        gemm_at(level, Matrix::f32(&[], 0, 4, 4), Matrix::f32(&[0.0; 12], 4, 3, 3), &mut [], 3, false);
+        gemm_at(level, false, Matrix::f32(&[], 0, 4, 4), Matrix::f32(&[0.0; 12], 4, 3, 3), &mut [], 3, false);
     }
 }
 
