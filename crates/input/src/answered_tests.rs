@@ -94,7 +94,7 @@ fn templates_that_rewrite_turns_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     for file in fs_err::read_dir(checkpoint("qwen2_5_vl")).unwrap() {
         let path = file.unwrap().path();
-        if !path.extension().is_some_and(|ending| ending == "safetensors") {
+        if path.extension().is_none_or(|ending| ending != "safetensors") {
             fs_err::copy(&path, folder.path().join(path.file_name().unwrap())).unwrap();
         }
     }

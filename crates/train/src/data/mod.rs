@@ -1,1 +1,27 @@
-//! Rows of published datasets as conversations with what is to be learnt from them.
+//! Training data: files in five published formats become rows, rows become batches in an order that any step can
+//! compute for itself, and a loader prepares them ahead of the trainer.
+//!
+//! A row that cannot be used is named and counted, never replaced by another. Nothing here downloads, and nothing
+//! here knows gradients.
+
+mod config;
+mod dataset;
+mod fields;
+mod index;
+mod media;
+mod messages;
+mod order;
+mod row;
+mod share_gpt;
+mod source;
+mod st_r1;
+mod stvqa;
+mod video_r1;
+
+pub use config::{Answers, Format, SourceConfig};
+pub use dataset::Dataset;
+pub use order::{Order, OrderOptions};
+pub use row::{BadRow, Error, Result, Row, RowId};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,232 @@
+//! All sources of a recipe: opened once to find and check every row, then read a row at a time. Between the two only
+//! the places of rows are in memory, never their words or media.
+
+use std::collections::{HashMap, HashSet};
+use std::io::{Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+
+use firsthand_base::{Digest, Part};
+use serde_json::Value;
+
+use super::config::SourceConfig;
+use super::index::{self, Place};
+use super::media::{Files, MediaRules};
+use super::row::{BadRow, Error, Result, Row, RowId};
+use super::source::Reader;
+
+/// The rows of all sources.
+#[derive(Debug)]
+pub struct Dataset {
+    sources: Vec<Source>,
+    skipped: Vec<BadRow>,
+    digest: Digest,
+}
+
+/// One opened source.
+#[derive(Debug)]
+struct Source {
+    config: SourceConfig,
+    media: MediaRules,
+    file: JsonRows,
+    /// Per usable row, a number that rows with the same media share.
+    groups: Vec<u32>,
+}
+
+/// The usable rows of a JSON file.
+#[derive(Debug)]
+struct JsonRows {
+    path: PathBuf,
+    file: Mutex<fs_err::File>,
+    places: Vec<Place>,
+}
+
+impl Dataset {
+    /// Opens every source and reads every row once. Rows that cannot be used are left out and listed by
+    /// [`Dataset::skipped`]; a source without a usable row is an error.
+    pub fn open(configs: &[SourceConfig]) -> Result<Dataset> {
+        check_together(configs)?;
+        let mut hasher = blake3::Hasher::new();
+        let mut skipped = Vec::new();
+        let sources = configs
+            .iter()
+            .map(|config| Source::open(config, &mut skipped, &mut hasher))
+            .collect::<Result<_>>()?;
+        Ok(Dataset { sources, skipped, digest: Digest(*hasher.finalize().as_bytes()) })
+    }
+
+    /// Usable rows of all sources.
+    pub fn len(&self) -> usize {
+        self.sources.iter().map(|source| source.groups.len()).sum()
+    }
+
+    /// Never true: a dataset without rows does not open.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Each source's name and its number of usable rows.
+    pub fn sources(&self) -> impl Iterator<Item = (&str, usize)> {
+        self.sources.iter().map(|source| (source.config.name.as_str(), source.groups.len()))
+    }
+
+    /// The rows that cannot be used, in the order of the files.
+    pub fn skipped(&self) -> &[BadRow] {
+        &self.skipped
+    }
+
+    /// BLAKE3 over the bytes of every usable row, in order: a resumed run compares it.
+    pub fn digest(&self) -> Digest {
+        self.digest
+    }
+
+    /// Reads one row. Panics when there is no such row.
+    pub fn row(&self, id: RowId) -> Result<Row> {
+        self.sources[id.source].row(id.index)
+    }
+
+    /// A row's address for messages: what a failure after reading it is reported under.
+    pub fn blame(&self, row: &Row, reason: impl Into<String>) -> BadRow {
+        let source = self.sources.iter().find(|source| source.config.name == row.source);
+        let file = source.map(|source| source.file.path.clone()).unwrap_or_default();
+        BadRow { source_name: row.source.clone(), file, line: row.line, reason: reason.into() }
+    }
+
+    pub(super) fn weights(&self) -> Vec<Option<f64>> {
+        self.sources.iter().map(|source| source.config.weight).collect()
+    }
+
+    /// Per usable row of a source, a number that rows with the same media share.
+    pub(super) fn media_groups(&self, source: usize) -> &[u32] {
+        &self.sources[source].groups
+    }
+}
+
+/// What one source alone cannot show to be wrong.
+fn check_together(configs: &[SourceConfig]) -> Result<()> {
+    let refuse = |name: &str, what: &str| Err(Error::Source { name: name.to_owned(), what: what.to_owned() });
+    if configs.is_empty() {
+        return refuse("none", "there is nothing to learn from; give at least one source");
+    }
+    let mut names = HashSet::new();
+    for config in configs {
+        config.check()?;
+        if !names.insert(&config.name) {
+            return refuse(&config.name, "two sources have this name; give each its own");
+        }
+        if config.weight.is_some() != configs[0].weight.is_some() {
+            return refuse(
+                &config.name,
+                "weight: some sources have one and some not; give it to all or to none",
+            );
+        }
+    }
+    Ok(())
+}
+
+impl Source {
+    fn open(config: &SourceConfig, skipped: &mut Vec<BadRow>, hasher: &mut blake3::Hasher) -> Result<Source> {
+        let path = config.path.clone();
+        let media = MediaRules::new(config, path.parent().unwrap_or(Path::new(".")));
+        let reader = Reader { config, media: &media };
+        let mut intake = Intake::default();
+        let mut places = Vec::new();
+        let before = skipped.len();
+        index::scan(&config.name, &path, &mut |place, bytes| {
+            let line = place.line as usize;
+            let row = bytes.map_err(str::to_owned).and_then(|bytes| {
+                let row = reader.read(&parse(bytes)?, line)?;
+                intake.take(&row)?;
+                hasher.update(bytes);
+                Ok(())
+            });
+            match row {
+                Ok(()) => places.push(place),
+                Err(reason) => skipped.push(BadRow {
+                    source_name: config.name.clone(),
+                    file: path.clone(),
+                    line,
+                    reason,
+                }),
+            }
+        })?;
+        if places.is_empty() {
+            let what = match skipped.get(before) {
+                Some(first) => {
+                    format!("none of {} rows can be used; the first: {first}", skipped.len() - before)
+                }
+                None => format!("{}: no rows", path.display()),
+            };
+            return Err(Error::Source { name: config.name.clone(), what });
+        }
+        let file = Mutex::new(fs_err::File::open(&path)?);
+        let file = JsonRows { path, file, places };
+        Ok(Source { config: config.clone(), media, file, groups: intake.groups })
+    }
+
+    fn row(&self, index: usize) -> Result<Row> {
+        let line = self.file.places[index].line as usize;
+        let bytes = self.file.bytes(index)?;
+        let reader = Reader { config: &self.config, media: &self.media };
+        parse(&bytes).and_then(|value| reader.read(&value, line)).map_err(|reason| {
+            // It could be read when the file was opened.
+            let reason = format!("the file has changed since it was opened: {reason}");
+            let file = self.file.path.clone();
+            Error::Row(BadRow { source_name: self.config.name.clone(), file, line, reason })
+        })
+    }
+}
+
+impl JsonRows {
+    fn bytes(&self, index: usize) -> Result<Vec<u8>> {
+        let place = self.places[index];
+        let mut bytes = vec![0; place.length as usize];
+        let mut file = self.file.lock().expect("no thread panics while it holds the file");
+        file.seek(SeekFrom::Start(place.offset))?;
+        file.read_exact(&mut bytes)?;
+        Ok(bytes)
+    }
+}
+
+/// What is remembered of rows while a source is opened.
+#[derive(Default)]
+struct Intake {
+    files: Files,
+    groups: Vec<u32>,
+    known: HashMap<u128, u32>,
+    /// Groups so far.
+    count: u32,
+}
+
+impl Intake {
+    /// Accepts a row whose media are there.
+    fn take(&mut self, row: &Row) -> Result<(), String> {
+        self.files.check(&row.conversation)?;
+        let mut hasher = blake3::Hasher::new();
+        let mut shows = false;
+        for part in row.conversation.parts().filter(|part| !matches!(part, Part::Text(_))) {
+            hasher.update(format!("{part:?}").as_bytes());
+            shows = true;
+        }
+        let next = self.count;
+        // Rows of words alone share nothing.
+        let group = if shows {
+            let key =
+                u128::from_le_bytes(hasher.finalize().as_bytes()[..16].try_into().expect("16 of 32 bytes"));
+            *self.known.entry(key).or_insert(next)
+        } else {
+            next
+        };
+        self.count += u32::from(group == next);
+        self.groups.push(group);
+        Ok(())
+    }
+}
+
+fn parse(bytes: &[u8]) -> Result<Value, String> {
+    serde_json::from_slice(bytes).map_err(|error| {
+        let text = error.to_string();
+        let reason = text.split(" at line ").next().unwrap_or(&text);
+        format!("broken JSON: {reason}, {} bytes in", error.column())
+    })
+}

@@ -1,0 +1,75 @@
+//! One row of training data, its address, and what can be wrong with it. Values only.
+
+use std::path::PathBuf;
+
+use firsthand_base::Conversation;
+use firsthand_tasks::Kind;
+
+use super::config::Answers;
+
+/// Where a row is: which source of the dataset, and which of its usable rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RowId {
+    /// Index of the source.
+    pub source: usize,
+    /// Index among the source's usable rows.
+    pub index: usize,
+}
+
+/// One row, read. Media are named, not opened.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Row {
+    /// The turns; the last one is the assistant's.
+    pub conversation: Conversation,
+    /// Which assistant turns are learned.
+    pub answers: Answers,
+    /// Name of the source.
+    pub source: String,
+    /// Where in the file, counted from 1: the line it begins on; in parquet, the row.
+    pub line: usize,
+    /// What the file calls it.
+    pub id: Option<String>,
+    /// What kind of answer is wanted, where the file says so.
+    pub kind: Option<Kind>,
+    /// Options of a multiple-choice question.
+    pub options: Vec<String>,
+    /// The gold answer as the file has it, tags included.
+    pub solution: Option<String>,
+}
+
+/// A row that cannot be used. One line: where, what, remedy.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{}:{line}: {reason}", file.display())]
+pub struct BadRow {
+    /// Name of the source.
+    pub source_name: String,
+    /// The file.
+    pub file: PathBuf,
+    /// Where in the file, counted from 1: the line it begins on; in parquet, the row.
+    pub line: usize,
+    /// What is wrong.
+    pub reason: String,
+}
+
+/// Why data cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// One row.
+    #[error(transparent)]
+    Row(#[from] BadRow),
+    /// A source as a whole.
+    #[error("source {name}: {what}")]
+    Source {
+        /// Its name.
+        name: String,
+        /// What is wrong and the remedy.
+        what: String,
+    },
+    /// A file that the system would not give; its name is in the message.
+    #[error(transparent)]
+    Io(#[from] std::io::Error),
+}
+
+/// `std::result::Result` with this folder's error.
+pub type Result<T, E = Error> = std::result::Result<T, E>;

@@ -1,0 +1,110 @@
+//! One row of JSON to a row of training data: picks the format's reader and holds what the readers share. Which files
+//! rows come from is `dataset`'s business.
+
+use firsthand_base::{Conversation, Message, Part, Role};
+use firsthand_tasks::{Question, Style};
+use serde_json::Value;
+
+use super::config::{Format, SourceConfig};
+use super::fields::{Fields, Reason};
+use super::media::MediaRules;
+use super::row::Row;
+use super::{messages, share_gpt, st_r1, stvqa, video_r1};
+
+/// The rules of one source.
+pub(super) struct Reader<'a> {
+    pub(super) config: &'a SourceConfig,
+    pub(super) media: &'a MediaRules,
+}
+
+impl Reader<'_> {
+    /// Reads a row that stands at `line`.
+    pub(super) fn read(&self, value: &Value, line: usize) -> Result<Row, Reason> {
+        let mut row = Row {
+            conversation: Conversation::default(),
+            answers: self.config.answers,
+            source: self.config.name.clone(),
+            line,
+            id: None,
+            kind: None,
+            options: Vec::new(),
+            solution: None,
+        };
+        let fields = || Fields::of(value, &self.config.columns);
+        match self.config.format {
+            Format::VideoR1 => video_r1::read(self, fields()?, &mut row)?,
+            Format::StR1 => st_r1::read(self, fields()?, &mut row)?,
+            Format::ShareGpt => share_gpt::read(self, fields()?, &mut row)?,
+            Format::Stvqa => stvqa::read(self, fields()?, &mut row)?,
+            Format::Messages => messages::read(self, value, &mut row)?,
+        }
+        check(&row.conversation)?;
+        Ok(row)
+    }
+
+    /// The system turn: the row's own, else the recipe's, else none.
+    pub(super) fn open(&self, row: &mut Row, own: Option<&str>) {
+        if let Some(text) = own.or(self.config.system.as_deref()) {
+            row.conversation
+                .messages
+                .push(Message { role: Role::System, parts: vec![Part::Text(text.to_owned())] });
+        }
+    }
+
+    /// A question in a style, with its media.
+    pub(super) fn ask(
+        &self,
+        row: &mut Row,
+        style: Style,
+        media: Vec<Part>,
+        question: &Question<'_>,
+    ) -> Result<(), Reason> {
+        let prompt = style.prompt(question).map_err(|error| one_line(&error.to_string()))?;
+        self.open(row, prompt.system.as_deref());
+        let mut parts = media;
+        parts.insert(if prompt.media_first { parts.len() } else { 0 }, Part::Text(prompt.user));
+        row.conversation.messages.push(Message { role: Role::User, parts });
+        Ok(())
+    }
+
+    /// The assistant's turn.
+    pub(super) fn say(&self, row: &mut Row, text: String) {
+        let parts = vec![Part::Text(text)];
+        row.conversation.messages.push(Message { role: Role::Assistant, parts });
+    }
+}
+
+/// A row teaches something: its last turn is the assistant's, and assistants speak in words that are there.
+fn check(conversation: &Conversation) -> Result<(), Reason> {
+    match conversation.messages.last() {
+        Some(last) if last.role == Role::Assistant => {}
+        Some(last) => {
+            return Err(format!("the last turn is the {}'s; end with the assistant's", last.role.name()));
+        }
+        None => return Err("no turns".into()),
+    }
+    for (index, message) in
+        conversation.messages.iter().enumerate().filter(|(_, m)| m.role == Role::Assistant)
+    {
+        let mut words = false;
+        for part in &message.parts {
+            match part {
+                Part::Text(text) => words |= !text.trim().is_empty(),
+                _ => {
+                    return Err(format!(
+                        "turn {index}: the assistant shows a medium; only words can be learned"
+                    ));
+                }
+            }
+        }
+        if !words {
+            return Err(format!("turn {index}: the assistant says nothing"));
+        }
+    }
+    Ok(())
+}
+
+/// Errors of other rooms carry hints on a line of their own.
+pub(super) fn one_line(text: &str) -> String {
+    text.split('\n').map(str::trim).collect::<Vec<_>>().join("; ")
+}
