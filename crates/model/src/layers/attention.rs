@@ -6,6 +6,7 @@ use std::ops::Range;
 use candle_core::{Result, Tensor};
 
 use super::{CacheRow, KvCache};
+use crate::backend::Precision;
 use crate::backend::cpu::{attention as kernel, cached, simd};
 use crate::backend::host::{self, Rows};
 
@@ -116,7 +117,8 @@ fn inputs<'a>(
     let inside = |rows: &Range<usize>| rows.start <= rows.end && rows.end <= n;
     let first = |before: usize| segments[before].after.is_none();
     assert!(segments.iter().all(|s| inside(&s.rows) && s.after.is_none_or(first)), "segments");
-    kernel::Inputs { q: q.view(), k: k.view(), v: v.view(), segments, heads, mask }
+    let rounds = Precision::current() == Precision::Bf16;
+    kernel::Inputs { q: q.view(), k: k.view(), v: v.view(), segments, heads, mask, rounds }
 }
 
 /// Causal attention of new tokens over one layer of a paged cache, which must already hold them (see

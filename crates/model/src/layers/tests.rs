@@ -6,6 +6,8 @@ use candle_core::{Device, Tensor};
 use proptest::prelude::*;
 
 use super::*;
+use crate::backend::Precision;
+use crate::backend::cpu::simd::{Level, level};
 
 fn one_segment(end: usize) -> Vec<Segment> {
     vec![(0..end).into()]
@@ -390,6 +392,24 @@ mod heads {
             close("dq", &dq, &slope(&q, &dy, |q| exact(q, &k64, &v64, segments, heads, mask)), 1e-5);
             close("dk", &dk, &slope(&k, &dy, |k| exact(&q64, k, &v64, segments, heads, mask)), 1e-5);
             close("dv", &dv, &slope(&v, &dy, |v| exact(&q64, &k64, v, segments, heads, mask)), 1e-5);
+        }
+    }
+
+    #[test]
+    fn bf16_attention_and_its_slopes_stay_near() {
+        let (n, segments) = (150, family());
+        let [q, k, v] = inputs(n, HEADS);
+        let dy = noise(4, n, HEADS.query * HEADS.dim);
+        let run = || {
+            let attended = attention(&q, &k, &v, &segments, HEADS, Mask::Causal).unwrap();
+            let slopes = attention_backward(&q, &k, &v, &attended, &dy, &segments, HEADS, Mask::Causal);
+            let (dq, dk, dv) = slopes.unwrap();
+            [attended.y, dq, dk, dv]
+        };
+        let (exact, rounded) = (run(), Precision::Bf16.scope(run));
+        for (i, (exact, rounded)) in exact.iter().zip(&rounded).enumerate() {
+            close(&format!("result {i}"), rounded, &wide(exact), 2e-2);
+            assert_eq!(values(exact) != values(rounded), level() == Level::Avx512Bf16);
         }
     }
 

@@ -34,6 +34,8 @@ pub(crate) struct Inputs<'a> {
     pub(crate) segments: &'a [Segment],
     pub(crate) heads: Heads,
     pub(crate) mask: Mask,
+    /// Products in bf16, where the level has them.
+    pub(crate) rounds: bool,
 }
 
 /// Some queries of one head and the keys they may see.
@@ -110,7 +112,7 @@ impl Inputs<'_> {
         let mut all: Vec<Option<Panels>> = (0..self.segments.len() * heads).map(|_| None).collect();
         threads::for_pieces(&mut all, 1, |i, panels| {
             let part = self.part(of, i % heads, &self.segments[i / heads].rows);
-            panels[0] = Some(Panels::new(level, if transposed { part.t() } else { part }));
+            panels[0] = Some(Panels::new(level, self.rounds, if transposed { part.t() } else { part }));
         });
         all.into_iter().map(|panels| panels.expect("each task packs its own")).collect()
     }
@@ -289,11 +291,11 @@ fn backward_strip(
             };
         }
         let ([p_before, p_own], [ds_before, ds_own]) = (strip.columns(p), strip.columns(ds));
-        gemm_at(level, false, ds_own.t(), q, &mut own[0], dim, true);
-        gemm_at(level, false, p_own.t(), dy, &mut own[1], dim, true);
+        gemm_at(level, inputs.rounds, ds_own.t(), q, &mut own[0], dim, true);
+        gemm_at(level, inputs.rounds, p_own.t(), dy, &mut own[1], dim, true);
         if let Some([dk, dv]) = before {
-            gemm_at(level, false, ds_before.t(), q, dk, dim, true);
-            gemm_at(level, false, p_before.t(), dy, dv, dim, true);
+            gemm_at(level, inputs.rounds, ds_before.t(), q, dk, dim, true);
+            gemm_at(level, inputs.rounds, p_before.t(), dy, dv, dim, true);
         }
     });
 }

@@ -119,7 +119,7 @@ fn prefill(
         let k = pages.gather(pages.k, row.blocks, tokens, head);
         let v = pages.gather(pages.v, row.blocks, tokens, head);
         let [k, v] = [&k, &v].map(|data| Matrix::f32(data, tokens, dim, dim));
-        panels[0] = Some([Panels::new(level, k.t()), Panels::new(level, v)]);
+        panels[0] = Some([Panels::new(level, false, k.t()), Panels::new(level, false, v)]);
     });
     let strips = row.tokens.div_ceil(STRIP);
     let y = Shared::new(y);

@@ -8,7 +8,8 @@ use super::widened;
 #[cfg(target_arch = "x86_64")]
 use super::{pack, tiles};
 
-/// A matrix `[k, n]` of f32 values, packed where the level has kernels for it. It owns its copy.
+/// A matrix `[k, n]` of f32 values, packed where the level has kernels for it, and rounded to bf16 where asked
+/// and it has those. It owns its copy.
 pub(crate) struct Panels {
     k: usize,
     n: usize,
@@ -17,20 +18,23 @@ pub(crate) struct Panels {
 
 enum Store {
     #[cfg(target_arch = "x86_64")]
-    Packed(pack::Scratch),
+    Packed(pack::Scratch, Arithmetic),
     /// Rows of `n`.
     Dense(Vec<f32>),
 }
 
 impl Panels {
     /// Copies `b [k, n]`.
-    pub(crate) fn new(level: Level, b: Matrix<'_>) -> Panels {
+    pub(crate) fn new(level: Level, rounds: bool, b: Matrix<'_>) -> Panels {
         let (k, n) = (b.rows, b.cols);
         #[cfg(target_arch = "x86_64")]
         if level >= Level::Avx512 {
+            let bf16 = rounds && level >= Level::Avx512Bf16;
+            let arithmetic = if bf16 { Arithmetic::Bf16 } else { Arithmetic::F32 };
             let mut scratch = pack::Scratch::default();
-            pack::lanes_all(Arithmetic::F32, b.t(), scratch.take(n.next_multiple_of(16) * k));
-            return Panels { k, n, store: Store::Packed(scratch) };
+            let room = scratch.take(n.next_multiple_of(16) * pack::dwords(arithmetic, k));
+            pack::lanes_all(arithmetic, b.t(), room);
+            return Panels { k, n, store: Store::Packed(scratch, arithmetic) };
         }
         Panels { k, n, store: Store::Dense(dense(&b)) }
     }
@@ -52,8 +56,9 @@ impl Panels {
         match &self.store {
             #[cfg(target_arch = "x86_64")]
             // SAFETY: `new` packed `n` lanes over `k`.
-            Store::Packed(scratch) => unsafe {
+            Store::Packed(scratch, arithmetic) => unsafe {
                 tiles::product_packed(
+                    *arithmetic,
                     a,
                     scratch.start(),
                     self.n,

@@ -82,15 +82,7 @@ pub(super) fn product(
     let (rows, lanes) = if lanes_are_columns { (a, columns) } else { (columns, a) };
     let kd = pack::dwords(arithmetic, a.cols);
     pack::WHOLE.with_borrow_mut(|[lanes_scratch, rows_scratch]| {
-        let row_view = if ready(&rows) {
-            in_place(&rows)
-        } else {
-            // An odd number of cache lines: rows of a tile must not all fall into the same cache sets.
-            let stride = (kd.div_ceil(16) | 1) * 16;
-            let to = rows_scratch.take(rows.rows * stride);
-            pack::rows_all(arithmetic, rows, stride, to);
-            Rows { start: to.as_ptr().cast(), stride: stride * 4, rows: rows.rows }
-        };
+        let row_view = as_rows(arithmetic, rows, rows_scratch);
         // Packing inside the tasks reads a large operand once and keeps it in cache, if a task has all the rows.
         let own = lanes.rows > rows.rows && lanes.rows >= 2 * PANEL_BLOCK * PANEL;
         let lane_view = if own {
@@ -105,12 +97,13 @@ pub(super) fn product(
     });
 }
 
-/// `out (+)= a b` with the first columns of an f32 `b` packed beforehand: `lanes` of them, of which `start` holds
-/// `packed_lanes`, over the first rows of its `packed_k`. `a` must be f32 with adjacent rows.
+/// `out (+)= a b` with the first columns of `b` packed beforehand: `lanes` of them, of which `start` holds
+/// `packed_lanes`, over the first rows of its `packed_k`.
 ///
 /// # Safety
-/// `start` holds the panels that `pack::lanes_all` makes of such an operand.
+/// `start` holds the panels that `pack::lanes_all` makes of such an operand in this arithmetic.
 pub(super) unsafe fn product_packed(
+    arithmetic: Arithmetic,
     a: Matrix<'_>,
     start: *const u32,
     packed_lanes: usize,
@@ -120,17 +113,30 @@ pub(super) unsafe fn product_packed(
     out_stride: usize,
     accumulate: bool,
 ) {
-    assert!(pack::reads_as_rows(Arithmetic::F32, &a), "rows in place");
     assert!(lanes <= packed_lanes && a.cols <= packed_k, "a packed operand of {packed_lanes} by {packed_k}");
-    Plan {
-        arithmetic: Arithmetic::F32,
-        rows: in_place(&a),
-        lanes: Lanes::Packed { start, kd: packed_k, rows: packed_lanes },
-        lane_count: lanes,
-        kd: a.cols,
-        out: Out { data: Shared::new(out), stride: out_stride, lanes_are_columns: true, accumulate },
+    pack::WHOLE.with_borrow_mut(|[_, scratch]| {
+        Plan {
+            arithmetic,
+            rows: as_rows(arithmetic, a, scratch),
+            lanes: Lanes::Packed { start, kd: pack::dwords(arithmetic, packed_k), rows: packed_lanes },
+            lane_count: lanes,
+            kd: pack::dwords(arithmetic, a.cols),
+            out: Out { data: Shared::new(out), stride: out_stride, lanes_are_columns: true, accumulate },
+        }
+        .run();
+    });
+}
+
+/// A matrix as rows: in place if it is that already, else packed into `scratch`.
+fn as_rows(arithmetic: Arithmetic, source: Matrix<'_>, scratch: &mut pack::Scratch) -> Rows {
+    if pack::reads_as_rows(arithmetic, &source) {
+        return in_place(&source);
     }
-    .run();
+    // An odd number of cache lines: rows of a tile must not all fall into the same cache sets.
+    let stride = (pack::dwords(arithmetic, source.cols).div_ceil(16) | 1) * 16;
+    let to = scratch.take(source.rows * stride);
+    pack::rows_all(arithmetic, source, stride, to);
+    Rows { start: to.as_ptr().cast(), stride: stride * 4, rows: source.rows }
 }
 
 fn in_place(source: &Matrix<'_>) -> Rows {
