@@ -2,18 +2,15 @@
 //! the places of rows are in memory, never their words or media.
 
 use std::collections::{HashMap, HashSet};
-use std::io::{Read, Seek, SeekFrom};
-use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::path::Path;
 
 use firsthand_base::{Digest, Part};
-use serde_json::Value;
 
 use super::config::SourceConfig;
-use super::index::{self, Place};
 use super::media::{Files, MediaRules};
 use super::row::{BadRow, Error, Result, Row, RowId};
 use super::source::Reader;
+use super::store::{Found, Store};
 
 /// The rows of all sources.
 #[derive(Debug)]
@@ -28,17 +25,9 @@ pub struct Dataset {
 struct Source {
     config: SourceConfig,
     media: MediaRules,
-    file: JsonRows,
+    store: Store,
     /// Per usable row, a number that rows with the same media share.
     groups: Vec<u32>,
-}
-
-/// The usable rows of a JSON file.
-#[derive(Debug)]
-struct JsonRows {
-    path: PathBuf,
-    file: Mutex<fs_err::File>,
-    places: Vec<Place>,
 }
 
 impl Dataset {
@@ -85,11 +74,14 @@ impl Dataset {
         self.sources[id.source].row(id.index)
     }
 
-    /// A row's address for messages: what a failure after reading it is reported under.
+    /// A row that turned out bad after it was read, when its media were opened.
     pub fn blame(&self, row: &Row, reason: impl Into<String>) -> BadRow {
-        let source = self.sources.iter().find(|source| source.config.name == row.source);
-        let file = source.map(|source| source.file.path.clone()).unwrap_or_default();
-        BadRow { source_name: row.source.clone(), file, line: row.line, reason: reason.into() }
+        BadRow {
+            source_name: row.source.clone(),
+            file: row.file.clone(),
+            line: row.line,
+            reason: reason.into(),
+        }
     }
 
     pub(super) fn weights(&self) -> Vec<Option<f64>> {
@@ -126,65 +118,45 @@ fn check_together(configs: &[SourceConfig]) -> Result<()> {
 
 impl Source {
     fn open(config: &SourceConfig, skipped: &mut Vec<BadRow>, hasher: &mut blake3::Hasher) -> Result<Source> {
-        let path = config.path.clone();
-        let media = MediaRules::new(config, path.parent().unwrap_or(Path::new(".")));
+        let folder = if config.path.is_dir() { Some(&*config.path) } else { config.path.parent() };
+        let media = MediaRules::new(config, folder.unwrap_or(Path::new(".")));
         let reader = Reader { config, media: &media };
         let mut intake = Intake::default();
-        let mut places = Vec::new();
         let before = skipped.len();
-        index::scan(&config.name, &path, &mut |place, bytes| {
-            let line = place.line as usize;
-            let row = bytes.map_err(str::to_owned).and_then(|bytes| {
-                let row = reader.read(&parse(bytes)?, line)?;
-                intake.take(&row)?;
+        let store = Store::open(config, &mut |found| {
+            let Found { file, line, value } = found;
+            let taken = value.and_then(|(value, bytes)| {
+                intake.take(&reader.read(&value, file, line)?)?;
                 hasher.update(bytes);
                 Ok(())
             });
-            match row {
-                Ok(()) => places.push(place),
-                Err(reason) => skipped.push(BadRow {
-                    source_name: config.name.clone(),
-                    file: path.clone(),
-                    line,
-                    reason,
-                }),
+            let keep = taken.is_ok();
+            if let Err(reason) = taken {
+                skipped.push(BadRow { source_name: config.name.clone(), file: file.into(), line, reason });
             }
+            keep
         })?;
-        if places.is_empty() {
+        if intake.groups.is_empty() {
             let what = match skipped.get(before) {
                 Some(first) => {
                     format!("none of {} rows can be used; the first: {first}", skipped.len() - before)
                 }
-                None => format!("{}: no rows", path.display()),
+                None => format!("{}: no rows", config.path.display()),
             };
             return Err(Error::Source { name: config.name.clone(), what });
         }
-        let file = Mutex::new(fs_err::File::open(&path)?);
-        let file = JsonRows { path, file, places };
-        Ok(Source { config: config.clone(), media, file, groups: intake.groups })
+        Ok(Source { config: config.clone(), media, store, groups: intake.groups })
     }
 
     fn row(&self, index: usize) -> Result<Row> {
-        let line = self.file.places[index].line as usize;
-        let bytes = self.file.bytes(index)?;
+        let (file, line) = self.store.place(index);
         let reader = Reader { config: &self.config, media: &self.media };
-        parse(&bytes).and_then(|value| reader.read(&value, line)).map_err(|reason| {
+        let row = self.store.value(index).and_then(|value| reader.read(&value, file, line));
+        row.map_err(|reason| {
             // It could be read when the file was opened.
             let reason = format!("the file has changed since it was opened: {reason}");
-            let file = self.file.path.clone();
-            Error::Row(BadRow { source_name: self.config.name.clone(), file, line, reason })
+            Error::Row(BadRow { source_name: self.config.name.clone(), file: file.into(), line, reason })
         })
-    }
-}
-
-impl JsonRows {
-    fn bytes(&self, index: usize) -> Result<Vec<u8>> {
-        let place = self.places[index];
-        let mut bytes = vec![0; place.length as usize];
-        let mut file = self.file.lock().expect("no thread panics while it holds the file");
-        file.seek(SeekFrom::Start(place.offset))?;
-        file.read_exact(&mut bytes)?;
-        Ok(bytes)
     }
 }
 
@@ -221,12 +193,4 @@ impl Intake {
         self.groups.push(group);
         Ok(())
     }
-}
-
-fn parse(bytes: &[u8]) -> Result<Value, String> {
-    serde_json::from_slice(bytes).map_err(|error| {
-        let text = error.to_string();
-        let reason = text.split(" at line ").next().unwrap_or(&text);
-        format!("broken JSON: {reason}, {} bytes in", error.column())
-    })
 }

@@ -15,7 +15,9 @@ mod row;
 mod share_gpt;
 mod source;
 mod st_r1;
+mod store;
 mod stvqa;
+mod table;
 mod video_r1;
 
 pub use config::{Answers, Format, SourceConfig};

@@ -25,6 +25,8 @@ pub struct Row {
     pub answers: Answers,
     /// Name of the source.
     pub source: String,
+    /// The file.
+    pub file: PathBuf,
     /// Where in the file, counted from 1: the line it begins on; in parquet, the row.
     pub line: usize,
     /// What the file calls it.

@@ -1,6 +1,8 @@
 //! One row of JSON to a row of training data: picks the format's reader and holds what the readers share. Which files
 //! rows come from is `dataset`'s business.
 
+use std::path::Path;
+
 use firsthand_base::{Conversation, Message, Part, Role};
 use firsthand_tasks::{Question, Style};
 use serde_json::Value;
@@ -18,12 +20,13 @@ pub(super) struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    /// Reads a row that stands at `line`.
-    pub(super) fn read(&self, value: &Value, line: usize) -> Result<Row, Reason> {
+    /// Reads a row that stands at `line` of `file`.
+    pub(super) fn read(&self, value: &Value, file: &Path, line: usize) -> Result<Row, Reason> {
         let mut row = Row {
             conversation: Conversation::default(),
             answers: self.config.answers,
             source: self.config.name.clone(),
+            file: file.to_path_buf(),
             line,
             id: None,
             kind: None,

@@ -13,6 +13,19 @@ use super::fields::{Fields, Reason, brief};
 use super::row::Row;
 use super::source::Reader;
 
+/// Keys that are read.
+pub(super) const COLUMNS: [&str; 9] = [
+    "id",
+    "image_id",
+    "images",
+    "problem",
+    "question_only",
+    "options",
+    "answer_option_text",
+    "answer_option_text_only",
+    "response",
+];
+
 pub(super) fn read(reader: &Reader<'_>, fields: Fields<'_>, row: &mut Row) -> Result<(), Reason> {
     let picture = picture(reader, fields)?;
     let options = fields.texts("options")?;

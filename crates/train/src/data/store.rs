@@ -1,0 +1,149 @@
+//! Where the rows of one source are: places in a JSON file, or rows of parquet files. Rows are read again by their
+//! place; nothing of what they say is kept.
+
+use std::io::{Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+
+use parquet::errors::ParquetError;
+use serde_json::Value;
+
+use super::config::{Format, SourceConfig};
+use super::fields::Reason;
+use super::index::{self, Place};
+use super::row::{Error, Result};
+use super::source::one_line;
+use super::stvqa;
+use super::table::Table;
+
+/// The usable rows of a source, by place.
+#[derive(Debug)]
+pub(super) enum Store {
+    /// One JSON or JSONL file.
+    Json { path: PathBuf, file: Mutex<fs_err::File>, places: Vec<Place> },
+    /// Parquet files, and of each usable row the file and the row in it.
+    Tables { tables: Vec<(PathBuf, Table)>, places: Vec<(u32, u32)> },
+}
+
+/// A row as it is found: where, and its JSON with the bytes it was read from, or why there is none.
+pub(super) struct Found<'a> {
+    pub(super) file: &'a Path,
+    /// Counted from 1: the line, or the row of a table.
+    pub(super) line: usize,
+    pub(super) value: Result<(Value, &'a [u8]), Reason>,
+}
+
+impl Store {
+    /// Reads every row once; those for which `keep` answers yes can be read again.
+    pub(super) fn open(config: &SourceConfig, keep: &mut dyn FnMut(Found<'_>) -> bool) -> Result<Store> {
+        let is_table = config.path.extension().is_some_and(|ending| ending == "parquet");
+        match config.format {
+            Format::Stvqa if is_table || config.path.is_dir() => Store::open_tables(config, keep),
+            _ => Store::open_json(config, keep),
+        }
+    }
+
+    fn open_json(config: &SourceConfig, keep: &mut dyn FnMut(Found<'_>) -> bool) -> Result<Store> {
+        let path = config.path.clone();
+        let mut places = Vec::new();
+        index::scan(&config.name, &path, &mut |place, bytes| {
+            let read = |bytes| Ok((parse(bytes)?, bytes));
+            let value = bytes.map_err(str::to_owned).and_then(read);
+            if keep(Found { file: &path, line: place.line as usize, value }) {
+                places.push(place);
+            }
+        })?;
+        let file = Mutex::new(fs_err::File::open(&path)?);
+        Ok(Store::Json { path, file, places })
+    }
+
+    fn open_tables(config: &SourceConfig, keep: &mut dyn FnMut(Found<'_>) -> bool) -> Result<Store> {
+        let wanted = stvqa::COLUMNS.map(|column| config.columns.get(column).map_or(column, String::as_str));
+        let (mut tables, mut places) = (Vec::new(), Vec::new());
+        for path in table_files(config)? {
+            let broken = |error: ParquetError| Error::Source {
+                name: config.name.clone(),
+                what: format!(
+                    "{}: {}; fetch or write the file again",
+                    path.display(),
+                    one_line(&error.to_string())
+                ),
+            };
+            let table = Table::open(&path, &wanted).map_err(broken)?;
+            let mut line = 0;
+            for group in 0..table.groups() {
+                let (_lock, mut rows) = table.group(group).map_err(broken)?;
+                while let Some(value) = rows.next().map_err(broken)? {
+                    line += 1;
+                    let text = value.to_string();
+                    if keep(Found { file: &path, line, value: Ok((value, text.as_bytes())) }) {
+                        places.push((tables.len() as u32, line as u32));
+                    }
+                }
+            }
+            tables.push((path, table));
+        }
+        Ok(Store::Tables { tables, places })
+    }
+
+    /// Where a usable row stands.
+    pub(super) fn place(&self, index: usize) -> (&Path, usize) {
+        match self {
+            Store::Json { path, places, .. } => (path, places[index].line as usize),
+            Store::Tables { tables, places } => {
+                let (table, line) = places[index];
+                (&tables[table as usize].0, line as usize)
+            }
+        }
+    }
+
+    /// Reads a usable row again.
+    pub(super) fn value(&self, index: usize) -> Result<Value, Reason> {
+        match self {
+            Store::Json { file, places, .. } => {
+                let place = places[index];
+                let mut bytes = vec![0; place.length as usize];
+                let mut file = file.lock().expect("no thread panics while it holds the file");
+                let read = file.seek(SeekFrom::Start(place.offset)).and_then(|_| file.read_exact(&mut bytes));
+                drop(file);
+                read.map_err(|error| error.to_string())?;
+                parse(&bytes)
+            }
+            Store::Tables { tables, places } => {
+                let (table, line) = places[index];
+                let row = tables[table as usize].1.row(line as usize - 1);
+                row.map_err(|error| one_line(&error.to_string()))
+            }
+        }
+    }
+}
+
+/// The file, or those of a folder that the published layout names for training, in order.
+fn table_files(config: &SourceConfig) -> Result<Vec<PathBuf>> {
+    if !config.path.is_dir() {
+        return Ok(vec![config.path.clone()]);
+    }
+    let mut files = Vec::new();
+    for entry in fs_err::read_dir(&config.path)? {
+        let path = entry?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        if name.starts_with("train-") && name.ends_with(".parquet") {
+            files.push(path);
+        }
+    }
+    files.sort();
+    if files.is_empty() {
+        let what =
+            format!("{}: no train-*.parquet; give a file, or the folder of the files", config.path.display());
+        return Err(Error::Source { name: config.name.clone(), what });
+    }
+    Ok(files)
+}
+
+fn parse(bytes: &[u8]) -> Result<Value, Reason> {
+    serde_json::from_slice(bytes).map_err(|error| {
+        let text = error.to_string();
+        let reason = text.split(" at line ").next().unwrap_or(&text);
+        format!("broken JSON: {reason}, {} bytes in", error.column())
+    })
+}
