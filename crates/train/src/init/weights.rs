@@ -1,0 +1,154 @@
+//! First weights. The token table has a unit vector per word; matrices keep the size of what passes through them,
+//! and those that write into the residual stream start ten times smaller, so that words can be bound to letters
+//! within seconds instead of never (Firsthand measured both).
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use safetensors::tensor::{Dtype, TensorView};
+
+use super::{InitError, NewModel, tokenizer::Tokens};
+
+/// How much smaller the matrices that write into the stream start.
+const WRITERS: f32 = 0.1;
+/// How much of a word's row it shares with its other spellings: "cup", " cup", "Cup".
+const SHARED: f32 = 0.8;
+
+type Tensors = BTreeMap<String, (Vec<usize>, Vec<f32>)>;
+
+pub(super) fn write(model: &NewModel, tokens: &Tokens, path: &Path) -> Result<(), InitError> {
+    let tensors = draw(model, tokens);
+    let bytes: BTreeMap<&String, (Vec<usize>, Vec<u8>)> = tensors
+        .iter()
+        .map(|(key, (shape, values))| {
+            (key, (shape.clone(), values.iter().flat_map(|value| value.to_le_bytes()).collect()))
+        })
+        .collect();
+    let views = bytes
+        .iter()
+        .map(|(key, (shape, data))| Ok((key.as_str(), TensorView::new(Dtype::F32, shape.clone(), data)?)))
+        .collect::<Result<Vec<_>, safetensors::SafeTensorError>>()?;
+    let metadata = [("format".to_owned(), "pt".to_owned())].into();
+    let data = safetensors::serialize(views, Some(metadata))?;
+    Ok(fs_err::write(path, data)?)
+}
+
+fn draw(model: &NewModel, tokens: &Tokens) -> Tensors {
+    let mut made = Drawing { seed: model.seed, tensors: Tensors::new() };
+    let NewModel { width, intermediate, vision_width, vision_intermediate, .. } = *model;
+    let table = tokens.texts().flat_map(|text| made.row(&text, width)).collect();
+    made.put("model.embed_tokens.weight", &[tokens.len(), width], table);
+    let (queries, keys) = (model.heads * model.head(), model.kv_heads * model.head());
+    for i in 0..model.layers {
+        let key = |rest: &str| format!("model.layers.{i}.{rest}");
+        made.ones(&key("input_layernorm.weight"), width);
+        for (name, outputs) in [("q", queries), ("k", keys), ("v", keys)] {
+            made.linear(&key(&format!("self_attn.{name}_proj")), outputs, width, 1.0, true);
+        }
+        made.linear(&key("self_attn.o_proj"), width, queries, WRITERS, false);
+        made.ones(&key("post_attention_layernorm.weight"), width);
+        made.linear(&key("mlp.gate_proj"), intermediate, width, 1.0, false);
+        made.linear(&key("mlp.up_proj"), intermediate, width, 1.0, false);
+        made.linear(&key("mlp.down_proj"), width, intermediate, WRITERS, false);
+    }
+    made.ones("model.norm.weight", width);
+    let kernel = [vision_width, 3, 2, 14, 14];
+    let patch =
+        made.matrix("visual.patch_embed.proj.weight", vision_width, kernel[1..].iter().product(), 1.0);
+    made.put("visual.patch_embed.proj.weight", &kernel, patch);
+    for i in 0..model.vision_layers {
+        let key = |rest: &str| format!("visual.blocks.{i}.{rest}");
+        made.ones(&key("norm1.weight"), vision_width);
+        made.linear(&key("attn.qkv"), 3 * vision_width, vision_width, 1.0, true);
+        made.linear(&key("attn.proj"), vision_width, vision_width, WRITERS, true);
+        made.ones(&key("norm2.weight"), vision_width);
+        made.linear(&key("mlp.gate_proj"), vision_intermediate, vision_width, 1.0, true);
+        made.linear(&key("mlp.up_proj"), vision_intermediate, vision_width, 1.0, true);
+        made.linear(&key("mlp.down_proj"), vision_width, vision_intermediate, WRITERS, true);
+    }
+    made.ones("visual.merger.ln_q.weight", vision_width);
+    made.linear("visual.merger.mlp.0", 4 * vision_width, 4 * vision_width, 1.0, true);
+    made.linear("visual.merger.mlp.2", width, 4 * vision_width, 1.0, true);
+    made.tensors
+}
+
+struct Drawing {
+    seed: u64,
+    tensors: Tensors,
+}
+
+impl Drawing {
+    fn put(&mut self, key: &str, shape: &[usize], values: Vec<f32>) {
+        self.tensors.insert(key.to_owned(), (shape.to_vec(), values));
+    }
+
+    fn ones(&mut self, key: &str, width: usize) {
+        self.put(key, &[width], vec![1.0; width]);
+    }
+
+    /// Normal with deviation `scale / sqrt(inputs)`.
+    fn matrix(&self, key: &str, outputs: usize, inputs: usize, scale: f32) -> Vec<f32> {
+        let deviation = scale / (inputs as f32).sqrt();
+        let mut normal = Normal::new(self.seed, key);
+        (0..outputs * inputs).map(|_| normal.next() * deviation).collect()
+    }
+
+    fn linear(&mut self, key: &str, outputs: usize, inputs: usize, scale: f32, bias: bool) {
+        let weight = format!("{key}.weight");
+        let values = self.matrix(&weight, outputs, inputs, scale);
+        self.put(&weight, &[outputs, inputs], values);
+        if bias {
+            self.put(&format!("{key}.bias"), &[outputs], vec![0.0; outputs]);
+        }
+    }
+
+    /// A unit vector for a token, near those of its other spellings. Single letters share nothing: "A" is an option,
+    /// "a" a column.
+    fn row(&self, text: &str, width: usize) -> Vec<f32> {
+        let own = self.unit(&format!("token {text}"), width);
+        let plain = text.trim().to_lowercase();
+        if plain.chars().count() < 2 {
+            return own;
+        }
+        let shared = self.unit(&format!("word {plain}"), width);
+        let rest = (1.0 - SHARED * SHARED).sqrt();
+        unit(shared.iter().zip(&own).map(|(s, o)| SHARED * s + rest * o).collect())
+    }
+
+    fn unit(&self, name: &str, width: usize) -> Vec<f32> {
+        let mut normal = Normal::new(self.seed, name);
+        unit((0..width).map(|_| normal.next()).collect())
+    }
+}
+
+fn unit(values: Vec<f32>) -> Vec<f32> {
+    let length = values.iter().map(|x| x * x).sum::<f32>().sqrt();
+    values.into_iter().map(|x| x / length).collect()
+}
+
+/// Nearly normal numbers (sums of twelve uniform ones), the same on every machine: no function of a maths library
+/// takes part.
+struct Normal {
+    state: u64,
+}
+
+impl Normal {
+    fn new(seed: u64, name: &str) -> Normal {
+        let digest = blake3::hash(format!("{seed} {name}").as_bytes());
+        let head: [u8; 8] = digest.as_bytes()[..8].try_into().expect("a digest has 32 bytes");
+        Normal { state: u64::from_le_bytes(head) }
+    }
+
+    fn next(&mut self) -> f32 {
+        (0..12).map(|_| self.uniform()).sum::<f32>() - 6.0
+    }
+
+    /// Splitmix64.
+    fn uniform(&mut self) -> f32 {
+        self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.state;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        ((z ^ (z >> 31)) >> 40) as f32 / (1u64 << 24) as f32
+    }
+}
