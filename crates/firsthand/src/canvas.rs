@@ -105,6 +105,11 @@ impl Canvas {
         [LETTER[0] * scale, text.chars().count() * (LETTER[1] + 1) * scale]
     }
 
+    /// What was drawn.
+    pub(crate) fn picture(self) -> Picture {
+        Picture::new(self.height, self.width, self.rgb)
+    }
+
     /// Writes the picture as PNG; it appears when it is whole.
     pub(crate) fn save(&self, path: &Path) -> Result<()> {
         let mut file = AtomicFile::create(path)?;
@@ -115,21 +120,20 @@ impl Canvas {
     }
 }
 
-/// Frames side by side, each with its caption below.
-pub(crate) fn contact_sheet(pictures: &[Picture], captions: &[String]) -> Canvas {
-    const TILE_WIDTH: usize = 240;
+/// Frames side by side, `tile_width` pixels each, with their captions below.
+pub(crate) fn contact_sheet(pictures: &[Picture], captions: &[String], tile_width: usize) -> Canvas {
     const GAP: usize = 6;
     const SCALE: usize = 2;
     let Some(first) = pictures.first() else { return Canvas::filled(GAP, GAP, [255; 3]) };
     let columns = (pictures.len() as f64).sqrt().ceil().clamp(1.0, 8.0) as usize;
     let rows = pictures.len().div_ceil(columns);
-    let tile_height = (TILE_WIDTH * first.height).div_ceil(first.width).clamp(1, 4 * TILE_WIDTH);
+    let tile_height = (tile_width * first.height).div_ceil(first.width).clamp(1, 4 * tile_width);
     let caption_height = LETTER[0] * SCALE + GAP;
-    let (step_y, step_x) = (tile_height + caption_height + GAP, TILE_WIDTH + GAP);
+    let (step_y, step_x) = (tile_height + caption_height + GAP, tile_width + GAP);
     let mut sheet = Canvas::filled(GAP + rows * step_y, GAP + columns * step_x, [24; 3]);
     for (index, (picture, caption)) in pictures.iter().zip(captions).enumerate() {
         let (top, left) = (GAP + index / columns * step_y, GAP + index % columns * step_x);
-        sheet.place(picture, [top, left], [tile_height, TILE_WIDTH]);
+        sheet.place(picture, [top, left], [tile_height, tile_width]);
         sheet.write(caption, [top + tile_height + GAP / 2, left], SCALE, [230; 3]);
     }
     sheet

@@ -33,7 +33,8 @@ impl Default for ClipOptions {
 }
 
 impl ClipOptions {
-    fn validate(&self) -> Result<()> {
+    /// Refuses what no frame can be drawn with.
+    pub fn validate(&self) -> Result<()> {
         let check = |fine: bool, name, value: String, remedy| {
             if fine { Ok(()) } else { Err(Error::Option { name, value, remedy }) }
         };
@@ -124,6 +125,15 @@ impl World {
         let feet = self.tracks.wearer.footing(t).at;
         let room = self.home.room_at(feet);
         FrameTruth { index, day, time_s, camera: wearer.camera, feet, room, things, hands }
+    }
+}
+
+impl Clip<'_> {
+    /// Only the frames of these indices, which they keep: several threads can draw parts of one clip.
+    pub fn between(mut self, indices: std::ops::Range<usize>) -> Self {
+        self.frames = self.frames.min(indices.end);
+        self.next = indices.start.min(self.frames);
+        self
     }
 }
 

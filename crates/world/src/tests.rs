@@ -193,6 +193,20 @@ fn one_world_serves_many_threads() {
     assert_eq!(hashes, [alone; 3]);
 }
 
+#[test]
+fn parts_of_a_clip_are_the_clip() {
+    let world = World::lived(6, 1).unwrap();
+    let clip = || world.clip(1, world.spells[1].start_s, 1.5, &ClipOptions::default()).unwrap();
+    let whole: Vec<_> = clip().collect();
+    let parts: Vec<_> = [0..7, 7..7, 7..29, 29..99, 99..200]
+        .into_iter()
+        .flat_map(|indices| clip().between(indices))
+        .collect();
+    assert_eq!(whole.len(), 30);
+    assert!(parts == whole);
+    assert_eq!(clip().between(29..99).len(), 1);
+}
+
 /// The line that says where something is, and the promise to put it away, are true.
 #[test]
 fn what_is_said_is_true() {

@@ -25,6 +25,8 @@ Examples:
 Sizes and tokens are those of Qwen2-VL and Qwen2.5-VL: patches of 14 pixels, merged 2 x 2, two frames to a temporal
 patch, and the limits of qwen-vl-utils. The hash of a frame is BLAKE3 over its width, height and decoded pixels.";
 
+/// Columns of a frame on a contact sheet.
+const TILE: usize = 240;
 /// Patch side in pixels.
 const PATCH: usize = 14;
 /// Patches merged into one token, along each side.
@@ -89,7 +91,7 @@ pub(crate) fn run(options: &InspectOptions) -> Result<()> {
     let report = report(options, kind, opener.probe(&options.medium)?, &prepared);
     if let Some(path) = &options.contact_sheet {
         let captions: Vec<_> = prepared.frames.iter().map(caption).collect();
-        canvas::contact_sheet(&prepared.pictures, &captions).save(path)?;
+        canvas::contact_sheet(&prepared.pictures, &captions, TILE).save(path)?;
     }
     let mut stdout = std::io::stdout().lock();
     if options.json {

@@ -143,7 +143,17 @@ fn fault(name: &str, error: ffmpeg::Error) -> Error {
 }
 
 impl VideoWriter {
-    /// Starts a video of `width` x `height` pixels, both even (4:2:0 colour has one sample for 2x2 pixels).
+    /// Refuses sizes that cannot be stored: both sides must be even, as 4:2:0 colour has one sample for 2x2 pixels.
+    pub fn check(path: &Path, width: usize, height: usize) -> Result<()> {
+        let fits = |side: usize| (2..=LARGEST_SIDE).contains(&side) && side.is_multiple_of(2);
+        if fits(width) && fits(height) {
+            return Ok(());
+        }
+        let reason = format!("{height}x{width} (height x width) cannot be stored with 4:2:0 colour");
+        Err(refused(&path.display().to_string(), reason, "choose even sides of 2 to 16384 pixels"))
+    }
+
+    /// Starts a video of `width` x `height` pixels.
     pub fn create(
         path: &Path,
         width: usize,
@@ -152,12 +162,8 @@ impl VideoWriter {
         options: &VideoOptions,
     ) -> Result<VideoWriter> {
         crate::video::quiet();
+        VideoWriter::check(path, width, height)?;
         let name = path.display().to_string();
-        let fits = |side: usize| (2..=LARGEST_SIDE).contains(&side) && side.is_multiple_of(2);
-        if !fits(width) || !fits(height) {
-            let reason = format!("{height}x{width} (height x width) cannot be stored with 4:2:0 colour");
-            return Err(refused(&name, reason, "choose even sides of 2 to 16384 pixels"));
-        }
         let codec = options.codec.or_else(VideoCodec::best);
         let found = codec.and_then(|codec| Some((codec, encoder::find_by_name(codec.name())?)));
         let Some((codec, implementation)) = found else {
