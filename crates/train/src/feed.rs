@@ -1,0 +1,174 @@
+//! Prepared rows of a phase, step after step: threads open media and build model input ahead of the trainer, a few
+//! steps and no more. What a step holds depends on its number alone, never on which thread was faster.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+
+use firsthand_base::ModelInput;
+use firsthand_input::Renderer;
+use firsthand_model::layers::LossRow;
+
+use crate::data::{BadRow, Dataset, Order, RowId};
+use crate::error::{Result, TrainError};
+use crate::example::prepare;
+
+/// Steps that may be ready before the trainer wants them.
+const AHEAD: u64 = 3;
+/// Threads that prepare.
+const THREADS: usize = 2;
+
+/// A row as the model takes it.
+#[derive(Clone, Debug)]
+pub struct Prepared {
+    /// Which row.
+    pub id: RowId,
+    /// The whole conversation.
+    pub input: ModelInput,
+    /// What is scored.
+    pub targets: Vec<LossRow>,
+}
+
+/// The rows of one step.
+pub struct Step {
+    /// In the order of the data.
+    pub rows: Vec<Arc<Prepared>>,
+    /// Rows that cannot be used after all: their media do not open, or they are too long.
+    pub bad: Vec<BadRow>,
+}
+
+/// Steps in order, from a given one.
+pub struct Feed {
+    shared: Arc<Shared>,
+    threads: Vec<JoinHandle<()>>,
+    next: u64,
+}
+
+struct Shared {
+    dataset: Arc<Dataset>,
+    order: Order,
+    renderer: Arc<Renderer>,
+    /// Items of a step.
+    size: usize,
+    /// Steps from here on are not made.
+    end: u64,
+    queue: Mutex<Queue>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct Queue {
+    ready: BTreeMap<u64, Result<Step>>,
+    /// Rows that need no media any more.
+    remembered: HashMap<RowId, Arc<Prepared>>,
+    /// The next step that nobody has taken up.
+    next: u64,
+    /// The step that the trainer waits for.
+    wanted: u64,
+    closed: bool,
+}
+
+impl Feed {
+    /// Starts to prepare steps `first..end` of `size` items.
+    pub fn start(
+        (dataset, order): (Arc<Dataset>, Order),
+        renderer: Arc<Renderer>,
+        size: usize,
+        (first, end): (u64, u64),
+    ) -> Feed {
+        let queue = Mutex::new(Queue { next: first, wanted: first, ..Queue::default() });
+        let shared = Arc::new(Shared { dataset, order, renderer, size, end, queue, changed: Condvar::new() });
+        let work = |_| {
+            let shared = shared.clone();
+            std::thread::spawn(move || shared.work())
+        };
+        let threads = (0..THREADS).map(work).collect();
+        Feed { shared, threads, next: first }
+    }
+
+    /// The next step.
+    pub fn next(&mut self) -> Result<Step> {
+        let mut queue = self.shared.lock();
+        let step = loop {
+            if let Some(step) = queue.ready.remove(&self.next) {
+                break step;
+            }
+            // A thread that panicked makes no more steps.
+            if self.threads.iter().any(JoinHandle::is_finished) && queue.next <= self.next {
+                return Err(TrainError::Data("the preparation of rows stopped".into()));
+            }
+            queue = self.shared.wait(queue);
+        };
+        self.next += 1;
+        queue.wanted = self.next;
+        self.shared.changed.notify_all();
+        step
+    }
+
+    /// Keeps a row without its patches: whoever calls this has the features of its media.
+    pub fn remember(&self, row: &Arc<Prepared>) {
+        let mut queue = self.shared.lock();
+        queue.remembered.entry(row.id).or_insert_with(|| {
+            let mut row = Prepared::clone(row);
+            row.input.vision.iter_mut().for_each(|item| item.patches = Arc::new(Vec::new()));
+            Arc::new(row)
+        });
+    }
+}
+
+impl Drop for Feed {
+    fn drop(&mut self) {
+        self.shared.lock().closed = true;
+        self.shared.changed.notify_all();
+        for thread in self.threads.drain(..) {
+            // A panic there was shown when it happened.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn wait<'a>(&self, queue: MutexGuard<'a, Queue>) -> MutexGuard<'a, Queue> {
+        let timeout = std::time::Duration::from_millis(500);
+        self.changed.wait_timeout(queue, timeout).unwrap_or_else(PoisonError::into_inner).0
+    }
+
+    fn work(&self) {
+        loop {
+            let mut queue = self.lock();
+            while !queue.closed && queue.next < self.end && queue.next >= queue.wanted + AHEAD {
+                queue = self.wait(queue);
+            }
+            if queue.closed || queue.next >= self.end {
+                return;
+            }
+            let number = queue.next;
+            queue.next += 1;
+            drop(queue);
+            let step = self.step(number);
+            self.lock().ready.insert(number, step);
+            self.changed.notify_all();
+        }
+    }
+
+    fn step(&self, number: u64) -> Result<Step> {
+        let mut step = Step { rows: Vec::new(), bad: Vec::new() };
+        for id in self.order.batch(number, self.size) {
+            let known = self.lock().remembered.get(&id).cloned();
+            if let Some(row) = known {
+                step.rows.push(row);
+                continue;
+            }
+            let row = self.dataset.row(id).map_err(|error| TrainError::Data(error.to_string()))?;
+            match prepare(&self.renderer, &row) {
+                Ok((input, targets)) => step.rows.push(Arc::new(Prepared { id, input, targets })),
+                Err(error) => step.bad.push(self.dataset.blame(&row, error.to_string())),
+            }
+        }
+        Ok(step)
+    }
+}

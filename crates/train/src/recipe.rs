@@ -1,0 +1,631 @@
+//! The TOML that fixes a run. Everything a recipe can get wrong by itself is found here, before anything is opened;
+//! an unknown key is an error that names the nearest known one. Paths are relative to where the program runs.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use firsthand_input::{RenderOptions, TextAfter, VideoTime};
+use serde::de::{MapAccess, Visitor, value::MapAccessDeserializer};
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Value;
+
+use crate::data::SourceConfig;
+use crate::error::{Result, TrainError};
+use crate::init::NewModel;
+use crate::optimizer::AdamW;
+use crate::schedule::{Decay, Schedule};
+use crate::vision_words::WorldPairs;
+
+/// A whole run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Recipe {
+    /// Folder of checkpoints, metrics and the final model.
+    pub output: PathBuf,
+    /// Fixes the order of the data and whatever else is drawn.
+    #[serde(default)]
+    pub seed: u64,
+    /// What is trained.
+    pub model: ModelRecipe,
+    /// Train a low-rank adapter instead of the weights.
+    pub adapter: Option<AdapterRecipe>,
+    /// Where rows come from.
+    #[serde(default, rename = "source")]
+    pub sources: Vec<SourceConfig>,
+    /// How rows are treated.
+    #[serde(default)]
+    pub data: DataRecipe,
+    /// The only phase of a recipe without `[[phase]]`.
+    pub train: Option<PhaseRecipe>,
+    /// The phases in order.
+    #[serde(default, rename = "phase")]
+    pub phases: Vec<PhaseRecipe>,
+    /// Checkpoints.
+    #[serde(default)]
+    pub save: SaveRecipe,
+    /// Metrics.
+    #[serde(default)]
+    pub log: LogRecipe,
+}
+
+/// What is trained: an existing checkpoint, or a new one.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ModelRecipe {
+    /// A checkpoint directory, or `owner/name` of one that was downloaded.
+    pub start: Option<String>,
+    /// Sizes of a checkpoint to be made.
+    pub new: Option<NewModel>,
+    /// How weights are stored during training.
+    #[serde(default)]
+    pub dtype: DtypeRecipe,
+    /// What matrix products round their inputs to.
+    #[serde(default)]
+    pub matmul: MatmulRecipe,
+    /// How Qwen2.5-VL is told the time between frames.
+    #[serde(default)]
+    pub time: TimeRecipe,
+    /// Where text continues after a medium.
+    #[serde(default)]
+    pub text_after: TextAfter,
+}
+
+/// Seconds between frame pairs in the positions of Qwen2.5-VL.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TimeRecipe {
+    /// The true time.
+    #[default]
+    Absolute,
+    /// One second, with which Video-R1 was trained.
+    Constant,
+}
+
+/// Storage of weights.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DtypeRecipe {
+    /// As in the checkpoint's files.
+    #[default]
+    Auto,
+    /// Single precision.
+    F32,
+    /// Half the memory in the passes; the optimizer keeps f32 masters of what is trained.
+    Bf16,
+}
+
+/// Arithmetic of matrix products.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum MatmulRecipe {
+    /// bf16 where the processor multiplies it, f32 elsewhere. The bits of a run then depend on the processor.
+    #[default]
+    Auto,
+    /// Single precision.
+    F32,
+    /// Inputs rounded to bf16, sums in f32; as f32 where the processor has no bf16 products.
+    Bf16,
+}
+
+/// A low-rank adapter.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AdapterRecipe {
+    /// Rank of the update of each matrix.
+    #[serde(default = "eight")]
+    pub rank: usize,
+    /// Its scale is `alpha / rank`.
+    #[serde(default = "sixteen")]
+    pub alpha: f64,
+    /// Last part of the names of the matrices that get one.
+    #[serde(default = "projections")]
+    pub targets: Vec<String>,
+    /// A PEFT adapter folder to continue from, instead of a fresh one.
+    pub start: Option<PathBuf>,
+}
+
+/// How rows are treated.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct DataRecipe {
+    /// What a row that cannot be used does.
+    pub on_bad_row: OnBadRow,
+}
+
+/// What a row that cannot be used does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OnBadRow {
+    /// It is named, counted and left out.
+    #[default]
+    Skip,
+    /// It ends the run before it begins.
+    Stop,
+}
+
+/// What a phase does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PhaseKind {
+    /// Supervised fine-tuning on rows.
+    #[default]
+    Sft,
+    /// Dense word labels on every patch of frames of simulated homes.
+    VisionWords,
+}
+
+/// Learning rates of the three parts; 0 freezes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct Rates {
+    /// The vision tower without its merger.
+    pub vision: f64,
+    /// From the tower to the decoder.
+    pub merger: f64,
+    /// The decoder, token table and head among it.
+    pub language: f64,
+    /// Whether the recipe named the parts one by one; a part that the checkpoint lacks is then an error.
+    #[serde(skip)]
+    pub named: bool,
+}
+
+/// One phase.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PhaseRecipe {
+    /// For messages and metrics.
+    #[serde(default)]
+    pub name: String,
+    /// What it does.
+    #[serde(default)]
+    pub kind: PhaseKind,
+    /// Optimizer steps; or `epochs`.
+    pub steps: Option<u64>,
+    /// Passes over the rows of the sources.
+    pub epochs: Option<f64>,
+    /// Items of one optimizer step before `accumulate`: rows; media with `questions`; frame pairs of `vision-words`.
+    #[serde(default = "one")]
+    pub batch: usize,
+    /// A step sums the gradients of this many batches.
+    #[serde(default = "one")]
+    pub accumulate: usize,
+    /// Most tokens of one forward and backward pass; longer rows pass alone. Bounds memory, changes no result.
+    #[serde(default = "pass_tokens")]
+    pub pass_tokens: usize,
+    /// Names of the sources; all if left out.
+    pub sources: Option<Vec<String>>,
+    /// One rate for all that is trained, or `{ vision, merger, language }`.
+    pub learning_rate: Rates,
+    /// Pulls matrices towards zero; norms and biases are exempt.
+    #[serde(default)]
+    pub weight_decay: f64,
+    /// Decay of AdamW's first and second moment.
+    #[serde(default = "betas")]
+    pub betas: [f64; 2],
+    /// AdamW's epsilon.
+    #[serde(default = "epsilon")]
+    pub epsilon: f64,
+    /// Steps of the linear warm-up; or `warm_up_ratio`.
+    pub warm_up_steps: Option<u64>,
+    /// Warm-up as a share of the phase.
+    pub warm_up_ratio: Option<f64>,
+    /// What follows the warm-up.
+    #[serde(default)]
+    pub schedule: Decay,
+    /// Share of the phase after which the decay begins.
+    #[serde(default)]
+    pub decay_from: f64,
+    /// The last learning rate as a share of the highest.
+    #[serde(default)]
+    pub min_ratio: f64,
+    /// Longest gradient over all parameters; longer ones are shortened.
+    pub clip: Option<f64>,
+    /// Compute the inside of blocks again in the backward pass: a third slower, a twelfth of the memory.
+    #[serde(default = "yes")]
+    pub recompute: bool,
+    /// Encode each medium once and keep its features; for phases whose vision tower and merger are frozen.
+    #[serde(default)]
+    pub cache_features: bool,
+    /// Most rows about one medium that stand side by side and share the work on it.
+    pub questions: Option<usize>,
+    /// Steps in a row without a finite gradient that end the run; fewer are skipped.
+    #[serde(default = "max_skipped")]
+    pub max_skipped: u32,
+    /// Frames of a `vision-words` phase.
+    pub pairs: Option<WorldPairs>,
+}
+
+/// Checkpoints.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SaveRecipe {
+    /// Steps between checkpoints, counted over all phases; one is written at the end of each phase too.
+    pub every: u64,
+    /// Checkpoints kept; the oldest go.
+    pub keep: usize,
+    /// Number type of the final model.
+    pub dtype: DtypeRecipe,
+}
+
+/// Metrics.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LogRecipe {
+    /// Steps between lines of metrics.
+    pub every: u64,
+    /// Write TensorBoard events beside metrics.jsonl.
+    pub tensorboard: bool,
+}
+
+impl Default for SaveRecipe {
+    fn default() -> Self {
+        SaveRecipe { every: 500, keep: 2, dtype: DtypeRecipe::Auto }
+    }
+}
+
+impl Default for LogRecipe {
+    fn default() -> Self {
+        LogRecipe { every: 1, tensorboard: true }
+    }
+}
+
+fn one() -> usize {
+    1
+}
+fn eight() -> usize {
+    8
+}
+fn sixteen() -> f64 {
+    16.0
+}
+fn projections() -> Vec<String> {
+    ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"].map(str::to_owned).to_vec()
+}
+fn pass_tokens() -> usize {
+    8192
+}
+fn betas() -> [f64; 2] {
+    [0.9, 0.999]
+}
+fn epsilon() -> f64 {
+    1e-8
+}
+fn yes() -> bool {
+    true
+}
+fn max_skipped() -> u32 {
+    10
+}
+
+impl Recipe {
+    /// Reads and checks a recipe file.
+    pub fn read(file: &Path) -> Result<Recipe> {
+        let text = fs_err::read_to_string(file)?;
+        Recipe::parse(&text).map_err(|reason| TrainError::Recipe { file: file.to_owned(), reason })
+    }
+
+    /// Reads and checks a recipe; the error is one line.
+    pub fn parse(text: &str) -> Result<Recipe, String> {
+        let mut recipe: Recipe = toml::from_str(text).map_err(|error| explain(text, &error))?;
+        recipe.settle()?;
+        recipe.check()?;
+        Ok(recipe)
+    }
+
+    /// One way to say each thing: `[train]` becomes the only phase, every phase has a name.
+    fn settle(&mut self) -> Result<(), String> {
+        match (self.train.take(), self.phases.is_empty()) {
+            (Some(only), true) => self.phases.push(only),
+            (None, false) => {}
+            (Some(_), false) => {
+                return Err("[train] and [[phase]] are both given; [train] is the only phase of a recipe without [[phase]]".into());
+            }
+            (None, true) => return Err("no [train] and no [[phase]]: nothing is trained; add one".into()),
+        }
+        let single = self.phases.len() == 1;
+        for (at, phase) in self.phases.iter_mut().enumerate() {
+            if phase.name.is_empty() {
+                phase.name = if single { "train".to_owned() } else { format!("phase {}", at + 1) };
+            }
+        }
+        Ok(())
+    }
+
+    fn check(&self) -> Result<(), String> {
+        if self.output.as_os_str().is_empty() {
+            return Err("output is empty; name a folder".into());
+        }
+        match (&self.model.start, &self.model.new) {
+            (Some(_), Some(_)) => return Err("[model]: both start and new are given; keep one".into()),
+            (None, None) => {
+                return Err("[model]: give start (a checkpoint) or new (sizes of one to be made)".into());
+            }
+            _ => {}
+        }
+        for (at, source) in self.sources.iter().enumerate() {
+            source.check().map_err(|error| format!("[[source]] {}: {error}", at + 1))?;
+            if self.sources[..at].iter().any(|other| other.name == source.name) {
+                return Err(format!("two sources have the name {:?}; rename one", source.name));
+            }
+        }
+        if let Some(adapter) = &self.adapter {
+            adapter.check()?;
+        }
+        if self.save.every == 0 || self.save.keep == 0 || self.log.every == 0 {
+            return Err("save.every, save.keep and log.every count from 1".into());
+        }
+        for (at, phase) in self.phases.iter().enumerate() {
+            if self.phases[..at].iter().any(|other| other.name == phase.name) {
+                return Err(format!("two phases have the name {:?}; rename one", phase.name));
+            }
+            phase.check(self).map_err(|reason| format!("phase {:?}: {reason}", phase.name))?;
+        }
+        Ok(())
+    }
+
+    /// How prompts are built.
+    pub fn render_options(&self) -> RenderOptions {
+        let time = match self.model.time {
+            TimeRecipe::Absolute => VideoTime::Absolute,
+            TimeRecipe::Constant => VideoTime::Constant(1.0),
+        };
+        RenderOptions { time, text_after: self.model.text_after, ..RenderOptions::default() }
+    }
+
+    /// Every setting that shapes the result, by name. Where it is written and what is logged is not among them.
+    pub fn settings(&self) -> BTreeMap<String, String> {
+        let mut all = BTreeMap::new();
+        flatten(String::new(), &serde_json::to_value(self).expect("a recipe is plain data"), &mut all);
+        all.retain(|key, _| key != "output" && !key.starts_with("save.") && !key.starts_with("log."));
+        all
+    }
+
+    /// The sources of a phase, in the recipe's order.
+    pub fn sources_of(&self, phase: &PhaseRecipe) -> Vec<SourceConfig> {
+        let named =
+            |source: &&SourceConfig| phase.sources.as_ref().is_none_or(|names| names.contains(&source.name));
+        self.sources.iter().filter(named).cloned().collect()
+    }
+}
+
+impl AdapterRecipe {
+    fn check(&self) -> Result<(), String> {
+        if self.rank == 0 || !(self.alpha.is_finite() && self.alpha > 0.0) || self.targets.is_empty() {
+            return Err(format!(
+                "[adapter]: rank {}, alpha {} and {} targets must all be above 0",
+                self.rank,
+                self.alpha,
+                self.targets.len()
+            ));
+        }
+        Ok(())
+    }
+}
+
+impl PhaseRecipe {
+    fn check(&self, recipe: &Recipe) -> Result<(), String> {
+        self.check_numbers()?;
+        match (self.steps, self.epochs) {
+            (Some(_), Some(_)) => return Err("both steps and epochs are given; keep one".into()),
+            (None, None) => return Err("how long? give steps or epochs".into()),
+            (Some(0), _) => return Err("steps: 0; give at least 1, or leave the phase out".into()),
+            (_, Some(epochs)) if !(epochs.is_finite() && epochs > 0.0) => {
+                return Err(format!("epochs: {epochs}; give a number above 0"));
+            }
+            _ => {}
+        }
+        let Rates { vision, merger, language, .. } = self.learning_rate;
+        match self.kind {
+            PhaseKind::Sft => {
+                for name in self.sources.iter().flatten() {
+                    if !recipe.sources.iter().any(|source| source.name == *name) {
+                        let known: Vec<&str> =
+                            recipe.sources.iter().map(|source| source.name.as_str()).collect();
+                        return Err(format!("no source has the name {name:?}{}", suggestion(name, &known)));
+                    }
+                }
+                if recipe.sources_of(self).is_empty() {
+                    return Err("it has no source; add a [[source]]".into());
+                }
+                if self.pairs.is_some() {
+                    return Err("pairs belong to kind = \"vision-words\"; leave them out".into());
+                }
+                if self.cache_features && (vision > 0.0 || merger > 0.0) && recipe.adapter.is_none() {
+                    return Err("cache_features keeps what a frozen tower gives, but vision or merger is trained; set their learning_rate to 0 or cache_features = false".into());
+                }
+            }
+            PhaseKind::VisionWords => {
+                if self.pairs.is_none() || self.steps.is_none() {
+                    return Err(
+                        "kind = \"vision-words\" needs pairs = { seeds = [first, end] } and steps".into()
+                    );
+                }
+                if language > 0.0 || recipe.adapter.is_some() {
+                    return Err("kind = \"vision-words\" trains the vision tower towards a fixed token table; use learning_rate = { vision = ..., merger = ... } and no [adapter]".into());
+                }
+                if self.sources.is_some() || self.questions.is_some() || self.cache_features {
+                    return Err("kind = \"vision-words\" draws its own frames; leave out sources, questions and cache_features".into());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn check_numbers(&self) -> Result<(), String> {
+        let counts =
+            [("batch", self.batch), ("accumulate", self.accumulate), ("pass_tokens", self.pass_tokens)];
+        let questions = self.questions.map(|count| ("questions", count));
+        if let Some((name, _)) = counts.into_iter().chain(questions).find(|(_, count)| *count == 0) {
+            return Err(format!("{name}: 0; give at least 1"));
+        }
+        if self.max_skipped == 0 {
+            return Err("max_skipped: 0; give at least 1".into());
+        }
+        let Rates { vision, merger, language, .. } = self.learning_rate;
+        for (name, value) in [
+            ("learning_rate.vision", vision),
+            ("learning_rate.merger", merger),
+            ("learning_rate.language", language),
+            ("weight_decay", self.weight_decay),
+        ] {
+            if !(value.is_finite() && value >= 0.0) {
+                return Err(format!("{name}: {value}; give a number from 0 up"));
+            }
+        }
+        if vision.max(merger).max(language) == 0.0 {
+            return Err("every learning_rate is 0: nothing is left to train".into());
+        }
+        if let Some(clip) = self.clip
+            && !(clip.is_finite() && clip > 0.0)
+        {
+            return Err(format!("clip: {clip}; give a number above 0, or leave it out"));
+        }
+        let shares = [
+            ("warm_up_ratio", self.warm_up_ratio.unwrap_or(0.0)),
+            ("decay_from", self.decay_from),
+            ("min_ratio", self.min_ratio),
+        ];
+        if let Some((name, value)) = shares.into_iter().find(|(_, value)| !(0.0..=1.0).contains(value)) {
+            return Err(format!("{name}: {value}; give a share from 0 to 1"));
+        }
+        if self.warm_up_steps.is_some() && self.warm_up_ratio.is_some() {
+            return Err("both warm_up_steps and warm_up_ratio are given; keep one".into());
+        }
+        let [beta1, beta2] = self.betas;
+        if ![beta1, beta2].iter().all(|beta| (0.0..1.0).contains(beta)) {
+            return Err(format!("betas: [{beta1}, {beta2}]; give two numbers from 0 up and below 1"));
+        }
+        if !(self.epsilon.is_finite() && self.epsilon > 0.0) {
+            return Err(format!("epsilon: {}; give a number above 0", self.epsilon));
+        }
+        Ok(())
+    }
+
+    /// The optimizer's constants.
+    pub fn adam_w(&self) -> AdamW {
+        AdamW { beta1: self.betas[0], beta2: self.betas[1], epsilon: self.epsilon }
+    }
+
+    /// Learning rate factors of a phase of `steps` steps.
+    pub fn schedule_of(&self, steps: u64) -> Schedule {
+        let ratio = self.warm_up_ratio.map(|ratio| (ratio * steps as f64).ceil() as u64);
+        let warm_up = self.warm_up_steps.or(ratio).unwrap_or(0);
+        Schedule {
+            steps,
+            warm_up,
+            decay: self.schedule,
+            decay_from: self.decay_from,
+            min_ratio: self.min_ratio,
+        }
+    }
+
+    /// Items of one optimizer step.
+    pub fn step_items(&self) -> usize {
+        self.batch * self.accumulate
+    }
+}
+
+impl<'de> Deserialize<'de> for Rates {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Rates, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Table {
+            #[serde(default)]
+            vision: f64,
+            #[serde(default)]
+            merger: f64,
+            #[serde(default)]
+            language: f64,
+        }
+        struct Either;
+        impl<'de> Visitor<'de> for Either {
+            type Value = Rates;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a number, or a table of vision, merger and language")
+            }
+
+            fn visit_f64<E>(self, rate: f64) -> Result<Rates, E> {
+                Ok(Rates { vision: rate, merger: rate, language: rate, named: false })
+            }
+
+            fn visit_i64<E: serde::de::Error>(self, rate: i64) -> Result<Rates, E> {
+                self.visit_f64(rate as f64)
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Rates, A::Error> {
+                let Table { vision, merger, language } = Table::deserialize(MapAccessDeserializer::new(map))?;
+                Ok(Rates { vision, merger, language, named: true })
+            }
+        }
+        deserializer.deserialize_any(Either)
+    }
+}
+
+/// `a.b` for tables, `a[name]` for lists of named tables, `a[1]` for others. Nothing for what was left out.
+fn flatten(path: String, value: &Value, all: &mut BTreeMap<String, String>) {
+    match value {
+        Value::Null => {}
+        Value::Object(table) => {
+            for (key, value) in table {
+                let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+                flatten(path, value, all);
+            }
+        }
+        Value::Array(list) => {
+            for (at, value) in list.iter().enumerate() {
+                let name =
+                    value.get("name").and_then(Value::as_str).map_or_else(|| at.to_string(), str::to_owned);
+                flatten(format!("{path}[{name}]"), value, all);
+            }
+        }
+        plain => {
+            all.insert(path, plain.to_string());
+        }
+    }
+}
+
+/// A TOML error as one line: where, what, and the nearest known key.
+fn explain(text: &str, error: &toml::de::Error) -> String {
+    let line = error.span().map(|span| 1 + text[..span.start.min(text.len())].matches('\n').count());
+    let message = error.message().lines().collect::<Vec<_>>().join("; ");
+    let at = line.map_or_else(String::new, |line| format!("line {line}: "));
+    let quoted: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
+    match (message.strip_prefix("unknown field"), quoted.split_first()) {
+        (Some(_), Some((key, known))) => format!("{at}unknown key {key}{}", suggestion(key, known)),
+        _ => match (message.strip_prefix("unknown variant"), quoted.split_first()) {
+            (Some(_), Some((value, known))) => {
+                format!("{at}unknown value {value:?}{}", suggestion(value, known))
+            }
+            _ => format!("{at}{message}"),
+        },
+    }
+}
+
+/// `; did you mean x?` where a known word is near, else all known words.
+fn suggestion(word: &str, known: &[&str]) -> String {
+    let nearest = known.iter().map(|other| (distance(word, other), other)).min();
+    match nearest {
+        Some((edits, other)) if edits <= 2.max(word.len() / 3) => format!("; did you mean {other}?"),
+        Some(_) => format!("; known: {}", known.join(", ")),
+        None => "; none is known here".to_owned(),
+    }
+}
+
+/// Letters to insert, remove or replace.
+fn distance(one: &str, other: &str) -> usize {
+    let other: Vec<char> = other.chars().collect();
+    let mut row: Vec<usize> = (0..=other.len()).collect();
+    for (i, a) in one.chars().enumerate() {
+        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
+        for (j, b) in other.iter().enumerate() {
+            let replaced = diagonal + usize::from(a != *b);
+            diagonal = row[j + 1];
+            row[j + 1] = replaced.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row[other.len()]
+}
+
+#[cfg(test)]
+#[path = "recipe_tests.rs"]
+mod tests;

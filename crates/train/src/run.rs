@@ -1,0 +1,457 @@
+//! A run from recipe to final model: opens everything before anything is trained, walks the phases step by step,
+//! and writes checkpoints so that the same command continues where a killed process was, to the same bits.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Instant;
+
+use firsthand_base::Part;
+use firsthand_input::Renderer;
+use firsthand_media::Opener;
+use firsthand_model::{Checkpoint, Dtype, LoadOptions, Model, Precision};
+
+use crate::checkpoint::{self, Saved, State, Store};
+use crate::data::{BadRow, Dataset, Order, OrderOptions, RowId, SourceConfig};
+use crate::error::{Result, TrainError};
+use crate::features::Features;
+use crate::feed::Feed;
+use crate::guard::{Guard, Verdict};
+use crate::init::pieces;
+use crate::memory::MemoryPlan;
+use crate::metrics::{Metrics, Record};
+use crate::optimizer::{self, Optimizer};
+use crate::phase::{self, Made, Passes};
+use crate::recipe::{DtypeRecipe, MatmulRecipe, OnBadRow, PhaseKind, PhaseRecipe, Rates, Recipe};
+use crate::vision_words::{self, Pairs, VisionWords};
+
+/// Whoever watches a run.
+pub trait Watch {
+    /// The run was checked and begins, at a step that is not 0 when it continues.
+    fn begin(&mut self, outline: &Outline);
+    /// Something a person should read.
+    fn note(&mut self, line: &str);
+    /// A step is done.
+    fn step(&mut self, record: &Record);
+    /// A checkpoint was written.
+    fn saved(&mut self, dir: &Path);
+    /// Asked after every step: write a checkpoint and end?
+    fn stop(&self) -> bool;
+}
+
+/// What a run will do.
+#[derive(Clone, Debug)]
+pub struct Outline {
+    /// Name and steps of each phase.
+    pub phases: Vec<(String, u64)>,
+    /// Name and usable rows of each source.
+    pub sources: Vec<(String, usize)>,
+    /// Rows that cannot be used.
+    pub skipped: Vec<BadRow>,
+    /// Memory; unknown before a new model is made.
+    pub memory: Option<MemoryPlan>,
+    /// Steps done before, by an earlier process.
+    pub done: u64,
+    /// Where weights come from.
+    pub from: PathBuf,
+}
+
+impl Outline {
+    /// Steps of all phases.
+    pub fn steps(&self) -> u64 {
+        self.phases.iter().map(|(_, steps)| steps).sum()
+    }
+}
+
+/// How a run ended.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// The final model.
+    pub dir: PathBuf,
+    /// The last state.
+    pub state: State,
+    /// Whether an earlier process had finished it already.
+    pub was_finished: bool,
+}
+
+/// A run whose recipe and data were checked.
+pub struct Run {
+    recipe: Recipe,
+    start: PathBuf,
+    /// One for each phase; `None` where a phase draws its own data.
+    data: Vec<Option<(Arc<Dataset>, Order)>>,
+    settings: BTreeMap<String, String>,
+    digest: String,
+    opener: Arc<Opener>,
+}
+
+impl Run {
+    /// Opens the data of a recipe and checks everything that can be checked without weights. `start` is the
+    /// checkpoint directory that `recipe.model.start` names; it is not looked at for a new model.
+    pub fn open(recipe: Recipe, start: Option<PathBuf>, opener: Arc<Opener>) -> Result<Run> {
+        let mut data: Vec<Option<(Arc<Dataset>, Order)>> = Vec::new();
+        let mut opened: Vec<(Vec<SourceConfig>, Arc<Dataset>)> = Vec::new();
+        for phase in &recipe.phases {
+            if phase.kind != PhaseKind::Sft {
+                data.push(None);
+                continue;
+            }
+            let sources = recipe.sources_of(phase);
+            let known = opened.iter().find(|(of, _)| *of == sources).map(|(_, dataset)| dataset.clone());
+            let dataset = match known {
+                Some(dataset) => dataset,
+                None => {
+                    let dataset = Arc::new(Dataset::open(&sources).map_err(data_error)?);
+                    opened.push((sources, dataset.clone()));
+                    dataset
+                }
+            };
+            let options = OrderOptions { seed: recipe.seed, group_by_media: phase.questions };
+            let order = Order::new(&dataset, &options).map_err(data_error)?;
+            data.push(Some((dataset, order)));
+        }
+        let skipped = opened.iter().flat_map(|(_, dataset)| dataset.skipped());
+        if let (OnBadRow::Stop, Some(bad)) = (recipe.data.on_bad_row, skipped.into_iter().next()) {
+            return Err(TrainError::Data(format!(
+                "{bad}; repair the row, or set data.on_bad_row = \"skip\""
+            )));
+        }
+        let digests: Vec<String> = opened.iter().map(|(_, dataset)| dataset.digest().to_hex()).collect();
+        let start = start.unwrap_or_else(|| recipe.output.join("start"));
+        let settings = recipe.settings();
+        Ok(Run { recipe, start, data, settings, digest: digests.join(" "), opener })
+    }
+
+    /// The recipe.
+    pub fn recipe(&self) -> &Recipe {
+        &self.recipe
+    }
+
+    /// Steps of a phase.
+    fn steps(&self, at: usize) -> u64 {
+        let phase = &self.recipe.phases[at];
+        match (phase.steps, phase.epochs, &self.data[at]) {
+            (Some(steps), _, _) => steps,
+            (None, Some(epochs), Some((_, order))) => {
+                let items = epochs * order.epoch_items() as f64;
+                ((items / phase.step_items() as f64).ceil() as u64).max(1)
+            }
+            _ => unreachable!("the recipe was checked: a phase has steps, or epochs of rows"),
+        }
+    }
+
+    /// What the run will do, without doing any of it.
+    pub fn outline(&self, done: u64, from: &Path) -> Result<Outline> {
+        let mut sources: Vec<(String, usize)> = Vec::new();
+        let mut skipped: Vec<BadRow> = Vec::new();
+        for (dataset, _) in self.data.iter().flatten() {
+            for (name, rows) in dataset.sources() {
+                if !sources.iter().any(|(known, _)| known == name) {
+                    sources.push((name.to_owned(), rows));
+                    skipped.extend(dataset.skipped().iter().filter(|bad| bad.source_name == name).cloned());
+                }
+            }
+        }
+        let memory = match (done, &self.recipe.model.new) {
+            // Not made yet.
+            (0, Some(_)) if !from.exists() => None,
+            _ => Some(MemoryPlan::new(&Checkpoint::open(from)?, &self.recipe, &self.load_options())),
+        };
+        let phases = self.recipe.phases.iter().enumerate();
+        let phases = phases.map(|(at, phase)| (phase.name.clone(), self.steps(at))).collect();
+        Ok(Outline { phases, sources, skipped, memory, done, from: from.to_owned() })
+    }
+
+    /// Says what [`Run::train`] would do, and does none of it.
+    pub fn rehearse(&self) -> Result<Outline> {
+        let outline = self.outline(0, &self.start)?;
+        outline.memory.map_or(Ok(()), |memory| memory.check())?;
+        if !self.start.exists() {
+            return Ok(outline);
+        }
+        Renderer::open(&self.start, self.recipe.render_options(), self.opener.clone())?;
+        Ok(outline)
+    }
+
+    /// Trains to the end, from the newest checkpoint where there is one.
+    pub fn train(&self, watch: &mut dyn Watch) -> Result<Outcome> {
+        let recipe = &self.recipe;
+        let store = Store::open(&recipe.output)?;
+        if let Some(state) = store.finished()? {
+            state.check_same(&self.settings, &self.digest, &store.final_dir())?;
+            return Ok(Outcome { dir: store.final_dir(), state, was_finished: true });
+        }
+        let saved = store.latest()?;
+        if let Some(Saved { dir, state }) = &saved {
+            state.check_same(&self.settings, &self.digest, dir)?;
+        }
+        self.make_start(&store)?;
+        let from = saved.as_ref().map_or(&self.start, |saved| &saved.dir);
+        let outline = self.outline(saved.as_ref().map_or(0, |saved| saved.state.total_step), from)?;
+        let memory = outline.memory.expect("the checkpoint is there by now");
+        memory.check()?;
+        watch.begin(&outline);
+        let renderer = Arc::new(Renderer::open(&self.start, recipe.render_options(), self.opener.clone())?);
+        let mut model = Model::load(from, &self.load_options())?;
+        let fresh = || State::new(self.settings.clone(), self.digest.clone());
+        let state = saved.as_ref().map_or_else(fresh, |saved| saved.state.clone());
+        let metrics = Metrics::open(&recipe.output, &state.metrics, recipe.log.tensorboard)?;
+        let mut journey =
+            Journey { run: self, store: &store, watch, metrics, state, features_bytes: memory.features };
+        while let Some(phase) = recipe.phases.get(journey.state.phase) {
+            let optimizer = match &saved {
+                Some(saved) if saved.state.phase == journey.state.phase => {
+                    checkpoint::read_optimizer(saved, phase.adam_w())?
+                }
+                _ => Optimizer::new(phase.adam_w()),
+            };
+            journey.phase(phase, &mut model, &renderer, optimizer)?;
+        }
+        let state = journey.state;
+        let dir = store.write_final(&state, |dir| self.write_model(&model, dir, recipe.save.dtype))?;
+        Ok(Outcome { dir, state, was_finished: false })
+    }
+
+    fn load_options(&self) -> LoadOptions {
+        LoadOptions { dtype: dtype(self.recipe.model.dtype), ..LoadOptions::default() }
+    }
+
+    /// The files of a checkpoint in the published layout.
+    fn write_model(&self, model: &Model, dir: &Path, as_type: DtypeRecipe) -> Result<()> {
+        checkpoint::copy_files(&self.start, dir)?;
+        model.save_weights(&dir.join("model.safetensors"), dtype(as_type))?;
+        let stored = match as_type {
+            DtypeRecipe::Auto => self.recipe.model.dtype,
+            other => other,
+        };
+        match stored {
+            DtypeRecipe::Auto => Ok(()),
+            DtypeRecipe::F32 => checkpoint::set_dtype(dir, "float32"),
+            DtypeRecipe::Bf16 => checkpoint::set_dtype(dir, "bfloat16"),
+        }
+    }
+
+    /// Makes the checkpoint of a recipe that starts from a new model, unless an earlier process did.
+    fn make_start(&self, store: &Store) -> Result<()> {
+        let Some(new) = &self.recipe.model.new else { return Ok(()) };
+        if self.start.exists() {
+            return Ok(());
+        }
+        let words = self.words()?;
+        store.write_start(|dir| new.create(dir, &words).map_err(|error| TrainError::Setup(error.to_string())))
+    }
+
+    /// The pieces of all texts of all sources and of the words that vision towers are taught, sorted.
+    fn words(&self) -> Result<Vec<String>> {
+        let mut words = BTreeSet::new();
+        let unweighted = |source: &SourceConfig| SourceConfig { weight: None, ..source.clone() };
+        let sources: Vec<SourceConfig> = self.recipe.sources.iter().map(unweighted).collect();
+        if !sources.is_empty() {
+            let dataset = Dataset::open(&sources).map_err(data_error)?;
+            let rows = dataset.sources().enumerate();
+            for (source, rows) in rows.map(|(source, (_, rows))| (source, rows)).collect::<Vec<_>>() {
+                for index in 0..rows {
+                    let row = dataset.row(RowId { source, index }).map_err(data_error)?;
+                    for part in row.conversation.parts() {
+                        if let Part::Text(text) = part {
+                            words.extend(pieces(text).into_iter().map(str::to_owned));
+                        }
+                    }
+                }
+            }
+        }
+        words.extend(vision_words::words().into_iter().flatten().map(|word| format!(" {word}")));
+        Ok(words.into_iter().collect())
+    }
+}
+
+fn dtype(recipe: DtypeRecipe) -> Dtype {
+    match recipe {
+        DtypeRecipe::Auto => Dtype::Auto,
+        DtypeRecipe::F32 => Dtype::F32,
+        DtypeRecipe::Bf16 => Dtype::Bf16,
+    }
+}
+
+fn data_error(error: crate::data::Error) -> TrainError {
+    TrainError::Data(error.to_string())
+}
+
+/// A run on its way.
+struct Journey<'a> {
+    run: &'a Run,
+    store: &'a Store,
+    watch: &'a mut dyn Watch,
+    metrics: Metrics,
+    state: State,
+    features_bytes: u64,
+}
+
+/// What makes the gradients of a phase.
+enum Work {
+    Rows { feed: Feed, features: Option<Features> },
+    Pairs { words: VisionWords, pairs: Pairs },
+}
+
+impl Journey<'_> {
+    /// One phase from where the state is to its end.
+    fn phase(
+        &mut self,
+        phase: &PhaseRecipe,
+        model: &mut Model,
+        renderer: &Arc<Renderer>,
+        mut optimizer: Optimizer,
+    ) -> Result<()> {
+        let run = self.run;
+        let steps = run.steps(self.state.phase);
+        let schedule = phase.schedule_of(steps);
+        let trained = phase::trained(model, phase, run.recipe.adapter.is_some())?;
+        let wanted: HashSet<String> = trained.iter().map(|parameter| parameter.key.clone()).collect();
+        let precision = match run.recipe.model.matmul {
+            MatmulRecipe::F32 => Precision::F32,
+            MatmulRecipe::Auto | MatmulRecipe::Bf16 => Precision::Bf16,
+        };
+        let passes = Passes { phase, wanted: &wanted, precision };
+        let mut work = self.work(phase, model, renderer, steps)?;
+        let mut last = Instant::now();
+        while self.state.step < steps {
+            let made = self.make(&passes, model, renderer, &mut work)?;
+            let factor = schedule.factor(self.state.step);
+            let norm = optimizer::global_norm(made.gradients.values())?;
+            let at = (phase.name.as_str(), self.state.step + 1);
+            let verdict = self.state.guard.judge(at, made.loss, norm, phase.max_skipped)?;
+            if verdict == Verdict::Take {
+                let scale = optimizer::clip(norm, phase.clip);
+                phase::update(model, &mut optimizer, phase, &trained, &made.gradients, (factor, scale))?;
+            }
+            let seconds = last.elapsed().as_secs_f64();
+            last = Instant::now();
+            self.advance(phase, &made, norm, factor, seconds, optimizer.steps)?;
+            let is_last = self.state.step == steps;
+            if is_last {
+                self.enter_next_phase();
+            }
+            let stop = self.watch.stop();
+            if stop || is_last || self.state.total_step.is_multiple_of(run.recipe.save.every) {
+                let dir = self.save(model, (!is_last).then_some(&optimizer))?;
+                if stop {
+                    return Err(TrainError::Stopped { step: self.state.total_step, checkpoint: dir });
+                }
+            }
+            if is_last {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn enter_next_phase(&mut self) {
+        self.state.skipped += self.state.guard.skipped;
+        self.state.guard = Guard::default();
+        self.state.phase += 1;
+        (self.state.step, self.state.optimizer_steps) = (0, 0);
+    }
+
+    fn work(&self, phase: &PhaseRecipe, model: &Model, renderer: &Arc<Renderer>, steps: u64) -> Result<Work> {
+        Ok(match (&self.run.data[self.state.phase], &phase.pairs) {
+            (Some(data), _) => {
+                let feed =
+                    Feed::start(data.clone(), renderer.clone(), phase.step_items(), (self.state.step, steps));
+                let folder = self.run.recipe.output.join("cache/features");
+                let features =
+                    phase.cache_features.then(|| Features::new(&folder, self.features_bytes)).transpose()?;
+                Work::Rows { feed, features }
+            }
+            (None, Some(pairs)) => {
+                let words = VisionWords::new(model, renderer)?;
+                // Each batch of an accumulated step is drawn by itself.
+                let first = self.state.step * phase.accumulate as u64;
+                Work::Pairs { words, pairs: Pairs::start(pairs, phase.batch, first)? }
+            }
+            (None, None) => unreachable!("the recipe was checked: a phase has rows or pairs"),
+        })
+    }
+
+    /// Loss and gradients of the next step.
+    fn make(
+        &mut self,
+        passes: &Passes<'_>,
+        model: &Model,
+        renderer: &Renderer,
+        work: &mut Work,
+    ) -> Result<Made> {
+        match work {
+            Work::Rows { feed, features } => {
+                let step = feed.next()?;
+                for bad in &step.bad {
+                    if self.run.recipe.data.on_bad_row == OnBadRow::Stop {
+                        return Err(TrainError::Data(format!(
+                            "{bad}; repair the row, or set data.on_bad_row = \"skip\""
+                        )));
+                    }
+                    self.watch.note(&format!("left out: {bad}"));
+                }
+                if let (true, Some(bad)) = (step.rows.is_empty(), step.bad.first()) {
+                    return Err(TrainError::Data(format!(
+                        "no row of a whole step can be used; the first: {bad}"
+                    )));
+                }
+                let made = passes.rows(model, &step.rows, features.as_mut())?;
+                if features.is_some() {
+                    step.rows.iter().for_each(|row| feed.remember(row));
+                }
+                Ok(made)
+            }
+            Work::Pairs { words, pairs } => passes.pairs(model, renderer, words, pairs),
+        }
+    }
+
+    /// Counts a step and writes its metrics.
+    fn advance(
+        &mut self,
+        phase: &PhaseRecipe,
+        made: &Made,
+        norm: f64,
+        factor: f64,
+        seconds: f64,
+        optimizer_steps: u64,
+    ) -> Result<()> {
+        let state = &mut self.state;
+        state.step += 1;
+        state.total_step += 1;
+        state.optimizer_steps = optimizer_steps;
+        state.tokens += made.tokens;
+        state.seconds += seconds;
+        let Rates { vision, merger, language, named } = phase.learning_rate;
+        let learning_rate =
+            Rates { vision: factor * vision, merger: factor * merger, language: factor * language, named };
+        let finite = |value: f64| value.is_finite().then_some(value);
+        let record = Record {
+            step: state.total_step,
+            phase: phase.name.clone(),
+            phase_step: state.step,
+            loss: finite(made.loss),
+            learning_rate,
+            gradient_norm: finite(norm),
+            tokens: made.tokens,
+            scored: made.scored,
+            tokens_per_second: made.tokens as f64 / seconds.max(1e-9),
+            skipped: state.skipped + state.guard.skipped,
+            more: made.more.clone(),
+        };
+        if state.total_step.is_multiple_of(self.run.recipe.log.every) {
+            self.metrics.write(&record)?;
+        }
+        self.watch.step(&record);
+        Ok(())
+    }
+
+    fn save(&mut self, model: &Model, optimizer: Option<&Optimizer>) -> Result<PathBuf> {
+        self.state.metrics = self.metrics.sync()?;
+        let run = self.run;
+        let write = |dir: &Path| run.write_model(model, dir, DtypeRecipe::Auto);
+        let dir = self.store.write(&self.state, optimizer, run.recipe.save.keep, write)?;
+        self.watch.saved(&dir);
+        Ok(dir)
+    }
+}
