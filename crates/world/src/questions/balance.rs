@@ -25,6 +25,8 @@ pub(crate) fn row(thing: &Thing) -> usize {
 /// Whether to ask a question whose answer is that `first` is more than `second`: answers that the kinds make
 /// likely are turned down as often as it takes to make both equally frequent.
 pub(crate) fn fair(rng: &mut Rng, strengths: &Strengths, first: &Thing, second: &Thing) -> bool {
+    #[cfg(test)]
+    RECORD.with_borrow_mut(|record| record.push((strengths as *const Strengths, row(first), row(second))));
     let odds = (f32::from(strengths[row(first)]) - f32::from(strengths[row(second)])) / 10.0;
     odds <= 0.0 || rng.chance((-odds).exp())
 }
@@ -42,6 +44,12 @@ pub(crate) fn wish<T: Copy>(rng: &mut Rng, weighted: &[(T, f32)]) -> T {
     weighted[weighted.len() - 1].0
 }
 
+#[cfg(test)]
+thread_local! {
+    /// Every comparison that was up for acceptance: table, rows of the one that is more and of the other.
+    pub(crate) static RECORD: std::cell::RefCell<Vec<(*const Strengths, usize, usize)>> = Default::default();
+}
+
 #[path = "strengths.rs"]
 mod strengths;
-pub(crate) use strengths::{HIGHER, LARGER, NEARER};
+pub(crate) use strengths::{CLOSER, GONE, HIGHER, LARGER, NEARER, SOONER};

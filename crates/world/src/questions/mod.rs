@@ -4,22 +4,33 @@
 //! This folder knows no model and no prompt: it ends at plain text and at the files of each dataset's own shape.
 
 mod balance;
+mod days;
+mod deeds;
 mod draft;
 mod family;
+mod film;
+mod hands;
+mod moments;
+mod motion;
 mod pairs;
 mod question;
+mod sample;
 mod shot;
 mod singles;
 mod view;
+mod way;
 mod words;
 
 pub use family::{Family, Scope};
+pub use moments::{Moment, moment};
 pub use question::{Clock, Gold, Graph, Link, Medium, Node, ProblemType, Question};
+pub use sample::{Batch, Plan, Sampler, sample};
 pub use shot::{SAMPLE_RATE, Shot};
 
 use crate::rng::Rng;
 use crate::world::World;
 use draft::Draft;
+use film::Film;
 use view::View;
 
 /// The bit of a seed that tells held-out worlds from those to train on.
@@ -53,6 +64,11 @@ pub fn ask(world: &World, shot: &Shot, family: Family, rng: &mut Rng) -> Option<
             let medium = Medium::Frame { day: shot.day, time_s: view.truth.time_s };
             Some(finish(world, family, medium, draft, observe, scene))
         }
+        Scope::Clip if shot.seconds > 0.0 => {
+            let draft = clip_maker(family)(&Film::new(world, shot), rng)?;
+            let medium = Medium::Clip { day: shot.day, start_s: shot.start_s, seconds: shot.seconds };
+            Some(finish(world, family, medium, draft, None, None))
+        }
         Scope::Clip | Scope::Days => None,
     }
 }
@@ -63,12 +79,30 @@ fn frame_maker(family: Family) -> fn(&View<'_>, &mut Rng) -> Option<Draft> {
         Family::Size => pairs::size,
         Family::Depth => pairs::depth,
         Family::Distance => pairs::distance,
-        Family::Reach => singles::reach,
+        Family::Reach => hands::reach,
         Family::Orientation => singles::orientation,
         Family::Location => singles::location,
         Family::Count => singles::count,
         Family::Existence => singles::existence,
         Family::Colour => singles::colour,
+        Family::HandObject => hands::hand_object,
+        _ => |_, _| None,
+    }
+}
+
+fn clip_maker(family: Family) -> fn(&Film<'_>, &mut Rng) -> Option<Draft> {
+    match family {
+        Family::Order => motion::order,
+        Family::Motion => motion::motion,
+        Family::Movement => motion::movement,
+        Family::Tally => deeds::tally,
+        Family::Change => deeds::change,
+        Family::Action => deeds::action,
+        Family::Grounding => deeds::grounding,
+        Family::Place => way::place,
+        Family::Route => way::route,
+        Family::Direction => way::direction,
+        Family::Landmark => way::landmark,
         _ => |_, _| None,
     }
 }
@@ -107,5 +141,7 @@ fn finish(
     }
 }
 
+#[cfg(test)]
+mod blind;
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,6 @@
 //! Questions about two things in a picture: which is to the left, higher, nearer, larger, closer to a third.
 
-use super::balance::{self, Strengths, fair};
+use super::balance::{self, fair};
 use super::draft::Draft;
 use super::shot::Sight;
 use super::view::View;
@@ -193,7 +193,7 @@ pub(crate) fn distance(view: &View<'_>, rng: &mut Rng) -> Option<Draft> {
         fine(a) && fine(b) && resting(a) && resting(b) && far / near >= 1.8 && far - near >= 0.5
     })?;
     let (near, far) = if gap(a) < gap(b) { (a, b) } else { (b, a) };
-    if !fair(rng, &NEUTRAL, near.thing, far.thing) {
+    if !fair(rng, &balance::CLOSER, near.thing, far.thing) {
         return None;
     }
     let question = say(
@@ -209,5 +209,3 @@ pub(crate) fn distance(view: &View<'_>, rng: &mut Rng) -> Option<Draft> {
     let draft = Draft::choice(rng, "closer to a third", question, &near.name, &[far.name.as_str()], &facts);
     Some(draft.things([a.id(), b.id(), third.id()]).link(near.id(), "near", third.id()))
 }
-
-const NEUTRAL: Strengths = [0; balance::KINDS];

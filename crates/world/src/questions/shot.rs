@@ -13,7 +13,7 @@ pub const SAMPLE_RATE: f64 = 2.0;
 /// Pixels of a 224 x 168 picture that a thing must show to be asked about.
 const LEAST_OBJECT: u32 = 60;
 const LEAST_PERSON: u32 = 160;
-const LEAST_FIXTURE: u32 = 260;
+pub(crate) const LEAST_FIXTURE: u32 = 260;
 
 /// A drawn moment or stretch.
 pub struct Shot {

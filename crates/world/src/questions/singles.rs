@@ -1,4 +1,4 @@
-//! Questions about one thing in a picture, or about all of them: colour, presence, number, place, facing, hands.
+//! Questions about one thing in a picture, or about all of them: colour, presence, number, place, facing.
 
 use super::balance::wish;
 use super::draft::Draft;
@@ -9,7 +9,7 @@ use super::words::{self, say};
 use crate::colour::Colour;
 use crate::math::{PI, atan2, wrap};
 use crate::rng::Rng;
-use crate::things::{Kind, Side, Thing, ThingId};
+use crate::things::{Kind, Thing, ThingId};
 use crate::timeline::Place;
 
 /// Colours that a thing of this kind may have.
@@ -137,9 +137,9 @@ pub(crate) fn orientation(view: &View<'_>, rng: &mut Rng) -> Option<Draft> {
     };
     let fixture = rng.chance(0.5);
     let options: &[(&str, f32)] = if fixture {
-        &[("toward me", 0.5), ("to the left", 1.0), ("to the right", 1.0)]
+        &[("toward me", 0.12), ("to the left", 1.0), ("to the right", 1.0)]
     } else {
-        &[("toward me", 0.5), ("to the left", 1.0), ("to the right", 1.0), ("away from me", 1.0)]
+        &[("toward me", 0.12), ("to the left", 0.8), ("to the right", 0.8), ("away from me", 1.0)]
     };
     let wished = wish(rng, options);
     let s = view.one(rng, |s| {
@@ -156,33 +156,6 @@ pub(crate) fn orientation(view: &View<'_>, rng: &mut Rng) -> Option<Draft> {
     Some(Draft::choice(rng, "facing", question, wished, &wrong, &facts).things([s.id()]))
 }
 
-/// What a hand does: which hand holds, what is held, whether anything is.
-pub(crate) fn reach(view: &View<'_>, rng: &mut Rng) -> Option<Draft> {
-    match rng.below(3) {
-        0 => which_hand(view, rng),
-        1 => what_is_held(view, rng),
-        _ => holding_anything(view, rng),
-    }
-}
-
-/// The thing held and seen in a hand.
-fn held<'v, 'a>(view: &'v View<'a>, side: Side) -> Option<&'v Sight<'a>> {
-    let hand = &view.truth.hands[crate::life::index(side)];
-    let s = view.find(hand.contact?)?;
-    (s.seen.place == Some(Place::Held(side)) && hand.pixels >= 40).then_some(s)
-}
-
-fn which_hand(view: &View<'_>, rng: &mut Rng) -> Option<Draft> {
-    let side = wish(rng, &[(Side::Left, 1.0), (Side::Right, 0.4)]);
-    let s = held(view, side)?;
-    let right = words::side(side);
-    let wrong = if side == Side::Left { "right" } else { "left" };
-    let question = say(rng, &["which hand holds the {0} ?", "in which hand is the {0} ?"], &[&s.name]);
-    let facts = format!("{} . {right} hand around it", s.at_cell());
-    let draft = Draft::choice(rng, "which hand", question, right, &[wrong], &facts);
-    Some(draft.things([s.id(), side.hand()]).link(side.hand(), "holding", s.id()))
-}
-
 /// Another kind and another colour, crossed with those of a thing: three names that are as likely as its own.
 pub(crate) fn crossed(view_world: &crate::World, rng: &mut Rng, thing: &Thing) -> Option<Vec<String>> {
     let mine = thing.colour?;
@@ -192,61 +165,9 @@ pub(crate) fn crossed(view_world: &crate::World, rng: &mut Rng, thing: &Thing) -
     Some(vec![named(thing, colour), named(other, mine), named(other, colour)])
 }
 
-fn what_is_held(view: &View<'_>, rng: &mut Rng) -> Option<Draft> {
-    let side = if rng.chance(0.5) { Side::Left } else { Side::Right };
-    let s = held(view, side)?;
-    let question = say(rng, &["what do i hold ?", "what is in my hand ?", "which thing do i hold ?"], &[]);
-    let wrong = crossed(view.world, rng, s.thing)?;
-    let facts = format!("{} hand at {} . it holds {}", words::side(side), s.cell, s.name);
-    let draft = Draft::choice(rng, "what is held", question, &s.name, &wrong, &facts);
-    Some(draft.things([s.id(), side.hand()]).link(side.hand(), "holding", s.id()))
-}
-
-fn holding_anything(view: &View<'_>, rng: &mut Rng) -> Option<Draft> {
-    let holds = rng.chance(0.5);
-    let hands = &view.truth.hands;
-    let side = [Side::Left, Side::Right].into_iter().find(|side| held(view, *side).is_some());
-    let (right, wrong, facts, things) = match (holds, side) {
-        (true, Some(side)) => {
-            let s = held(view, side)?;
-            (
-                "yes",
-                "no",
-                format!("{} hand at {} . it holds {}", words::side(side), s.cell, s.name),
-                vec![s.id(), side.hand()],
-            )
-        }
-        (false, None) => {
-            let empty = hands.iter().all(|hand| hand.contact.is_none());
-            let open: Vec<&crate::truth::HandTruth> = hands.iter().filter(|hand| hand.pixels >= 60).collect();
-            if !empty || (open.is_empty() && !rng.chance(0.12)) {
-                return None;
-            }
-            match open.first() {
-                Some(hand) => {
-                    let cell = words::cell(words::cell_at(hand.bounds?, view.shot.size));
-                    let facts = format!("{} hand at {cell} . it is empty", words::side(hand.side));
-                    ("no", "yes", facts, vec![hand.side.hand()])
-                }
-                None => ("no", "yes", "no hand is seen".to_owned(), Vec::new()),
-            }
-        }
-        _ => return None,
-    };
-    let question = say(rng, &["do i hold anything ?", "is there anything in my hands ?"], &[]);
-    let draft = Draft::choice(rng, "holding anything", question, right, &[wrong], &facts);
-    let linked = things.len() == 2;
-    let (first, second) = (things.first().copied(), things.get(1).copied());
-    let draft = draft.things(things);
-    Some(match (linked, first, second) {
-        (true, Some(thing), Some(hand)) => draft.link(hand, "holding", thing),
-        _ => draft,
-    })
-}
-
 /// How many things of a colour, people, or things on a piece of furniture.
 pub(crate) fn count(view: &View<'_>, rng: &mut Rng) -> Option<Draft> {
-    let wished = wish(rng, &[(1usize, 0.3), (2, 0.5), (3, 0.8), (4, 1.6)]);
+    let wished = wish(rng, &[(1usize, 0.1), (2, 0.35), (3, 1.0), (4, 2.0)]);
     let small =
         |seen: &crate::truth::Seen, thing: &Thing| seen.pixels > 12 && !view.shot.clear(thing.kind, seen);
     let group = |of: &dyn Fn(&Thing, &crate::truth::Seen) -> bool| {
