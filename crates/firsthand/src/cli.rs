@@ -32,6 +32,8 @@ pub(crate) enum Command {
     Dump(commands::dump::DumpOptions),
     Fetch(commands::fetch::FetchOptions),
     Doctor(commands::doctor::DoctorOptions),
+    World(commands::world::WorldOptions),
+    Train(commands::train::TrainOptions),
     #[command(hide = true)]
     Docs(commands::docs::DocsOptions),
 }

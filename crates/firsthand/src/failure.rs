@@ -4,6 +4,9 @@
 use std::io::Write;
 use std::process::ExitCode;
 
+use firsthand_train::TrainError;
+
+use crate::interrupt;
 use crate::screen;
 
 /// The operation failed.
@@ -61,6 +64,10 @@ pub(crate) fn lines(error: &anyhow::Error) -> (String, Vec<String>) {
 pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
     if let Some(wrong) = error.downcast_ref::<clap::Error>() {
         return usage(wrong);
+    }
+    if let Some(stopped @ TrainError::Stopped { .. }) = error.downcast_ref::<TrainError>() {
+        let _ = writeln!(std::io::stderr(), "note: {stopped}");
+        return ExitCode::from(interrupt::INTERRUPTED);
     }
     let broken_pipe = error.chain().any(|cause| {
         cause.downcast_ref::<std::io::Error>().is_some_and(|e| e.kind() == std::io::ErrorKind::BrokenPipe)

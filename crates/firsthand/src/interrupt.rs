@@ -1,11 +1,13 @@
 //! Ctrl-C and termination: unfinished output files are removed, then the process ends with code 130. Downloads
-//! keep their `.incomplete` files on purpose, so that the next run resumes them.
+//! keep their `.incomplete` files on purpose, so that the next run resumes them. Work that can stop by itself is
+//! asked to first; a second signal ends it as any other.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 /// Code of a process that was interrupted, as shells report SIGINT.
-const INTERRUPTED: i32 = 130;
+pub(crate) const INTERRUPTED: u8 = 130;
 
 /// Files that exist only until they are renamed into place.
 static UNFINISHED: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
@@ -19,6 +21,17 @@ pub(crate) fn media_cache(folder: &Path) {
     let _ = MEDIA_CACHE.set(folder.to_owned());
 }
 
+/// Whether somebody looks at `STOP`.
+static ASKS: AtomicBool = AtomicBool::new(false);
+/// Whether a signal came.
+static STOP: AtomicBool = AtomicBool::new(false);
+
+/// From now on the first signal only sets this; whoever called must look at it and end soon.
+pub(crate) fn ask_to_stop() -> &'static AtomicBool {
+    ASKS.store(true, Ordering::SeqCst);
+    &STOP
+}
+
 fn unfinished() -> MutexGuard<'static, Vec<PathBuf>> {
     UNFINISHED.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -26,6 +39,9 @@ fn unfinished() -> MutexGuard<'static, Vec<PathBuf>> {
 /// Takes over SIGINT, SIGTERM and SIGHUP. The handler runs on a thread of its own, so it may take locks.
 pub(crate) fn install() {
     let handler = || {
+        if ASKS.load(Ordering::SeqCst) && !STOP.swap(true, Ordering::SeqCst) {
+            return;
+        }
         // Held until the end: no file can be renamed into place or created after the sweep.
         let files = unfinished();
         for path in files.iter() {
@@ -42,7 +58,7 @@ pub(crate) fn install() {
 
 #[expect(clippy::exit, reason = "the interrupted thread may be deep in a forward pass; nothing to unwind")]
 fn end() -> ! {
-    std::process::exit(INTERRUPTED)
+    std::process::exit(INTERRUPTED.into())
 }
 
 /// Creates something that must not outlive an interruption.

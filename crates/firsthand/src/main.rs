@@ -11,6 +11,7 @@ mod failure;
 mod hub;
 mod interrupt;
 mod options;
+mod plot;
 mod progress;
 mod reading;
 mod reply;

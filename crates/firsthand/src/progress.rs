@@ -58,6 +58,16 @@ impl Progress {
         self.bar.reset_eta();
     }
 
+    /// Says what is being done now.
+    pub(crate) fn say(&self, what: &str) {
+        self.bar.set_message(what.to_owned());
+    }
+
+    /// Whether anybody sees it.
+    pub(crate) fn is_shown(&self) -> bool {
+        !self.bar.is_hidden()
+    }
+
     /// A line above the bar, where there is one.
     pub(crate) fn note(&self, line: &str) {
         self.bar.println(line);

@@ -87,7 +87,7 @@ impl Feed {
     }
 
     /// The next step.
-    pub fn next(&mut self) -> Result<Step> {
+    pub fn next_step(&mut self) -> Result<Step> {
         let mut queue = self.shared.lock();
         let step = loop {
             if let Some(step) = queue.ready.remove(&self.next) {

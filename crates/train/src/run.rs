@@ -382,7 +382,7 @@ impl Journey<'_> {
     ) -> Result<Made> {
         match work {
             Work::Rows { feed, features } => {
-                let step = feed.next()?;
+                let step = feed.next_step()?;
                 for bad in &step.bad {
                     if self.run.recipe.data.on_bad_row == OnBadRow::Stop {
                         return Err(TrainError::Data(format!(

@@ -7,6 +7,8 @@ pub(crate) mod doctor;
 pub(crate) mod dump;
 pub(crate) mod fetch;
 pub(crate) mod inspect;
+pub(crate) mod train;
+pub(crate) mod world;
 
 use crate::cli::Command;
 
@@ -19,6 +21,8 @@ pub(crate) fn run(command: Command) -> anyhow::Result<()> {
         Command::Dump(options) => dump::run(&options),
         Command::Doctor(options) => doctor::run(&options),
         Command::Fetch(options) => fetch::run(&options),
+        Command::World(options) => world::run(&options),
+        Command::Train(options) => train::run(&options),
         Command::Docs(options) => docs::run(&options),
     }
 }

@@ -91,33 +91,7 @@ impl ModelFlags {
                 "download one with `firsthand fetch Qwen/Qwen2.5-VL-3B-Instruct` and pass --model Qwen/Qwen2.5-VL-3B-Instruct, or pass a checkpoint directory",
             ));
         };
-        let path = PathBuf::from(model);
-        if path.is_dir() {
-            return Ok(path);
-        }
-        if path.is_file() {
-            return Err(failure(
-                format!("not a checkpoint directory but a file: {model}"),
-                "name the directory that holds config.json and the weights",
-            ));
-        }
-        let Some(repository) = Repository::parse(model) else {
-            return Err(failure(
-                format!("no such checkpoint directory: {model}"),
-                "pass a directory with config.json and weights, or owner/name of a downloaded checkpoint",
-            ));
-        };
-        Cache::new(environment::hub_cache()?).find(&repository, &self.revision).ok_or_else(|| {
-            let revision = if self.revision == "main" {
-                String::new()
-            } else {
-                format!(" --revision {}", self.revision)
-            };
-            failure(
-                format!("not downloaded, and no such directory: {model}"),
-                format!("run `firsthand fetch {model}{revision}`"),
-            )
-        })
+        checkpoint_directory(model, &self.revision)
     }
 
     /// How the weights are held.
@@ -171,4 +145,31 @@ impl ModelFlags {
             ("text_after".to_owned(), name(self.text_after.to_possible_value())),
         ])
     }
+}
+
+/// The directory of a checkpoint that is given as a directory, or as owner/name of a downloaded one.
+pub(crate) fn checkpoint_directory(model: &str, revision: &str) -> Result<PathBuf> {
+    let path = PathBuf::from(model);
+    if path.is_dir() {
+        return Ok(path);
+    }
+    if path.is_file() {
+        return Err(failure(
+            format!("not a checkpoint directory but a file: {model}"),
+            "name the directory that holds config.json and the weights",
+        ));
+    }
+    let Some(repository) = Repository::parse(model) else {
+        return Err(failure(
+            format!("no such checkpoint directory: {model}"),
+            "pass a directory with config.json and weights, or owner/name of a downloaded checkpoint",
+        ));
+    };
+    Cache::new(environment::hub_cache()?).find(&repository, revision).ok_or_else(|| {
+        let revision = if revision == "main" { String::new() } else { format!(" --revision {}", revision) };
+        failure(
+            format!("not downloaded, and no such directory: {model}"),
+            format!("run `firsthand fetch {model}{revision}`"),
+        )
+    })
 }

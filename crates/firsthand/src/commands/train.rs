@@ -1,0 +1,225 @@
+//! `train`: teaches a checkpoint by a recipe. What a recipe means, the loop and its checkpoints are the room
+//! `train`'s; this file finds the starting checkpoint, shows progress, draws the loss and answers Ctrl-C.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use anyhow::{Context, Result};
+use clap::{Args, Subcommand};
+use firsthand_train::metrics::Record;
+use firsthand_train::{Outcome, Outline, Recipe, Run, Watch};
+use serde_json::json;
+
+use crate::interrupt;
+use crate::options::model::checkpoint_directory;
+use crate::plot;
+use crate::progress::{Progress, Unit};
+use crate::session;
+
+const EXAMPLES: &str = "\
+Examples:
+  firsthand train sft recipe.toml --dry-run
+  firsthand train sft recipe.toml
+
+A recipe, with the keys most runs need (paths are relative to where the program runs):
+  output = \"runs/first\"
+  [model]
+  start = \"Qwen/Qwen2.5-VL-3B-Instruct\"          # a directory, or owner/name that `firsthand fetch` downloaded
+  dtype = \"bf16\"                                 # auto, f32, bf16 (the optimizer keeps f32 masters)
+  [[source]]
+  name = \"cot\"
+  format = \"video-r1\"                            # video-r1, st-r1, sharegpt, stvqa, messages
+  path = \"Video-R1-COT-165k.json\"
+  [train]
+  epochs = 1.0                                   # or steps
+  batch = 1
+  accumulate = 8
+  learning_rate = { language = 1e-5, merger = 0.0, vision = 0.0 }
+  warm_up_ratio = 0.03
+  clip = 1.0
+Several [[phase]] tables in place of [train] follow one another. [adapter] trains a low-rank adapter (PEFT).
+
+OUTPUT then has checkpoints/step-*/ (checkpoint directories with the trainer's state), metrics.jsonl, TensorBoard
+events, loss.png, and in the end final/. The same command continues a run that was interrupted or killed, to the same
+weights bit for bit. Ctrl-C writes a checkpoint first; pressed twice it does not.";
+
+/// Train a checkpoint.
+#[derive(Args)]
+pub(crate) struct TrainOptions {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    Sft(SftOptions),
+}
+
+/// Supervised fine-tuning by a recipe: full or low-rank, in phases, resumable to the bit.
+#[derive(Args)]
+#[command(after_help = EXAMPLES)]
+struct SftOptions {
+    /// The recipe.
+    #[arg(value_name = "RECIPE.toml")]
+    recipe: PathBuf,
+    /// Check everything, say what would be done, and do nothing.
+    #[arg(long)]
+    dry_run: bool,
+    /// Print one JSON object when done.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs one of the verbs.
+pub(crate) fn run(options: &TrainOptions) -> Result<()> {
+    match &options.verb {
+        Verb::Sft(options) => sft(options),
+    }
+}
+
+fn sft(options: &SftOptions) -> Result<()> {
+    let recipe = Recipe::read(&options.recipe)?;
+    let start = match &recipe.model.start {
+        Some(start) => Some(checkpoint_directory(start, "main").context("[model] start")?),
+        None => None,
+    };
+    let output = recipe.output.clone();
+    let run = Run::open(recipe, start, session::opener(false)?)?;
+    let mut stdout = std::io::stdout().lock();
+    if options.dry_run {
+        let outline = run.rehearse()?;
+        if options.json {
+            writeln!(stdout, "{:#}", describe(&outline))?;
+        } else {
+            print(&mut stdout, &outline, &output)?;
+        }
+        return Ok(());
+    }
+    let mut screen = Screen {
+        quiet: options.json,
+        stop: interrupt::ask_to_stop(),
+        output: output.clone(),
+        progress: None,
+    };
+    let outcome = run.train(&mut screen);
+    drop(screen);
+    draw(&output)?;
+    let Outcome { dir, state, was_finished } = outcome?;
+    if options.json {
+        let report = json!({
+            "final": dir,
+            "steps": state.total_step,
+            "tokens": state.tokens,
+            "seconds": state.seconds,
+            "skipped": state.skipped,
+            "was_finished": was_finished,
+        });
+        writeln!(stdout, "{report:#}")?;
+    } else {
+        let how = if was_finished { "was finished before" } else { "done" };
+        let (steps, tokens) = (state.total_step, state.tokens);
+        writeln!(stdout, "{}: {how}, {steps} steps, {tokens} tokens, {:.0} s", dir.display(), state.seconds)?;
+    }
+    Ok(())
+}
+
+/// What a person sees of a run.
+struct Screen {
+    quiet: bool,
+    stop: &'static AtomicBool,
+    output: PathBuf,
+    progress: Option<Progress>,
+}
+
+impl Watch for Screen {
+    fn begin(&mut self, outline: &Outline) {
+        if !self.quiet {
+            // A closed pipe is no reason to stop training.
+            let _ = print(&mut std::io::stdout(), outline, &self.output);
+        }
+        let progress = Progress::new("training", outline.steps(), &Unit::Things("steps"));
+        progress.skip(outline.done);
+        self.progress = Some(progress);
+    }
+
+    fn note(&mut self, line: &str) {
+        match &self.progress {
+            Some(progress) if progress.is_shown() => progress.note(line),
+            _ => {
+                let _ = writeln!(std::io::stderr(), "note: {line}");
+            }
+        }
+    }
+
+    fn step(&mut self, record: &Record) {
+        let Some(progress) = &self.progress else { return };
+        let loss = record.loss.map_or_else(|| "not finite".to_owned(), |loss| format!("{loss:.4}"));
+        progress.say(&format!("{}: loss {loss}, {:.0} tokens/s", record.phase, record.tokens_per_second));
+        progress.add(1);
+    }
+
+    fn saved(&mut self, dir: &Path) {
+        if let Some(progress) = &self.progress {
+            progress.note(&format!("saved {}", dir.display()));
+        }
+        // The picture can be drawn again from metrics.jsonl; a full disk must not end the run here.
+        let _ = draw(&self.output);
+    }
+
+    fn stop(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+}
+
+/// Draws the loss of all steps so far.
+fn draw(output: &Path) -> Result<()> {
+    let path = output.join(firsthand_train::metrics::LINES);
+    if !path.exists() {
+        return Ok(());
+    }
+    let text = fs_err::read_to_string(path)?;
+    let records: Vec<Record> = text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+    if records.is_empty() {
+        return Ok(());
+    }
+    plot::loss(&records).save(&output.join("loss.png"))
+}
+
+fn print(out: &mut impl Write, outline: &Outline, output: &Path) -> Result<()> {
+    writeln!(out, "from     {}", outline.from.display())?;
+    for (name, rows) in &outline.sources {
+        writeln!(out, "source   {name}: {rows} rows")?;
+    }
+    for (name, steps) in &outline.phases {
+        writeln!(out, "phase    {name}: {steps} steps")?;
+    }
+    if let Some(memory) = &outline.memory {
+        writeln!(out, "memory   at most {memory}")?;
+    }
+    writeln!(out, "output   {}", output.display())?;
+    if outline.done > 0 {
+        writeln!(out, "resumes  after step {} of {}", outline.done, outline.steps())?;
+    }
+    if let Some(first) = outline.skipped.first() {
+        writeln!(out, "left out {} rows; the first: {first}", outline.skipped.len())?;
+    }
+    out.flush()?;
+    Ok(())
+}
+
+fn describe(outline: &Outline) -> serde_json::Value {
+    let named = |pairs: &[(String, u64)], unit: &str| -> Vec<serde_json::Value> {
+        pairs.iter().map(|(name, count)| json!({"name": name, unit: count})).collect()
+    };
+    let sources: Vec<(String, u64)> =
+        outline.sources.iter().map(|(name, rows)| (name.clone(), *rows as u64)).collect();
+    let skipped: Vec<String> = outline.skipped.iter().map(ToString::to_string).collect();
+    json!({
+        "from": outline.from,
+        "sources": named(&sources, "rows"),
+        "phases": named(&outline.phases, "steps"),
+        "left_out": skipped,
+        "memory_bytes": outline.memory.map(|memory| memory.total()),
+    })
+}
