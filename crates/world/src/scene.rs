@@ -138,10 +138,6 @@ impl World {
         }
     }
 
-    fn person_footing(&self, person: ThingId, t: f64) -> Footing {
-        self.tracks.people[usize::from(person.0 - self.first_person)].footing(t)
-    }
-
     /// Draws the scene of an absolute time through `draw`, which borrows shapes made for this moment.
     pub(crate) fn staged<R>(&self, t: f64, field_of_view: f32, draw: impl FnOnce(&Stage<'_>) -> R) -> R {
         let wearer = self.wearer(t, field_of_view);

@@ -31,8 +31,8 @@ fn a_seed_gives_the_same_frames_and_events_on_every_run_and_machine() {
 }
 
 /// Measured; they change whenever anything drawn or lived changes, and only then.
-const FRAMES_OF_SEED_7: u64 = 14847524914196582857;
-const EVENTS_OF_SEED_7: u64 = 16637211019473067549;
+const FRAMES_OF_SEED_7: u64 = 17639792257002009390;
+const EVENTS_OF_SEED_7: u64 = 17057853618926299985;
 
 #[test]
 fn the_wearer_does_one_thing_at_a_time_and_is_where_the_events_say() {
@@ -205,6 +205,45 @@ fn parts_of_a_clip_are_the_clip() {
     assert_eq!(whole.len(), 30);
     assert!(parts == whole);
     assert_eq!(clip().between(29..99).len(), 1);
+}
+
+#[test]
+fn what_is_switched_or_opened_is_seen_from_its_front() {
+    let mut seen = 0;
+    for seed in 0..6 {
+        let world = World::lived(seed, 1).unwrap();
+        for event in world.events().iter().filter(|e| e.contact_s.is_some()) {
+            let Some(fixture) = event.object.and_then(|id| world.home.fixture(id)) else { continue };
+            if !Kind::Fixture(fixture.kind).has_front() {
+                continue;
+            }
+            let feet = world.tracks.wearer.footing(crate::world::absolute(1, event.contact_s.unwrap())).at;
+            let across = crate::math::v(feet[0] - fixture.at.x, feet[1] - fixture.at.y, 0.0).unit();
+            assert!(across.dot(fixture.front()) > 0.7, "seed {seed}: {event:?}");
+            seen += 1;
+        }
+    }
+    assert!(seen > 60, "{seen}");
+}
+
+#[test]
+fn nobody_is_walked_through() {
+    let mut close = 0;
+    for seed in 0..3 {
+        let world = World::lived(seed, 1).unwrap();
+        for spell in &world.spells {
+            let steps = ((spell.end_s - spell.start_s) * 4.0) as usize;
+            for time_s in (0..steps).map(|i| spell.start_s + i as f64 / 4.0) {
+                let wearer = world.position(ThingId::WEARER, 1, time_s).unwrap();
+                for person in world.people() {
+                    let apart = (world.position(person.id, 1, time_s).unwrap() - wearer).length();
+                    assert!(apart > 0.5, "seed {seed}: {} m from {} at {time_s}", apart, person.name);
+                    close += usize::from(apart < 0.8);
+                }
+            }
+        }
+    }
+    assert!(close > 20, "{close}");
 }
 
 /// The line that says where something is, and the promise to put it away, are true.

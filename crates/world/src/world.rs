@@ -8,14 +8,18 @@ use crate::error::{Error, Result};
 use crate::event::{Event, Habit, Spell};
 use crate::home::{Door, Fixture, Home, Room, RoomId, Slot};
 use crate::life::{Life, Tracks};
-use crate::math::{PI, Vec3, wrap};
+use crate::math::{PI, Vec3, ease, sin_cos, wrap};
 use crate::rng::Rng;
 use crate::shape::{Mesh, fixture, household, tableware};
 use crate::things::{Bulk, FixtureKind, Kind, ObjectKind, Side, Thing, ThingId};
-use crate::timeline::{DAY_S, Place};
+use crate::timeline::{DAY_S, Footing, Place};
 
 /// A year; a day is some 1500 events.
 const MOST_DAYS: u32 = 366;
+
+/// People step aside for a wearer nearer than this, by so much, metres. They are talked to from 0.9 m on.
+const POLITE: f32 = 0.85;
+const ASIDE: f32 = 0.55;
 
 /// Names of people, told apart by their first letter.
 const NAMES: [&str; 10] =
@@ -185,9 +189,30 @@ impl World {
     fn position_on_floor(&self, body: ThingId, t: f64) -> Option<[f32; 2]> {
         match self.thing(body)?.kind {
             Kind::Wearer | Kind::Hand(_) | Kind::Arm(_) => Some(self.tracks.wearer.footing(t).at),
-            Kind::Person => Some(self.tracks.people[usize::from(body.0 - self.first_person)].footing(t).at),
+            Kind::Person => Some(self.person_footing(body, t).at),
             _ => None,
         }
+    }
+
+    /// Where a person stands: beside the way of a wearer who would walk through them.
+    pub(crate) fn person_footing(&self, person: ThingId, t: f64) -> Footing {
+        let mut footing = self.tracks.people[usize::from(person.0 - self.first_person)].footing(t);
+        let wearer = self.tracks.wearer.footing(t);
+        let away = [0, 1].map(|i| footing.at[i] - wearer.at[i]);
+        let near = ease((POLITE - crate::home::distance(footing.at, wearer.at)) / (POLITE / 2.0));
+        if near <= 0.0 {
+            return footing;
+        }
+        let (s, c) = sin_cos(wearer.yaw);
+        let aside = c * away[1] - s * away[0];
+        let by = (ASIDE * near - aside.abs()).max(0.0) * if aside < 0.0 { -1.0 } else { 1.0 };
+        let room = self.home.room_at(footing.at);
+        let stepped = |by: f32| [footing.at[0] - s * by, footing.at[1] + c * by];
+        // Not through a wall, if the other side is free.
+        let other = -(by.signum() * (by.abs() + 2.0 * aside.abs()));
+        let free = [by, other].into_iter().find(|by| self.home.room_at(stepped(*by)) == room);
+        footing.at = stepped(free.unwrap_or(by));
+        footing
     }
 
     /// Heading of the front of a fixture or a person at a time; for a resting object, of its front.

@@ -2,10 +2,13 @@
 
 use super::{Life, index};
 use crate::event::Action;
-use crate::home::RoomId;
+use crate::home::{Fixture, RoomId};
 use crate::math::{Vec3, v};
-use crate::things::{FixtureKind, Side, ThingId};
+use crate::things::{FixtureKind, Kind, Side, ThingId};
 use crate::timeline::{Anchor, Gaze, Motion, Place, Reach, Walk};
+
+/// Cosine of the angle from its front within which one stands before a thing.
+const FRONTAL: f32 = 0.7;
 
 impl Life<'_> {
     /// Goes before a slot and faces it.
@@ -128,7 +131,7 @@ impl Life<'_> {
             let out = if fixture.kind == FixtureKind::FloorLamp { 0.03 } else { d / 2.0 + 0.02 };
             let (low, high) = if self.opens(thing) { (0.75, 1.15) } else { (0.45, 0.95) };
             let point = fixture.at + fixture.front() * out + v(0.0, 0.0, (h * 0.62).min(1.15));
-            let stand = self.stand_near(point, low, high, fixture.room)?;
+            let stand = self.stand_before(fixture, point, low, high)?;
             return Some((point, stand));
         }
         let Place::Resting(slot) = self.place(thing) else { return None };
@@ -138,6 +141,26 @@ impl Life<'_> {
 
     /// The standing point of a room nearest to a distance between two bounds from a point.
     pub(super) fn stand_near(&self, p: Vec3, low: f32, high: f32, room: RoomId) -> Option<[f32; 2]> {
+        self.stand_where(p, low, high, room, |_| true)
+    }
+
+    /// The same before the front of a fixture, where it has one: from the side one sees neither screen nor inside.
+    pub(super) fn stand_before(&self, fixture: &Fixture, p: Vec3, low: f32, high: f32) -> Option<[f32; 2]> {
+        let front = fixture.front();
+        self.stand_where(p, low, high, fixture.room, |at| {
+            let across = v(at[0] - p.x, at[1] - p.y, 0.0).unit();
+            !Kind::Fixture(fixture.kind).has_front() || across.dot(front) > FRONTAL
+        })
+    }
+
+    fn stand_where(
+        &self,
+        p: Vec3,
+        low: f32,
+        high: f32,
+        room: RoomId,
+        suits: impl Fn(&[f32; 2]) -> bool,
+    ) -> Option<[f32; 2]> {
         let middle = (low + high) / 2.0;
         let cost = |at: &[f32; 2]| (crate::home::distance(*at, [p.x, p.y]) - middle).abs();
         let floor = &self.home.rooms[usize::from(room)].floor;
@@ -145,7 +168,7 @@ impl Life<'_> {
             .ways
             .standing(floor)
             .into_iter()
-            .filter(|at| (low..high).contains(&crate::home::distance(*at, [p.x, p.y])))
+            .filter(|at| (low..high).contains(&crate::home::distance(*at, [p.x, p.y])) && suits(at))
             .min_by(|a, b| cost(a).total_cmp(&cost(b)))
     }
 

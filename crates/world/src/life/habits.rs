@@ -110,7 +110,7 @@ impl Life<'_> {
         }
         let Some(fixture) = self.home.fixture(television) else { return };
         let screen = fixture.at + crate::math::v(0.0, 0.0, 0.85);
-        if let Some(stand) = self.stand_near(screen, 1.6, 3.0, fixture.room) {
+        if let Some(stand) = self.stand_before(fixture, screen, 1.6, 3.0) {
             self.walk_to(stand);
         }
         self.face(screen);
