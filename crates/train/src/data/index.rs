@@ -101,9 +101,11 @@ impl Scanner<'_, '_> {
         }
     }
 
-    /// Reads a list to its end. `Some` says what is wrong with it.
+    /// Reads a list, whose bracket is the next byte, to its end. `Some` says what is wrong with it.
     fn list(&mut self, file: &mut impl BufRead) -> io::Result<Option<&'static str>> {
-        let (mut depth, mut quoted, mut escaped) = (0usize, false, false);
+        file.consume(1);
+        self.pass(b"[");
+        let (mut depth, mut quoted, mut escaped) = (1usize, false, false);
         loop {
             let chunk = file.fill_buf()?;
             if chunk.is_empty() {
@@ -129,12 +131,12 @@ impl Scanner<'_, '_> {
                     }
                 }
                 match byte {
+                    _ if depth == 0 && byte.is_ascii_whitespace() => {}
+                    _ if depth == 0 => return Ok(Some("more follows the end of the list")),
                     b'"' => quoted = true,
                     b'[' | b'{' => depth += 1,
-                    b']' | b'}' => depth = depth.saturating_sub(1),
-                    _ if depth == 0 && !byte.is_ascii_whitespace() => {
-                        return Ok(Some("more follows the end of the list"));
-                    }
+                    b'}' if depth == 1 => return Ok(Some("a } closes nothing")),
+                    b']' | b'}' => depth -= 1,
                     _ => {}
                 }
             }
@@ -220,7 +222,8 @@ mod tests {
             Ok(&[(3, "{\"a\": [1, 2]}"), (5, "7"), (6, "\"],\\\"\"")]),
         );
         check("[]", Ok(&[]));
-        check("[{}}]", Err("more follows the end"));
+        check("[{}}]", Err("a } closes nothing"));
+        check("[{}]]", Err("more follows the end"));
         check("[{\"a\":1},{\"b\":", Err("line 1: the list does not end"));
         check("[1\n,,2]", Err("line 2: nothing stands before a comma"));
         check("[1] [2]", Err("more follows"));

@@ -89,7 +89,7 @@ impl MediaRules {
         let is_remote = |location: &str| {
             let starts =
                 |scheme: &&str| location.get(..scheme.len()).is_some_and(|s| s.eq_ignore_ascii_case(scheme));
-            SCHEMES.iter().any(|scheme| starts(scheme))
+            SCHEMES.iter().any(starts)
         };
         if is_remote(location) {
             return Ok(location.to_owned());

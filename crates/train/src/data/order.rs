@@ -222,3 +222,7 @@ fn permute(key: u64, count: u64, place: u64) -> u64 {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "order_tests.rs"]
+mod tests;

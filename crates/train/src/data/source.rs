@@ -109,5 +109,5 @@ fn check(conversation: &Conversation) -> Result<(), Reason> {
 
 /// Errors of other rooms carry hints on a line of their own.
 pub(super) fn one_line(text: &str) -> String {
-    text.split('\n').map(str::trim).collect::<Vec<_>>().join("; ")
+    text.split('\n').map(|line| line.trim().trim_start_matches("hint: ")).collect::<Vec<_>>().join("; ")
 }
