@@ -31,6 +31,7 @@ pub(crate) enum Command {
     Inspect(commands::inspect::InspectOptions),
     Dump(commands::dump::DumpOptions),
     Fetch(commands::fetch::FetchOptions),
+    Eval(commands::eval::EvalOptions),
     Doctor(commands::doctor::DoctorOptions),
     World(commands::world::WorldOptions),
     Train(commands::train::TrainOptions),

@@ -7,7 +7,9 @@
 mod answer;
 mod boxes;
 mod error;
+mod reading;
 mod scene;
+mod score;
 mod sections;
 mod style;
 mod template;
@@ -15,6 +17,8 @@ mod template;
 pub use answer::Answer;
 pub use boxes::{BoundingBox, Coordinates, LabelledBox, boxes};
 pub use error::{Error, Result};
+pub use reading::{box_overlap, interval_overlap, letter, numbers};
 pub use scene::{Relation, Scene, SceneObject};
+pub use score::Score;
 pub use sections::{Section, Splitter};
 pub use style::{Kind, Prompt, Question, Style};

@@ -65,10 +65,12 @@ impl VisionWords {
         for group in words() {
             let start = rows.len() / width;
             for word in group {
-                let ids = renderer.tokenizer().encode(&format!(" {word}"))?;
+                // As a text spells it: words after a space, digits for themselves.
+                let spaced = if word.parse::<u32>().is_ok() { word.clone() } else { format!(" {word}") };
+                let ids = renderer.tokenizer().encode(&spaced)?;
                 let &[id] = ids.as_slice() else {
                     return Err(TrainError::Setup(format!(
-                        "the tokenizer has no token for \" {word}\", which a vision-words phase points at; \
+                        "the tokenizer has no token for {spaced:?}, which a vision-words phase points at; \
                          make the checkpoint with its words"
                     )));
                 };

@@ -5,6 +5,7 @@ pub(crate) mod batch;
 pub(crate) mod docs;
 pub(crate) mod doctor;
 pub(crate) mod dump;
+pub(crate) mod eval;
 pub(crate) mod fetch;
 pub(crate) mod inspect;
 pub(crate) mod train;
@@ -19,6 +20,7 @@ pub(crate) fn run(command: Command) -> anyhow::Result<()> {
         Command::Batch(options) => batch::run(&options),
         Command::Inspect(options) => inspect::run(&options),
         Command::Dump(options) => dump::run(&options),
+        Command::Eval(options) => eval::run(&options),
         Command::Doctor(options) => doctor::run(&options),
         Command::Fetch(options) => fetch::run(&options),
         Command::World(options) => world::run(&options),

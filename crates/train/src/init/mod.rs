@@ -7,7 +7,7 @@
 mod tokenizer;
 mod weights;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -47,6 +47,10 @@ pub struct NewModel {
     pub window: usize,
     /// Fewest and most pixels of an image or frame; the prompt builder obeys them.
     pub pixels: [usize; 2],
+    /// A checkpoint folder whose vision tower is taken over instead of drawing a new one: one that an earlier recipe
+    /// taught, with another vocabulary. Its sizes must be those given here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tower: Option<PathBuf>,
 }
 
 fn window() -> usize {
@@ -62,6 +66,14 @@ pub enum InitError {
     /// A file could not be written.
     #[error("cannot write the new checkpoint: {0}")]
     Write(#[from] std::io::Error),
+    /// The checkpoint whose tower was to be taken over does not have it.
+    #[error("[model.new] tower = {}: {reason}", .dir.display())]
+    Tower {
+        /// The folder.
+        dir: PathBuf,
+        /// What is wrong, with the remedy.
+        reason: String,
+    },
     /// Weights could not be written.
     #[error("cannot write the new weights: {0}")]
     Weights(#[from] safetensors::SafeTensorError),

@@ -24,6 +24,7 @@ fn small() -> NewModel {
         vision_full: vec![1],
         window: 112,
         pixels: [784, 50176],
+        tower: None,
     }
 }
 
@@ -65,6 +66,23 @@ fn a_word_keeps_its_row_when_the_vocabulary_grows() {
         file.tensor("model.embed_tokens.weight").unwrap().data()[id * 256..][..256].to_vec()
     };
     assert_eq!(rows("a red cup", " cup"), rows("the blue bowl and a red cup", " cup"));
+}
+
+#[test]
+fn a_tower_is_taken_over_whole_or_not_at_all() {
+    let [taught, made] = [0, 1].map(|_| tempfile::tempdir().unwrap());
+    NewModel { seed: 2, ..small() }.create(taught.path(), &[]).unwrap();
+    let model = NewModel { tower: Some(taught.path().to_owned()), ..small() };
+    model.create(made.path(), &words(TEXT)).unwrap();
+    let read = |dir: &Path, key: &str| {
+        let bytes = fs_err::read(dir.join("model.safetensors")).unwrap();
+        safetensors::SafeTensors::deserialize(&bytes).unwrap().tensor(key).unwrap().data().to_vec()
+    };
+    let same = |key: &str| read(taught.path(), key) == read(made.path(), key);
+    assert!(same("visual.blocks.1.attn.qkv.weight") && !same("model.layers.0.self_attn.q_proj.weight"));
+    let error =
+        NewModel { vision_intermediate: 64, ..model }.create(made.path(), &[]).unwrap_err().to_string();
+    assert!(error.contains("visual.blocks.0.mlp"), "{error}");
 }
 
 #[test]

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use safetensors::tensor::{Dtype, TensorView};
+use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 
 use super::{InitError, NewModel, tokenizer::Tokens};
 
@@ -17,7 +17,10 @@ const SHARED: f32 = 0.8;
 type Tensors = BTreeMap<String, (Vec<usize>, Vec<f32>)>;
 
 pub(super) fn write(model: &NewModel, tokens: &Tokens, path: &Path) -> Result<(), InitError> {
-    let tensors = draw(model, tokens);
+    let mut tensors = draw(model, tokens);
+    if let Some(dir) = &model.tower {
+        take_tower(&mut tensors, dir)?;
+    }
     let bytes: BTreeMap<&String, (Vec<usize>, Vec<u8>)> = tensors
         .iter()
         .map(|(key, (shape, values))| {
@@ -31,6 +34,27 @@ pub(super) fn write(model: &NewModel, tokens: &Tokens, path: &Path) -> Result<()
     let metadata = [("format".to_owned(), "pt".to_owned())].into();
     let data = safetensors::serialize(views, Some(metadata))?;
     Ok(fs_err::write(path, data)?)
+}
+
+/// Replaces every tensor of the vision tower by the one of the same name in another checkpoint.
+fn take_tower(tensors: &mut Tensors, dir: &Path) -> Result<(), InitError> {
+    let refuse = |reason: String| InitError::Tower { dir: dir.to_owned(), reason };
+    let data = fs_err::read(dir.join("model.safetensors")).map_err(|error| refuse(error.to_string()))?;
+    let file = SafeTensors::deserialize(&data).map_err(|error| refuse(error.to_string()))?;
+    for (key, (shape, values)) in tensors.iter_mut().filter(|(key, _)| key.starts_with("visual.")) {
+        let found = file
+            .tensor(key)
+            .map_err(|_| refuse(format!("no tensor {key}; name one that this recipe's sizes fit")))?;
+        if found.shape() != shape || found.dtype() != Dtype::F32 {
+            return Err(refuse(format!(
+                "{key} is {:?} {:?} there, and f32 {shape:?} here",
+                found.dtype(),
+                found.shape()
+            )));
+        }
+        *values = found.data().as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
+    }
+    Ok(())
 }
 
 fn draw(model: &NewModel, tokens: &Tokens) -> Tensors {
