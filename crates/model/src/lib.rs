@@ -3,6 +3,7 @@
 //!
 //! This room knows no text and opens no media: it takes `base::ModelInput` and gives logits, losses and gradients.
 
+pub mod adapter;
 pub mod backend;
 pub mod config;
 pub mod decoder;
@@ -22,6 +23,7 @@ mod training;
 pub mod vision;
 pub mod weights;
 
+pub use adapter::AdapterConfig;
 pub use backend::Precision;
 pub use config::Config;
 pub use decoder::Keep;

@@ -9,6 +9,7 @@ use std::path::Path;
 use candle_core::Tensor;
 use firsthand_base::{Digest, ModelInput, VisionItem};
 
+use crate::adapter::AdapterConfig;
 use crate::backend;
 use crate::config::Config;
 use crate::decoder::config::DecoderConfig;
@@ -74,7 +75,7 @@ impl Checkpoint {
             }
         };
         let unquantised = std::mem::take(&mut loader.unquantised);
-        Ok(Model { config: self.config, decoder, tower, unquantised, weights: self.weights })
+        Ok(Model { config: self.config, decoder, tower, unquantised, weights: self.weights, adapter: None })
     }
 }
 
@@ -89,6 +90,7 @@ pub struct Model {
     /// Matrices left unquantised although quantising was asked for: their sides do not suit ([`Quantize::takes`]).
     pub unquantised: Vec<String>,
     weights: Weights,
+    pub(crate) adapter: Option<AdapterConfig>,
 }
 
 parts!(Model { decoder, tower });

@@ -6,13 +6,14 @@ use std::path::Path;
 
 use candle_core::{Device, Tensor};
 use half::bf16;
+use safetensors::SafeTensorError;
 use safetensors::tensor::{Dtype as FileDtype, View};
 
 use crate::backend::cpu::{dots, simd};
 use crate::error::{ModelError, Result};
 use crate::layers::Weight;
 use crate::model::Model;
-use crate::parts::{Held, HeldMut, Parts};
+use crate::parts::{Held, HeldMut, LORA_A, LORA_B, Parts};
 use crate::weights::{Dtype, published};
 
 /// Which part of a model a parameter belongs to.
@@ -114,9 +115,9 @@ impl Model {
         self.visit(&mut |name, held| {
             if name.is(key) {
                 found = Some(match held {
-                    Held::Matrix(Weight::F32(data)) => Ok(data.to_vec()),
-                    Held::Matrix(Weight::Bf16(data)) => Ok(data.iter().map(|v| v.to_f32()).collect()),
-                    Held::Matrix(Weight::Quantised(_)) => Err(quantised(key)),
+                    Held::Matrix(Weight::F32(data), _) => Ok(data.to_vec()),
+                    Held::Matrix(Weight::Bf16(data), _) => Ok(data.iter().map(|v| v.to_f32()).collect()),
+                    Held::Matrix(Weight::Quantised(_), _) => Err(quantised(key)),
                     Held::Vector(tensor) => tensor.to_vec1().map_err(ModelError::from),
                 });
             }
@@ -124,14 +125,17 @@ impl Model {
         found.unwrap_or_else(|| Err(absent(key)))
     }
 
-    /// Writes all parameters to one safetensors file under the checkpoint's keys: complete or not at all, and on
-    /// the disk when this returns. With [`Dtype::Auto`] each is written as it is held.
+    /// Writes all parameters but an adapter's to one safetensors file under the checkpoint's keys: complete or not
+    /// at all, and on the disk when this returns. With [`Dtype::Auto`] each is written as it is held.
     pub fn save_weights(&self, path: &Path, dtype: Dtype) -> Result<()> {
         let mut tensors = Vec::new();
         let mut refused = None;
         self.visit(&mut |name, held| {
             let key = name.to_string();
-            if matches!(held, Held::Matrix(Weight::Quantised(_))) {
+            if key.ends_with(LORA_A) || key.ends_with(LORA_B) {
+                return;
+            }
+            if matches!(held, Held::Matrix(Weight::Quantised(_), _)) {
                 refused = Some(quantised(&key));
             }
             let shape = self.shape(&key, &held);
@@ -147,7 +151,10 @@ impl Model {
     fn shape(&self, key: &str, held: &Held<'_>) -> Vec<usize> {
         match self.weights().find(&published(key)) {
             Some((_, _, entry)) if entry.shape.iter().product::<usize>() == held.len() => entry.shape,
-            _ => vec![held.len()],
+            _ => match held {
+                Held::Matrix(_, shape) => shape.to_vec(),
+                Held::Vector(tensor) => tensor.dims().to_vec(),
+            },
         }
     }
 
@@ -185,16 +192,16 @@ fn quantised(key: &str) -> ModelError {
 }
 
 /// A parameter as a file holds it, made when it is written.
-struct Stored<'a> {
-    held: Held<'a>,
-    shape: Vec<usize>,
-    dtype: Dtype,
+pub(crate) struct Stored<'a> {
+    pub(crate) held: Held<'a>,
+    pub(crate) shape: Vec<usize>,
+    pub(crate) dtype: Dtype,
 }
 
 impl View for Stored<'_> {
     fn dtype(&self) -> FileDtype {
         match (self.dtype, &self.held) {
-            (Dtype::Bf16, _) | (Dtype::Auto, Held::Matrix(Weight::Bf16(_))) => FileDtype::BF16,
+            (Dtype::Bf16, _) | (Dtype::Auto, Held::Matrix(Weight::Bf16(_), _)) => FileDtype::BF16,
             _ => FileDtype::F32,
         }
     }
@@ -210,18 +217,18 @@ impl View for Stored<'_> {
                 vector = tensor.to_vec1::<f32>().expect("vectors are f32 in host memory");
                 &vector
             }
-            Held::Matrix(Weight::F32(data)) => {
+            Held::Matrix(Weight::F32(data), _) => {
                 matrix_f32 = data;
                 matrix_f32
             }
-            Held::Matrix(Weight::Bf16(data)) => {
+            Held::Matrix(Weight::Bf16(data), _) => {
                 if self.dtype() == FileDtype::BF16 {
                     return Cow::Owned(data.iter().flat_map(|v| v.to_le_bytes()).collect());
                 }
                 matrix_bf16 = data.iter().map(|v| v.to_f32()).collect::<Vec<_>>();
                 &matrix_bf16
             }
-            Held::Matrix(Weight::Quantised(_)) => unreachable!("refused before writing"),
+            Held::Matrix(Weight::Quantised(_), _) => unreachable!("refused before writing"),
         };
         Cow::Owned(match self.dtype() {
             FileDtype::BF16 => {
@@ -240,18 +247,28 @@ impl View for Stored<'_> {
 
 /// Writes tensors beside `path`, waits for the disk, and renames.
 pub(crate) fn write<V: View>(path: &Path, tensors: Vec<(String, V)>) -> Result<()> {
-    let damaged = |error: safetensors::SafeTensorError| match error {
-        safetensors::SafeTensorError::IoError(error) => {
-            ModelError::Io(std::io::Error::new(error.kind(), format!("writing {}: {error}", path.display())))
-        }
-        error => ModelError::Damaged { file: path.to_owned(), reason: error.to_string() },
-    };
+    let metadata = [("format".to_owned(), "pt".to_owned())].into();
+    renamed(path, |draft| {
+        safetensors::serialize_to_file(tensors, Some(metadata), draft).map_err(|error| match error {
+            SafeTensorError::IoError(error) => {
+                let text = format!("writing {}: {error}", path.display());
+                ModelError::Io(std::io::Error::new(error.kind(), text))
+            }
+            error => ModelError::Damaged { file: path.to_owned(), reason: error.to_string() },
+        })
+    })
+}
+
+/// Writes bytes beside `path`, waits for the disk, and renames.
+pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
+    renamed(path, |draft| Ok(fs_err::write(draft, bytes)?))
+}
+
+fn renamed(path: &Path, write: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
     let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let draft = folder.join(format!(".{name}.{}.part", std::process::id()));
-    let metadata = [("format".to_owned(), "pt".to_owned())].into();
-    let written = safetensors::serialize_to_file(tensors, Some(metadata), &draft)
-        .map_err(damaged)
+    let written = write(&draft)
         .and_then(|()| Ok(fs_err::File::open(&draft)?.sync_all()?))
         .and_then(|()| Ok(fs_err::rename(&draft, path)?));
     if written.is_err() {

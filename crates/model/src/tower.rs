@@ -5,7 +5,8 @@ use firsthand_base::VisionItem;
 
 use crate::decoder::Keep;
 use crate::error::{ModelError, Result};
-use crate::parts::{Gradients, Held, HeldMut, Name, Parts};
+use crate::layers::Linear;
+use crate::parts::{Gradients, Held, HeldMut, Name, Named, Parts};
 use crate::vision::config::TowerSizes;
 use crate::{qwen2_5_vl, qwen2_vl};
 
@@ -31,6 +32,13 @@ impl Parts for Tower {
         match self {
             Tower::Qwen2(tower) => tower.visit(see),
             Tower::Qwen2_5(tower) => tower.visit(see),
+        }
+    }
+
+    fn visit_linears(&mut self, see: &mut dyn FnMut(&mut Named<Linear>)) {
+        match self {
+            Tower::Qwen2(tower) => tower.visit_linears(see),
+            Tower::Qwen2_5(tower) => tower.visit_linears(see),
         }
     }
 

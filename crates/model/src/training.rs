@@ -111,6 +111,7 @@ impl Model {
     ) -> Result<f64> {
         let inputs: Vec<_> = examples.iter().map(|example| example.input).collect();
         inputs.iter().try_for_each(|input| self.check(input))?;
+        self.check_adapter()?;
         // 1. Features of every item
         let mut items = self.items(&inputs, training, grads)?;
         // 2. Decoder, forward and back, pack by pack

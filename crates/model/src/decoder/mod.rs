@@ -42,6 +42,13 @@ impl Parts for Decoder {
         }
     }
 
+    fn visit_linears(&mut self, see: &mut dyn FnMut(&mut Named<Linear>)) {
+        self.blocks.visit_linears(see);
+        if !self.tied() {
+            self.head.visit_linears(see);
+        }
+    }
+
     fn visit_mut(&mut self, see: &mut dyn FnMut(Name<'_>, HeldMut<'_>)) {
         self.embed.visit_mut(see);
         self.blocks.visit_mut(see);

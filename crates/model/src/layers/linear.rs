@@ -7,7 +7,7 @@ use std::sync::Arc;
 use candle_core::quantized::{QMatMul, QTensor};
 use candle_core::{Module, Result, Tensor};
 
-use super::Buffer;
+use super::{Buffer, Lora};
 use crate::backend::cpu::{self, Matrix, gemm};
 use crate::backend::host::{self, Rows};
 
@@ -30,6 +30,7 @@ pub struct Linear {
     bias: Option<Tensor>,
     inputs: usize,
     outputs: usize,
+    lora: Option<Box<Lora>>,
 }
 
 impl Linear {
@@ -49,7 +50,7 @@ impl Linear {
         {
             candle_core::bail!("bias of shape {:?} is not [{outputs}]", bias.dims());
         }
-        Ok(Linear { weight, bias, inputs, outputs })
+        Ok(Linear { weight, bias, inputs, outputs, lora: None })
     }
 
     /// Input features.
@@ -82,6 +83,24 @@ impl Linear {
         self.bias.as_mut()
     }
 
+    /// The low-rank update beside the weight, if there is one.
+    pub fn lora(&self) -> Option<&Lora> {
+        self.lora.as_deref()
+    }
+
+    /// The low-rank update, to be changed within its sizes.
+    pub fn lora_mut(&mut self) -> Option<&mut Lora> {
+        self.lora.as_deref_mut()
+    }
+
+    /// Puts a low-rank update beside the weight, or takes it away.
+    pub fn set_lora(&mut self, lora: Option<Lora>) -> Option<Lora> {
+        if let Some(lora) = &lora {
+            assert_eq!((lora.a.inputs, lora.b.outputs), (self.inputs, self.outputs), "sides of an update");
+        }
+        std::mem::replace(&mut self.lora, lora.map(Box::new)).map(|lora| *lora)
+    }
+
     /// The bias `[out]`.
     pub fn bias(&self) -> Option<&Tensor> {
         self.bias.as_ref()
@@ -89,6 +108,14 @@ impl Linear {
 
     /// `[n, in]` to `[n, out]`.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        let mut y = self.forward_plain(x)?;
+        if let Some(lora) = &self.lora {
+            lora.add_forward(x, &mut y)?;
+        }
+        Ok(y)
+    }
+
+    fn forward_plain(&self, x: &Tensor) -> Result<Tensor> {
         if let Weight::Quantised(tensor) = &self.weight {
             let product = QMatMul::QTensor(tensor.clone()).forward(&x.contiguous()?)?;
             return match &self.bias {
@@ -111,6 +138,14 @@ impl Linear {
 
     /// `dx [n, in]` from `dy [n, out]`.
     pub fn backward_input(&self, dy: &Tensor) -> Result<Tensor> {
+        let mut dx = self.backward_input_plain(dy)?;
+        if let Some(lora) = &self.lora {
+            lora.add_backward_input(dy, &mut dx)?;
+        }
+        Ok(dx)
+    }
+
+    fn backward_input_plain(&self, dy: &Tensor) -> Result<Tensor> {
         if let Weight::Quantised(tensor) = &self.weight {
             return dy.contiguous()?.matmul(&tensor.dequantize(dy.device())?);
         }
@@ -142,6 +177,26 @@ impl Linear {
         assert_eq!(dy.shape.cols, self.outputs, "features of dy");
         host::edit_dense(grad, |out| {
             cpu::norms::add_column_sums(dy.view(), out);
+            Ok(())
+        })
+    }
+
+    /// Adds `x Wᵀ` to `y`, without bias.
+    pub(super) fn add_forward(&self, x: &Tensor, y: &mut Tensor) -> Result<()> {
+        let x = Rows::open(x)?;
+        let a = Matrix::f32(x.data(), x.shape.rows, self.inputs, x.shape.stride);
+        host::edit_dense(y, |y| {
+            gemm(a, self.matrix().t(), y, self.outputs, true);
+            Ok(())
+        })
+    }
+
+    /// Adds `dy W` to `dx`.
+    pub(super) fn add_backward_input(&self, dy: &Tensor, dx: &mut Tensor) -> Result<()> {
+        let dy = Rows::open(dy)?;
+        let a = Matrix::f32(dy.data(), dy.shape.rows, self.outputs, dy.shape.stride);
+        host::edit_dense(dx, |dx| {
+            gemm(a, self.matrix(), dx, self.inputs, true);
             Ok(())
         })
     }

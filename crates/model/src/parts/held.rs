@@ -8,6 +8,10 @@ use candle_core::Tensor;
 use super::{Gradients, Named};
 use crate::layers::{Embedding, LayerNorm, Linear, RmsNorm, Weight};
 
+/// What follows a layer's key in the names of its adapter's two matrices.
+pub(crate) const LORA_A: &str = ".lora_A.weight";
+pub(crate) const LORA_B: &str = ".lora_B.weight";
+
 /// A parameter's key in two pieces, so that looking for one makes no strings.
 #[derive(Clone, Copy, Debug)]
 pub struct Name<'a> {
@@ -31,8 +35,8 @@ impl fmt::Display for Name<'_> {
 /// A parameter where it is held.
 #[derive(Clone, Copy)]
 pub enum Held<'a> {
-    /// A matrix or a table.
-    Matrix(&'a Weight),
+    /// A matrix or a table, with its rows and columns.
+    Matrix(&'a Weight, [usize; 2]),
     /// A norm's weight or a bias.
     Vector(&'a Tensor),
 }
@@ -49,9 +53,7 @@ impl Held<'_> {
     /// Numbers in it.
     pub fn len(&self) -> usize {
         match self {
-            Held::Matrix(Weight::F32(data)) => data.len(),
-            Held::Matrix(Weight::Bf16(data)) => data.len(),
-            Held::Matrix(Weight::Quantised(tensor)) => tensor.shape().elem_count(),
+            Held::Matrix(_, [rows, columns]) => rows * columns,
             Held::Vector(tensor) => tensor.elem_count(),
         }
     }
@@ -70,6 +72,9 @@ pub trait Parts {
     /// Hands out every parameter to be changed, in the same order.
     fn visit_mut(&mut self, see: &mut dyn FnMut(Name<'_>, HeldMut<'_>));
 
+    /// Hands out every matrix that multiplies, with its layer.
+    fn visit_linears(&mut self, _see: &mut dyn FnMut(&mut Named<Linear>)) {}
+
     /// Whether any gradient is wanted.
     fn wanted(&self, grads: &Gradients<'_>) -> bool {
         let mut any = false;
@@ -86,6 +91,10 @@ impl<P: Parts> Parts for Vec<P> {
     fn visit_mut(&mut self, see: &mut dyn FnMut(Name<'_>, HeldMut<'_>)) {
         self.iter_mut().for_each(|part| part.visit_mut(see));
     }
+
+    fn visit_linears(&mut self, see: &mut dyn FnMut(&mut Named<Linear>)) {
+        self.iter_mut().for_each(|part| part.visit_linears(see));
+    }
 }
 
 impl<P: Parts> Parts for Option<P> {
@@ -95,6 +104,10 @@ impl<P: Parts> Parts for Option<P> {
 
     fn visit_mut(&mut self, see: &mut dyn FnMut(Name<'_>, HeldMut<'_>)) {
         self.iter_mut().for_each(|part| part.visit_mut(see));
+    }
+
+    fn visit_linears(&mut self, see: &mut dyn FnMut(&mut Named<Linear>)) {
+        self.iter_mut().for_each(|part| part.visit_linears(see));
     }
 }
 
@@ -115,6 +128,13 @@ macro_rules! parts {
             ) {
                 $($crate::parts::Parts::visit_mut(&mut self.$field, see);)*
             }
+
+            fn visit_linears(
+                &mut self,
+                see: &mut dyn FnMut(&mut $crate::parts::Named<$crate::layers::Linear>),
+            ) {
+                $($crate::parts::Parts::visit_linears(&mut self.$field, see);)*
+            }
         }
     };
 }
@@ -122,9 +142,15 @@ pub(crate) use parts;
 
 impl Parts for Named<Linear> {
     fn visit<'a>(&'a self, see: &mut dyn FnMut(Name<'a>, Held<'a>)) {
-        see(Name { layer: &self.key, kind: ".weight" }, Held::Matrix(self.layer.weight()));
+        let shape = |linear: &Linear| [linear.outputs(), linear.inputs()];
+        let matrix = |linear: &'a Linear| Held::Matrix(linear.weight(), shape(linear));
+        see(Name { layer: &self.key, kind: ".weight" }, matrix(&self.layer));
         if let Some(bias) = self.layer.bias() {
             see(Name { layer: &self.key, kind: ".bias" }, Held::Vector(bias));
+        }
+        if let Some(lora) = self.layer.lora() {
+            see(Name { layer: &self.key, kind: LORA_A }, matrix(&lora.a));
+            see(Name { layer: &self.key, kind: LORA_B }, matrix(&lora.b));
         }
     }
 
@@ -133,6 +159,14 @@ impl Parts for Named<Linear> {
         if let Some(bias) = self.layer.bias_mut() {
             see(Name { layer: &self.key, kind: ".bias" }, HeldMut::Vector(bias));
         }
+        if let Some(lora) = self.layer.lora_mut() {
+            see(Name { layer: &self.key, kind: LORA_A }, HeldMut::Matrix(lora.a.weight_mut()));
+            see(Name { layer: &self.key, kind: LORA_B }, HeldMut::Matrix(lora.b.weight_mut()));
+        }
+    }
+
+    fn visit_linears(&mut self, see: &mut dyn FnMut(&mut Named<Linear>)) {
+        see(self);
     }
 }
 
@@ -160,7 +194,8 @@ impl Parts for Named<LayerNorm> {
 
 impl Parts for Named<Embedding> {
     fn visit<'a>(&'a self, see: &mut dyn FnMut(Name<'a>, Held<'a>)) {
-        see(Name { layer: &self.key, kind: ".weight" }, Held::Matrix(self.layer.weight()));
+        let shape = [self.layer.vocabulary(), self.layer.width()];
+        see(Name { layer: &self.key, kind: ".weight" }, Held::Matrix(self.layer.weight(), shape));
     }
 
     fn visit_mut(&mut self, see: &mut dyn FnMut(Name<'_>, HeldMut<'_>)) {

@@ -6,8 +6,8 @@ mod named;
 mod probe;
 mod swiglu;
 
-pub(crate) use held::parts;
 pub use held::{Held, HeldMut, Name, Parts};
+pub(crate) use held::{LORA_A, LORA_B, parts};
 pub use named::{Gradients, Named};
 pub use probe::{listen, probe};
 pub use swiglu::{SwiGlu, SwiGluSaved};

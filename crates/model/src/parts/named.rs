@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use candle_core::{DType, Device, Tensor};
 
+use super::{LORA_A, LORA_B};
 use crate::error::Result;
 use crate::layers::{Embedding, LayerNorm, Linear, RmsNorm};
 
@@ -62,7 +63,7 @@ impl Named<Linear> {
         Ok(self.layer.forward(x)?)
     }
 
-    /// Adds the gradients of weight and bias; `dx` is not made.
+    /// Adds the gradients of weight, bias and low-rank update; `dx` is not made.
     pub fn collect(&self, x: &Tensor, dy: &Tensor, grads: &mut Gradients<'_>) -> Result<()> {
         let shape = [self.layer.outputs(), self.layer.inputs()];
         if let Some(grad) = grads.slot(&format!("{}.weight", self.key), &shape)? {
@@ -73,10 +74,17 @@ impl Named<Linear> {
         {
             self.layer.backward_bias(dy, grad)?;
         }
+        let Some(lora) = self.layer.lora() else { return Ok(()) };
+        if let Some(grad) = grads.slot(&format!("{}{LORA_A}", self.key), &[lora.rank(), lora.a.inputs()])? {
+            lora.backward_a(x, dy, grad)?;
+        }
+        if let Some(grad) = grads.slot(&format!("{}{LORA_B}", self.key), &[lora.b.outputs(), lora.rank()])? {
+            lora.backward_b(x, dy, grad)?;
+        }
         Ok(())
     }
 
-    /// `dx`; adds the gradients of weight and bias.
+    /// `dx`; adds the gradients of weight, bias and low-rank update.
     pub fn backward(&self, x: &Tensor, dy: &Tensor, grads: &mut Gradients<'_>) -> Result<Tensor> {
         self.collect(x, dy, grads)?;
         Ok(self.layer.backward_input(dy)?)

@@ -1,6 +1,7 @@
 //! The model against the reference's exported stages, against laws that need no reference, and against broken
 //! checkpoints. All on the tiny checkpoints of `golden`.
 
+mod adapter;
 mod bad;
 mod golden;
 mod laws;

@@ -356,6 +356,18 @@ impl Source<'_> {
     }
 }
 
+/// The numbers of one tensor, all of them checked.
+pub fn read_f32(name: String, file: &WeightFile, entry: Entry) -> Result<Vec<f32>> {
+    if !matches!(entry.dtype, FileDtype::F32 | FileDtype::BF16 | FileDtype::F16) {
+        let got = format!("{:?}", entry.dtype);
+        return Err(ModelError::Dtype { name, file: file.path.clone(), got });
+    }
+    let source = Source { name, file, entry };
+    let values = source.to_f32(0..source.len());
+    source.check(values.iter().copied().enumerate())?;
+    Ok(values)
+}
+
 /// Reads every weight of a checkpoint and reports the first that is not finite: the check that loading skips.
 pub fn check_all(weights: &Weights) -> Result<()> {
     for (name, file, entry) in weights.tensors() {

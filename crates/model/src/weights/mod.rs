@@ -6,7 +6,7 @@ mod file;
 mod index;
 mod names;
 
-pub use convert::{Dtype, Loader, Quantize, check_all};
+pub use convert::{Dtype, Loader, Quantize, check_all, read_f32};
 pub use file::{Entry, WeightFile};
 pub use index::Weights;
 pub use names::published;
