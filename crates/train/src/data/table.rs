@@ -1,10 +1,12 @@
 //! Rows of a parquet file as the JSON they stand for, one at a time: strings, whole numbers, lists of strings, and the
 //! bytes of pictures in base64. Which columns a row needs is its reader's business.
 
+use std::cell::Cell;
 use std::fs::File;
 use std::io::BufReader;
+use std::panic::{self, AssertUnwindSafe};
 use std::path::Path;
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Mutex, MutexGuard, Once};
 
 use bytes::Bytes;
 use parquet::column::reader::{ColumnReader, ColumnReaderImpl};
@@ -51,6 +53,10 @@ impl std::fmt::Debug for Table {
 impl Table {
     /// Opens a file; of its columns, those named by `wanted` will be read.
     pub(super) fn open(path: &Path, wanted: &[&str]) -> Result<Table> {
+        sound(|| Table::read(path, wanted))
+    }
+
+    fn read(path: &Path, wanted: &[&str]) -> Result<Table> {
         let file = fs_err::File::open(path)?.into_parts().0;
         let length = file.metadata()?.len();
         let reader = SerializedFileReader::new(Chunks { file, length })?;
@@ -78,11 +84,15 @@ impl Table {
     /// All rows of a group. The lock is held as long as the guard that comes with them.
     pub(super) fn group(&self, group: usize) -> Result<(MutexGuard<'_, SerializedFileReader<Chunks>>, Rows)> {
         let reader = self.reader.lock().expect("no thread panics while it holds the file");
+        let rows = sound(|| self.rows(&reader, group))?;
+        Ok((reader, rows))
+    }
+
+    fn rows(&self, reader: &SerializedFileReader<Chunks>, group: usize) -> Result<Rows> {
         let rows = reader.get_row_group(group)?;
         let open = |leaf: &Leaf| Ok((leaf.clone(), rows.get_column_reader(leaf.index)?));
         let columns = self.leaves.iter().map(open).collect::<Result<_>>()?;
-        drop(rows);
-        Ok((reader, Rows { columns, left: self.groups[group] }))
+        Ok(Rows { columns, left: self.groups[group] })
     }
 
     /// One row of the file.
@@ -94,8 +104,8 @@ impl Table {
                 continue;
             }
             let (_lock, mut rows) = self.group(group)?;
-            rows.skip(at)?;
-            return rows.next()?.ok_or_else(|| ParquetError::General(format!("row {row} is missing")));
+            return sound(|| rows.skip(at).and_then(|()| rows.next()))?
+                .ok_or_else(|| ParquetError::General(format!("row {row} is missing")));
         }
         Err(ParquetError::General(format!("row {row} is missing")))
     }
@@ -120,6 +130,10 @@ impl Rows {
 
     /// The next row as an object.
     pub(super) fn next(&mut self) -> Result<Option<Value>> {
+        sound(|| self.read())
+    }
+
+    fn read(&mut self) -> Result<Option<Value>> {
         if self.left == 0 {
             return Ok(None);
         }
@@ -184,6 +198,29 @@ fn record<T: DataType>(reader: &mut ColumnReaderImpl<T>) -> Result<Vec<T::T>> {
     Ok(values)
 }
 
+thread_local! {
+    /// Whether a panic of this thread is the library's way to refuse a file.
+    static REFUSING: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Runs the library on bytes that may be damaged. It panics on some of them; here that is an error like any other,
+/// and nothing is printed. What it was reading is given up afterwards.
+fn sound<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
+    static QUIET: Once = Once::new();
+    QUIET.call_once(|| {
+        let usual = panic::take_hook();
+        panic::set_hook(Box::new(move |info| {
+            if !REFUSING.get() {
+                usual(info);
+            }
+        }));
+    });
+    let before = REFUSING.replace(true);
+    let outcome = panic::catch_unwind(AssertUnwindSafe(work));
+    REFUSING.set(before);
+    outcome.unwrap_or_else(|_| Err(ParquetError::General("the file is damaged".into())))
+}
+
 /// The file, which refuses to be read past its end before memory is taken for what is not there.
 pub(super) struct Chunks {
     file: File,
@@ -210,3 +247,7 @@ impl ChunkReader for Chunks {
         self.file.get_bytes(start, length)
     }
 }
+
+#[cfg(test)]
+#[path = "table_tests.rs"]
+mod tests;
