@@ -26,7 +26,10 @@ pub(crate) fn run(options: &DocsOptions) -> Result<()> {
     for verb in program.get_subcommands().filter(|verb| !verb.is_hide_set() && verb.get_name() != "help") {
         let about = verb.get_about().map(ToString::to_string).unwrap_or_default();
         writeln!(index, "- [`firsthand {0}`]({0}.md): {about}.", verb.get_name())?;
-        fs_err::write(options.directory.join(format!("{}.md", verb.get_name())), page(verb)?)?;
+        fs_err::write(
+            options.directory.join(format!("{}.md", verb.get_name())),
+            page(verb.get_name(), verb)?,
+        )?;
     }
     if let Some(after) = program.get_after_help() {
         writeln!(index, "\n{after}")?;
@@ -39,9 +42,9 @@ pub(crate) fn run(options: &DocsOptions) -> Result<()> {
     Ok(())
 }
 
-/// One verb as Markdown.
-fn page(verb: &Command) -> Result<String> {
-    let mut out = format!("# firsthand {}\n\n", verb.get_name());
+/// One verb as Markdown, its own verbs below it.
+fn page(name: &str, verb: &Command) -> Result<String> {
+    let mut out = format!("# firsthand {name}\n\n");
     let about =
         verb.get_long_about().or_else(|| verb.get_about()).map(ToString::to_string).unwrap_or_default();
     writeln!(out, "{}.\n", about.trim_end_matches('.'))?;
@@ -63,6 +66,9 @@ fn page(verb: &Command) -> Result<String> {
     }
     if let Some(after) = verb.get_after_help() {
         writeln!(out, "\n## More\n\n```text\n{after}\n```")?;
+    }
+    for inner in verb.get_subcommands().filter(|inner| !inner.is_hide_set() && inner.get_name() != "help") {
+        write!(out, "\n{}", page(&format!("{name} {}", inner.get_name()), inner)?)?;
     }
     Ok(out)
 }

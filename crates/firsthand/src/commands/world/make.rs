@@ -28,8 +28,8 @@ const ANNOUNCED_S: f64 = 15.0;
 /// Encoding, truths and the wait for each other, as a share of the drawing.
 const BESIDES: f64 = 1.25;
 /// Bytes of a frame's truth and of a pixel's film, for the announcement; measured at 224x168.
-const TRUTH_BYTES: f64 = 4300.0;
-const PIXEL_BYTES: f64 = 0.036;
+const TRUTH_BYTES: f64 = 2900.0;
+const PIXEL_BYTES: f64 = 0.025;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -41,8 +41,8 @@ OUT gets, for every film, DAYn/DAYn_HHMMSSFF.mp4 (day and time of its first fram
 boxes, visible pixels, depth, hands and contact of each frame) and .srt (what people say); and once, card.json (rooms,
 furniture, things, habits) and events.jsonl (everything that happens on the filmed days, with start and end).
 
---days films the stretches in which something is done and leaves out nights and quiet hours: about an hour and a half
-of film a day. Equal settings give equal frames. Run the same command again after an interruption: films that are
+--days films the stretches in which something is done and leaves out nights and quiet hours: sixty films, two
+hours, a day. Equal settings give equal frames. Run the same command again after an interruption: films that are
 there are kept.";
 
 /// Film the simulated home, with exact ground truth beside it.

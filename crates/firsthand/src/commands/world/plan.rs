@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use firsthand_world::World;
+use firsthand_world::{Event, World};
 use serde::{Deserialize, Serialize};
 
 /// Spells of doings with less than this between them are one film.
@@ -38,17 +38,22 @@ impl Stretch {
     }
 }
 
-/// The given length of a day: from `start_s`, or where most of it is filled with doings.
+/// The given length of a day: from `start_s`, or where hands do the most, beginning with a spell of doings.
 pub(super) fn moment(world: &World, day: u32, start_s: Option<f64>, seconds: f64) -> Stretch {
-    let spells = || world.spells.iter().filter(|spell| spell.day == day);
-    let filled = |start: f64| -> f64 {
-        let within = |s: f64, e: f64| (e.min(start + seconds) - s.max(start)).max(0.0);
-        spells().map(|spell| within(spell.start_s, spell.end_s)).sum()
+    let deeds = |start: f64| {
+        let within = |event: &&Event| {
+            event.day == day
+                && event.hand.is_some()
+                && (start..start + seconds).contains(&event.start_s)
+                && event.end_s <= start + seconds
+        };
+        world.events().iter().filter(within).count()
     };
     let start_s = start_s.unwrap_or_else(|| {
-        let starts = spells().map(|spell| spell.start_s.floor()).filter(|start| start + seconds <= DAY_S);
+        let spells = world.spells.iter().filter(|spell| spell.day == day);
+        let starts = spells.map(|spell| spell.start_s.floor()).filter(|start| start + seconds <= DAY_S);
         // The first of equals.
-        starts.fold((0.0, -1.0), |best, s| if filled(s) > best.1 { (s, filled(s)) } else { best }).0
+        starts.rev().max_by_key(|start| deeds(*start)).unwrap_or(0.0)
     });
     Stretch { day, start_s, seconds: seconds.min(DAY_S - start_s) }
 }

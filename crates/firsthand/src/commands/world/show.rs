@@ -131,24 +131,25 @@ fn tile(world: &World, frame: &Frame, truth: &FrameTruth, options: &ShowOptions)
         let state = seen.on.and_then(|on| Some(thing.kind.states()?[usize::from(on)]));
         let name = phrase.strip_prefix("the ").unwrap_or(&phrase);
         let label = state.map_or_else(|| name.to_owned(), |state| format!("{name} ({state})"));
-        mark(&mut canvas, seen.bounds, &label, times, colour);
+        mark(&mut canvas, seen.bounds, &label, times, colour, frame.width * times);
     }
     for hand in &truth.hands {
         if let Some(bounds) = hand.bounds {
             let colour = if hand.contact.is_some() { CONTACT } else { HAND };
-            mark(&mut canvas, bounds, &format!("{:?}", hand.side), times, colour);
+            mark(&mut canvas, bounds, &format!("{:?}", hand.side), times, colour, frame.width * times);
         }
     }
     canvas.picture()
 }
 
-fn mark(canvas: &mut Canvas, bounds: [u32; 4], label: &str, times: usize, colour: Rgb) {
+fn mark(canvas: &mut Canvas, bounds: [u32; 4], label: &str, times: usize, colour: Rgb, width: usize) {
     let corners = bounds.map(|side| side as usize * times);
     // The last two are exclusive.
     let [x1, y1, x2, y2] = corners.map(|side| side as f64);
     canvas.outline([x1, y1, x2 - 1.0, y2 - 1.0], 1, colour);
     let [rows, columns] = Canvas::extent(label, SCALE);
     let top = corners[1].saturating_sub(rows + SCALE);
-    canvas.fill([top, corners[0]], [rows + SCALE, columns], colour);
-    canvas.write(label, [top + SCALE / 2, corners[0] + SCALE / 2], SCALE, [20; 3]);
+    let left = corners[0].min(width.saturating_sub(columns));
+    canvas.fill([top, left], [rows + SCALE, columns], colour);
+    canvas.write(label, [top + SCALE / 2, left + SCALE / 2], SCALE, [20; 3]);
 }
