@@ -28,9 +28,18 @@ pub enum Error {
         /// Days there are.
         days: u32,
     },
+    /// A folder that already holds another dataset.
+    #[error("{folder} holds questions made with other options; choose another folder or the same options")]
+    Folder {
+        /// The folder.
+        folder: String,
+    },
     /// A value that cannot be written as JSON.
     #[error("truth not written as JSON")]
     Json(#[from] serde_json::Error),
+    /// A picture or clip could not be written.
+    #[error(transparent)]
+    Media(#[from] firsthand_media::Error),
     /// The sink failed.
     #[error("truth not written")]
     Write(#[from] std::io::Error),

@@ -3,6 +3,7 @@
 
 mod film;
 mod folder;
+mod lessons;
 mod make;
 mod order;
 mod plan;
@@ -29,6 +30,7 @@ pub(crate) struct WorldOptions {
 #[derive(Subcommand)]
 enum Verb {
     Make(make::MakeOptions),
+    Lessons(lessons::LessonsOptions),
     Show(show::ShowOptions),
 }
 
@@ -36,6 +38,7 @@ enum Verb {
 pub(crate) fn run(options: &WorldOptions) -> Result<()> {
     match &options.verb {
         Verb::Make(options) => make::run(options),
+        Verb::Lessons(options) => lessons::run(options),
         Verb::Show(options) => show::run(options),
     }
 }
