@@ -125,17 +125,19 @@ fn line(canvas: &mut Canvas, scale: &Scale, points: &[(u64, f64)]) {
         smooth += share * (loss - smooth);
         let here = scale.place(step, smooth);
         if let Some(from) = before {
-            let columns = here[1].saturating_sub(from[1]);
-            for i in 0..=columns {
-                let t = i as f64 / columns.max(1) as f64;
-                let row = from[0] as f64 + t * (here[0] as f64 - from[0] as f64);
-                canvas.fill([row as usize, from[1] + i], [2, 2], LINE);
-            }
-            let (top, bottom) = (from[0].min(here[0]), from[0].max(here[0]));
-            if columns == 0 {
-                canvas.fill([top, here[1]], [bottom - top + 2, 2], LINE);
-            }
+            stroke(canvas, from, here);
         }
         before = Some(here);
+    }
+}
+
+/// A straight line without gaps: in each column from its row to that of the next column.
+fn stroke(canvas: &mut Canvas, from: [usize; 2], to: [usize; 2]) {
+    let columns = to[1].saturating_sub(from[1]).max(1);
+    let row = |i: usize| from[0] as f64 + (to[0] as f64 - from[0] as f64) * i as f64 / columns as f64;
+    for i in 0..columns {
+        let (here, next) = (row(i) as usize, row(i + 1) as usize);
+        let (top, bottom) = (here.min(next), here.max(next));
+        canvas.fill([top, from[1] + i], [bottom - top + 2, 2], LINE);
     }
 }

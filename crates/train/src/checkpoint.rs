@@ -120,8 +120,13 @@ impl Store {
         for folder in [output.to_owned(), output.join(CHECKPOINTS)] {
             for entry in fs_err::read_dir(&folder)? {
                 let path = entry?.path();
-                if path.extension().is_some_and(|end| end == "part") {
+                if path.extension().is_none_or(|end| end != "part") {
+                    continue;
+                }
+                if path.is_dir() {
                     fs_err::remove_dir_all(path)?;
+                } else {
+                    fs_err::remove_file(path)?;
                 }
             }
         }

@@ -75,8 +75,10 @@ fn what_a_killed_run_left_is_removed_and_two_runs_do_not_meet() {
     let part = output.path().join("checkpoints/.step-000009.part");
     fs_err::create_dir_all(&part).unwrap();
     fs_err::write(part.join("model.safetensors"), "half").unwrap();
+    let picture = output.path().join(".loss.png.77.part");
+    fs_err::write(&picture, "half").unwrap();
     let store = Store::open(output.path()).unwrap();
-    assert!(!part.exists() && store.latest().unwrap().is_none());
+    assert!(!part.exists() && !picture.exists() && store.latest().unwrap().is_none());
     let error = Store::open(output.path()).err().unwrap().to_string();
     assert!(error.contains("another run"), "{error}");
     drop(store);

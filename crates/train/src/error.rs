@@ -45,7 +45,7 @@ pub enum TrainError {
     },
     /// Loss or gradients were not finite too often in a row.
     #[error(
-        "step {step} of phase {phase:?}: {count} steps in a row gave no finite loss and gradient (loss {loss}); lower learning_rate, set clip, or train in f32"
+        "step {step} of phase {phase:?}: {count} steps in a row gave no finite gradient, or one of zeros (loss {loss}); lower learning_rate, set clip, or train in f32"
     )]
     NotFinite {
         /// Name of the phase.

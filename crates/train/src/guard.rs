@@ -1,4 +1,4 @@
-//! Watches loss and gradients: a step that is not finite is skipped and counted, too many in a row end the run,
+//! Watches loss and gradients: a step that is not finite, or dead, is skipped and counted, too many in a row end the run,
 //! and so does a loss that rises and stays up. Its state is part of a checkpoint.
 
 use serde::{Deserialize, Serialize};
@@ -45,7 +45,9 @@ impl Guard {
         norm: f64,
         most_in_a_row: u32,
     ) -> Result<Verdict, TrainError> {
-        if !loss.is_finite() || !norm.is_finite() {
+        // A gradient of nothing but zeros at a loss above zero: the model is dead and will not come back.
+        let is_dead = norm == 0.0 && loss > 0.0;
+        if !loss.is_finite() || !norm.is_finite() || is_dead {
             self.skipped += 1;
             self.in_a_row += 1;
             if self.in_a_row >= most_in_a_row {
@@ -90,7 +92,9 @@ mod tests {
         assert_eq!(guard.skipped, 3);
         let mut guard = Guard::default();
         assert_eq!(guard.judge(("p", 0), 1.0, f64::NAN, 3).unwrap(), Verdict::Skip);
-        assert_eq!(guard.judge(("p", 1), 1.0, 1.0, 3).unwrap(), Verdict::Take);
+        assert_eq!(guard.judge(("p", 1), 1.0, 0.0, 3).unwrap(), Verdict::Skip);
+        assert_eq!(guard.judge(("p", 2), 0.0, 0.0, 3).unwrap(), Verdict::Take);
+        assert_eq!(guard.judge(("p", 3), 1.0, 1.0, 3).unwrap(), Verdict::Take);
     }
 
     #[test]

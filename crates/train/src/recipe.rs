@@ -1,13 +1,14 @@
 //! The TOML that fixes a run. Everything a recipe can get wrong by itself is found here, before anything is opened;
 //! an unknown key is an error that names the nearest known one. Paths are relative to where the program runs.
 
+mod check;
+mod text;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use firsthand_input::{RenderOptions, TextAfter, VideoTime};
-use serde::de::{MapAccess, Visitor, value::MapAccessDeserializer};
-use serde::{Deserialize, Deserializer, Serialize};
-use serde_json::Value;
+use serde::{Deserialize, Serialize};
 
 use crate::data::SourceConfig;
 use crate::error::{Result, TrainError};
@@ -15,6 +16,7 @@ use crate::init::NewModel;
 use crate::optimizer::AdamW;
 use crate::schedule::{Decay, Schedule};
 use crate::vision_words::WorldPairs;
+use text::{explain, flatten};
 
 /// A whole run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -330,38 +332,6 @@ impl Recipe {
         Ok(())
     }
 
-    fn check(&self) -> Result<(), String> {
-        if self.output.as_os_str().is_empty() {
-            return Err("output is empty; name a folder".into());
-        }
-        match (&self.model.start, &self.model.new) {
-            (Some(_), Some(_)) => return Err("[model]: both start and new are given; keep one".into()),
-            (None, None) => {
-                return Err("[model]: give start (a checkpoint) or new (sizes of one to be made)".into());
-            }
-            _ => {}
-        }
-        for (at, source) in self.sources.iter().enumerate() {
-            source.check().map_err(|error| format!("[[source]] {}: {error}", at + 1))?;
-            if self.sources[..at].iter().any(|other| other.name == source.name) {
-                return Err(format!("two sources have the name {:?}; rename one", source.name));
-            }
-        }
-        if let Some(adapter) = &self.adapter {
-            adapter.check()?;
-        }
-        if self.save.every == 0 || self.save.keep == 0 || self.log.every == 0 {
-            return Err("save.every, save.keep and log.every count from 1".into());
-        }
-        for (at, phase) in self.phases.iter().enumerate() {
-            if self.phases[..at].iter().any(|other| other.name == phase.name) {
-                return Err(format!("two phases have the name {:?}; rename one", phase.name));
-            }
-            phase.check(self).map_err(|reason| format!("phase {:?}: {reason}", phase.name))?;
-        }
-        Ok(())
-    }
-
     /// How prompts are built.
     pub fn render_options(&self) -> RenderOptions {
         let time = match self.model.time {
@@ -387,119 +357,7 @@ impl Recipe {
     }
 }
 
-impl AdapterRecipe {
-    fn check(&self) -> Result<(), String> {
-        if self.rank == 0 || !(self.alpha.is_finite() && self.alpha > 0.0) || self.targets.is_empty() {
-            return Err(format!(
-                "[adapter]: rank {}, alpha {} and {} targets must all be above 0",
-                self.rank,
-                self.alpha,
-                self.targets.len()
-            ));
-        }
-        Ok(())
-    }
-}
-
 impl PhaseRecipe {
-    fn check(&self, recipe: &Recipe) -> Result<(), String> {
-        self.check_numbers()?;
-        match (self.steps, self.epochs) {
-            (Some(_), Some(_)) => return Err("both steps and epochs are given; keep one".into()),
-            (None, None) => return Err("how long? give steps or epochs".into()),
-            (Some(0), _) => return Err("steps: 0; give at least 1, or leave the phase out".into()),
-            (_, Some(epochs)) if !(epochs.is_finite() && epochs > 0.0) => {
-                return Err(format!("epochs: {epochs}; give a number above 0"));
-            }
-            _ => {}
-        }
-        let Rates { vision, merger, language, .. } = self.learning_rate;
-        match self.kind {
-            PhaseKind::Sft => {
-                for name in self.sources.iter().flatten() {
-                    if !recipe.sources.iter().any(|source| source.name == *name) {
-                        let known: Vec<&str> =
-                            recipe.sources.iter().map(|source| source.name.as_str()).collect();
-                        return Err(format!("no source has the name {name:?}{}", suggestion(name, &known)));
-                    }
-                }
-                if recipe.sources_of(self).is_empty() {
-                    return Err("it has no source; add a [[source]]".into());
-                }
-                if self.pairs.is_some() {
-                    return Err("pairs belong to kind = \"vision-words\"; leave them out".into());
-                }
-                if self.cache_features && (vision > 0.0 || merger > 0.0) && recipe.adapter.is_none() {
-                    return Err("cache_features keeps what a frozen tower gives, but vision or merger is trained; set their learning_rate to 0 or cache_features = false".into());
-                }
-            }
-            PhaseKind::VisionWords => {
-                if self.pairs.is_none() || self.steps.is_none() {
-                    return Err(
-                        "kind = \"vision-words\" needs pairs = { seeds = [first, end] } and steps".into()
-                    );
-                }
-                if language > 0.0 || recipe.adapter.is_some() {
-                    return Err("kind = \"vision-words\" trains the vision tower towards a fixed token table; use learning_rate = { vision = ..., merger = ... } and no [adapter]".into());
-                }
-                if self.sources.is_some() || self.questions.is_some() || self.cache_features {
-                    return Err("kind = \"vision-words\" draws its own frames; leave out sources, questions and cache_features".into());
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn check_numbers(&self) -> Result<(), String> {
-        let counts =
-            [("batch", self.batch), ("accumulate", self.accumulate), ("pass_tokens", self.pass_tokens)];
-        let questions = self.questions.map(|count| ("questions", count));
-        if let Some((name, _)) = counts.into_iter().chain(questions).find(|(_, count)| *count == 0) {
-            return Err(format!("{name}: 0; give at least 1"));
-        }
-        if self.max_skipped == 0 {
-            return Err("max_skipped: 0; give at least 1".into());
-        }
-        let Rates { vision, merger, language, .. } = self.learning_rate;
-        for (name, value) in [
-            ("learning_rate.vision", vision),
-            ("learning_rate.merger", merger),
-            ("learning_rate.language", language),
-            ("weight_decay", self.weight_decay),
-        ] {
-            if !(value.is_finite() && value >= 0.0) {
-                return Err(format!("{name}: {value}; give a number from 0 up"));
-            }
-        }
-        if vision.max(merger).max(language) == 0.0 {
-            return Err("every learning_rate is 0: nothing is left to train".into());
-        }
-        if let Some(clip) = self.clip
-            && !(clip.is_finite() && clip > 0.0)
-        {
-            return Err(format!("clip: {clip}; give a number above 0, or leave it out"));
-        }
-        let shares = [
-            ("warm_up_ratio", self.warm_up_ratio.unwrap_or(0.0)),
-            ("decay_from", self.decay_from),
-            ("min_ratio", self.min_ratio),
-        ];
-        if let Some((name, value)) = shares.into_iter().find(|(_, value)| !(0.0..=1.0).contains(value)) {
-            return Err(format!("{name}: {value}; give a share from 0 to 1"));
-        }
-        if self.warm_up_steps.is_some() && self.warm_up_ratio.is_some() {
-            return Err("both warm_up_steps and warm_up_ratio are given; keep one".into());
-        }
-        let [beta1, beta2] = self.betas;
-        if ![beta1, beta2].iter().all(|beta| (0.0..1.0).contains(beta)) {
-            return Err(format!("betas: [{beta1}, {beta2}]; give two numbers from 0 up and below 1"));
-        }
-        if !(self.epsilon.is_finite() && self.epsilon > 0.0) {
-            return Err(format!("epsilon: {}; give a number above 0", self.epsilon));
-        }
-        Ok(())
-    }
-
     /// The optimizer's constants.
     pub fn adam_w(&self) -> AdamW {
         AdamW { beta1: self.betas[0], beta2: self.betas[1], epsilon: self.epsilon }
@@ -522,108 +380,6 @@ impl PhaseRecipe {
     pub fn step_items(&self) -> usize {
         self.batch * self.accumulate
     }
-}
-
-impl<'de> Deserialize<'de> for Rates {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Rates, D::Error> {
-        #[derive(Deserialize)]
-        #[serde(deny_unknown_fields)]
-        struct Table {
-            #[serde(default)]
-            vision: f64,
-            #[serde(default)]
-            merger: f64,
-            #[serde(default)]
-            language: f64,
-        }
-        struct Either;
-        impl<'de> Visitor<'de> for Either {
-            type Value = Rates;
-
-            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("a number, or a table of vision, merger and language")
-            }
-
-            fn visit_f64<E>(self, rate: f64) -> Result<Rates, E> {
-                Ok(Rates { vision: rate, merger: rate, language: rate, named: false })
-            }
-
-            fn visit_i64<E: serde::de::Error>(self, rate: i64) -> Result<Rates, E> {
-                self.visit_f64(rate as f64)
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Rates, A::Error> {
-                let Table { vision, merger, language } = Table::deserialize(MapAccessDeserializer::new(map))?;
-                Ok(Rates { vision, merger, language, named: true })
-            }
-        }
-        deserializer.deserialize_any(Either)
-    }
-}
-
-/// `a.b` for tables, `a[name]` for lists of named tables, `a[1]` for others. Nothing for what was left out.
-fn flatten(path: String, value: &Value, all: &mut BTreeMap<String, String>) {
-    match value {
-        Value::Null => {}
-        Value::Object(table) => {
-            for (key, value) in table {
-                let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
-                flatten(path, value, all);
-            }
-        }
-        Value::Array(list) => {
-            for (at, value) in list.iter().enumerate() {
-                let name =
-                    value.get("name").and_then(Value::as_str).map_or_else(|| at.to_string(), str::to_owned);
-                flatten(format!("{path}[{name}]"), value, all);
-            }
-        }
-        plain => {
-            all.insert(path, plain.to_string());
-        }
-    }
-}
-
-/// A TOML error as one line: where, what, and the nearest known key.
-fn explain(text: &str, error: &toml::de::Error) -> String {
-    let line = error.span().map(|span| 1 + text[..span.start.min(text.len())].matches('\n').count());
-    let message = error.message().lines().collect::<Vec<_>>().join("; ");
-    let at = line.map_or_else(String::new, |line| format!("line {line}: "));
-    let quoted: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
-    match (message.strip_prefix("unknown field"), quoted.split_first()) {
-        (Some(_), Some((key, known))) => format!("{at}unknown key {key}{}", suggestion(key, known)),
-        _ => match (message.strip_prefix("unknown variant"), quoted.split_first()) {
-            (Some(_), Some((value, known))) => {
-                format!("{at}unknown value {value:?}{}", suggestion(value, known))
-            }
-            _ => format!("{at}{message}"),
-        },
-    }
-}
-
-/// `; did you mean x?` where a known word is near, else all known words.
-fn suggestion(word: &str, known: &[&str]) -> String {
-    let nearest = known.iter().map(|other| (distance(word, other), other)).min();
-    match nearest {
-        Some((edits, other)) if edits <= 2.max(word.len() / 3) => format!("; did you mean {other}?"),
-        Some(_) => format!("; known: {}", known.join(", ")),
-        None => "; none is known here".to_owned(),
-    }
-}
-
-/// Letters to insert, remove or replace.
-fn distance(one: &str, other: &str) -> usize {
-    let other: Vec<char> = other.chars().collect();
-    let mut row: Vec<usize> = (0..=other.len()).collect();
-    for (i, a) in one.chars().enumerate() {
-        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
-        for (j, b) in other.iter().enumerate() {
-            let replaced = diagonal + usize::from(a != *b);
-            diagonal = row[j + 1];
-            row[j + 1] = replaced.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row[other.len()]
 }
 
 #[cfg(test)]

@@ -196,8 +196,15 @@ impl Run {
         let fresh = || State::new(self.settings.clone(), self.digest.clone());
         let state = saved.as_ref().map_or_else(fresh, |saved| saved.state.clone());
         let metrics = Metrics::open(&recipe.output, &state.metrics, recipe.log.tensorboard)?;
-        let mut journey =
-            Journey { run: self, store: &store, watch, metrics, state, features_bytes: memory.features };
+        let mut journey = Journey {
+            run: self,
+            store: &store,
+            watch,
+            metrics,
+            state,
+            features_bytes: memory.features,
+            named: HashSet::new(),
+        };
         while let Some(phase) = recipe.phases.get(journey.state.phase) {
             let optimizer = match &saved {
                 Some(saved) if saved.state.phase == journey.state.phase => {
@@ -285,6 +292,8 @@ struct Journey<'a> {
     metrics: Metrics,
     state: State,
     features_bytes: u64,
+    /// Rows that were named as left out.
+    named: HashSet<(PathBuf, usize)>,
 }
 
 /// What makes the gradients of a phase.
@@ -334,6 +343,7 @@ impl Journey<'_> {
             let stop = self.watch.stop();
             if stop || is_last || self.state.total_step.is_multiple_of(run.recipe.save.every) {
                 let dir = self.save(model, (!is_last).then_some(&optimizer))?;
+                last = Instant::now();
                 if stop {
                     return Err(TrainError::Stopped { step: self.state.total_step, checkpoint: dir });
                 }
@@ -389,7 +399,9 @@ impl Journey<'_> {
                             "{bad}; repair the row, or set data.on_bad_row = \"skip\""
                         )));
                     }
-                    self.watch.note(&format!("left out: {bad}"));
+                    if self.named.insert((bad.file.clone(), bad.line)) {
+                        self.watch.note(&format!("left out: {bad}"));
+                    }
                 }
                 if let (true, Some(bad)) = (step.rows.is_empty(), step.bad.first()) {
                     return Err(TrainError::Data(format!(
