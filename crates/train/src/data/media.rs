@@ -195,7 +195,7 @@ impl Files {
                 }
                 if !there {
                     return Err(format!(
-                        "no such file: {location}; set media_root to the folder of the media"
+                        "no such file: {location}; set media_root to the folder of the media, and media_prefix to what the file puts before it"
                     ));
                 }
             }

@@ -61,13 +61,14 @@ impl Store {
         let wanted = stvqa::COLUMNS.map(|column| config.columns.get(column).map_or(column, String::as_str));
         let (mut tables, mut places) = (Vec::new(), Vec::new());
         for path in table_files(config)? {
-            let broken = |error: ParquetError| Error::Source {
-                name: config.name.clone(),
-                what: format!(
-                    "{}: {}; fetch or write the file again",
-                    path.display(),
-                    one_line(&error.to_string())
-                ),
+            let broken = |error: ParquetError| {
+                let reason = one_line(&error.to_string());
+                let remedy = match reason.contains("Disabled feature") {
+                    true => "write the file with snappy or without compression",
+                    false => "fetch or write the file again",
+                };
+                let what = format!("{}: {reason}; {remedy}", path.display());
+                Error::Source { name: config.name.clone(), what }
             };
             let table = Table::open(&path, &wanted).map_err(broken)?;
             let mut line = 0;

@@ -464,3 +464,29 @@ fn rows_about_one_medium_come_together() {
     assert_eq!(sizes, [2, 3]);
     assert!(Order::new(&dataset, &OrderOptions { seed: 3, group_by_media: Some(0) }).is_err());
 }
+
+/// The simulated home writes the files of the references; the readers that serve the real data sets take every row.
+#[test]
+fn files_of_the_simulated_home_are_read_whole() {
+    use firsthand_world::questions::{Plan, WriteOptions, write};
+    let folder = tempfile::tempdir().unwrap();
+    let plan = Plan { frames: 3, clips: 2, days: 0, seconds: 1.0, lived: 1, ..Plan::default() };
+    let options = WriteOptions { plan, threads: 1, truth: false };
+    let written = write(folder.path(), &[7], &options, &|_| {}).unwrap();
+    let mut checked = 0;
+    for (file, format) in [
+        ("video-r1.json", Format::VideoR1),
+        ("st-r1.jsonl", Format::StR1),
+        ("stvqa.jsonl", Format::Stvqa),
+        ("egothinker-sft.json", Format::ShareGpt),
+    ] {
+        let rows = written.files.iter().find(|(name, _)| *name == file).map_or(0, |(_, rows)| *rows);
+        if rows == 0 {
+            continue;
+        }
+        let dataset = Dataset::open(&[SourceConfig::new(file, format, folder.path().join(file))]).unwrap();
+        assert_eq!((dataset.len(), dataset.skipped()), (rows, &[][..]), "{file}");
+        checked += 1;
+    }
+    assert!(checked >= 3, "{:?}", written.files);
+}
