@@ -92,7 +92,9 @@ fn find(world: &World, search: Search, seconds: f64, rng: &mut Rng) -> Option<Mo
         });
     }
     let events = world.events();
-    (0..600).find_map(|_| {
+    // Few walks of people are seen.
+    let tries = if search == Search::Person { 6000 } else { 600 };
+    (0..tries).find_map(|_| {
         let event = rng.pick(events);
         let mine = event.who == ThingId::WEARER;
         let (low, high) = match (search, event.action) {

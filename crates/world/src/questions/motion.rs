@@ -75,7 +75,7 @@ pub(crate) fn motion(film: &Film<'_>, rng: &mut Rng) -> Option<Draft> {
     let poses: Vec<Camera> = film.views.iter().map(|view| view.truth.camera).collect();
     let kind = camera_motion(&poses)?;
     let wished =
-        wish(rng, &[("turn left", 0.6), ("turn right", 0.6), ("walk ahead", 1.0), ("stand still", 1.0)]);
+        wish(rng, &[("turn left", 0.16), ("turn right", 0.16), ("walk ahead", 1.0), ("stand still", 1.0)]);
     if wished != kind {
         return None;
     }

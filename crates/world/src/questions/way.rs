@@ -11,21 +11,20 @@ use crate::rng::Rng;
 use crate::route::{Direction, Landmark, Route};
 use crate::things::{FixtureKind as F, Kind, RoomKind, Side, Thing};
 
+/// How eagerly each room is asked for, and its share of the answers that come out.
+const ROOMS: [(RoomKind, f32, f32); 7] = [
+    (RoomKind::Living, 0.2, 0.19),
+    (RoomKind::Kitchen, 0.32, 0.19),
+    (RoomKind::Bedroom, 0.45, 0.19),
+    (RoomKind::Bathroom, 0.9, 0.19),
+    (RoomKind::Hall, 1.0, 0.11),
+    (RoomKind::Study, 1.0, 0.11),
+    (RoomKind::Playroom, 1.0, 0.02),
+];
+
 /// The room one is in, at the start or the end, as its furniture tells.
 pub(crate) fn place(film: &Film<'_>, rng: &mut Rng) -> Option<Draft> {
-    use RoomKind as R;
-    let wished = wish(
-        rng,
-        &[
-            (R::Living, 0.6),
-            (R::Kitchen, 1.0),
-            (R::Bedroom, 1.0),
-            (R::Bathroom, 1.0),
-            (R::Study, 1.0),
-            (R::Hall, 1.0),
-            (R::Playroom, 1.0),
-        ],
-    );
+    let wished = wish(rng, &ROOMS.map(|(room, weight, _)| (room, weight)));
     let end = rng.chance(0.5);
     let index = if end { film.views.len() - 1 } else { 0 };
     let (room, signs) = film.told_room(index)?;
@@ -47,10 +46,16 @@ pub(crate) fn place(film: &Film<'_>, rng: &mut Rng) -> Option<Draft> {
             &facts,
         ));
     }
-    let mut all = vec![R::Living, R::Kitchen, R::Bedroom, R::Bathroom, R::Study, R::Hall, R::Playroom];
-    all.retain(|other| *other != room);
-    rng.shuffle(&mut all);
-    let wrong: Vec<&str> = all.iter().take(3).map(|room| room.name()).collect();
+    // Wrong rooms are drawn as right ones come out, or the rare ones would always be wrong.
+    let mut left: Vec<(RoomKind, f32)> =
+        ROOMS.iter().filter(|(other, ..)| *other != room).map(|(other, _, share)| (*other, *share)).collect();
+    let wrong: Vec<&str> = (0..3)
+        .map(|_| {
+            let drawn = wish(rng, &left);
+            left.retain(|(other, _)| *other != drawn);
+            drawn.name()
+        })
+        .collect();
     Some(Draft::choice(rng, "room", question, room.name(), &wrong, &facts))
 }
 
@@ -132,7 +137,7 @@ pub(crate) fn direction(film: &Film<'_>, rng: &mut Rng) -> Option<Draft> {
     let reverse = rng.chance(0.5);
     let (right, options): (_, Vec<String>) = match walked.turns.len() {
         0 | 1 => {
-            let wished = wish(rng, &[("left", 0.7), ("right", 0.7), ("around", 3.0), ("straight on", 0.5)]);
+            let wished = wish(rng, &[("left", 0.5), ("right", 0.5), ("around", 2.5), ("straight on", 0.5)]);
             if there != wished || film.turned(0, film.views.len() - 1).abs() > 2.9 {
                 return None;
             }
