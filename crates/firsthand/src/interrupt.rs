@@ -21,6 +21,15 @@ pub(crate) fn media_cache(folder: &Path) {
     let _ = MEDIA_CACHE.set(folder.to_owned());
 }
 
+/// What else is done before the end.
+static LAST: OnceLock<Box<dyn Fn() + Send + Sync>> = OnceLock::new();
+
+/// Cleans up after work that names its unfinished files itself.
+pub(crate) fn before_end(work: impl Fn() + Send + Sync + 'static) {
+    // A process does one such work.
+    let _ = LAST.set(Box::new(work));
+}
+
 /// Whether somebody looks at `STOP`.
 static ASKS: AtomicBool = AtomicBool::new(false);
 /// Whether a signal came.
@@ -49,6 +58,9 @@ pub(crate) fn install() {
         }
         if let Some(folder) = MEDIA_CACHE.get() {
             firsthand_media::discard_downloads(folder);
+        }
+        if let Some(work) = LAST.get() {
+            work();
         }
         end();
     };

@@ -7,6 +7,7 @@ mod lessons;
 mod make;
 mod order;
 mod plan;
+mod questions;
 mod show;
 mod transcript;
 
@@ -31,6 +32,7 @@ pub(crate) struct WorldOptions {
 enum Verb {
     Make(make::MakeOptions),
     Lessons(lessons::LessonsOptions),
+    Questions(questions::QuestionsOptions),
     Show(show::ShowOptions),
 }
 
@@ -39,6 +41,7 @@ pub(crate) fn run(options: &WorldOptions) -> Result<()> {
     match &options.verb {
         Verb::Make(options) => make::run(options),
         Verb::Lessons(options) => lessons::run(options),
+        Verb::Questions(options) => questions::run(options),
         Verb::Show(options) => show::run(options),
     }
 }

@@ -196,6 +196,49 @@ fn what_cannot_be_made_is_refused_before_anything_is_written() {
     assert_eq!(files(home.path()), ["file", "full/letter.txt"]);
 }
 
+#[test]
+fn questions_come_as_files_of_every_schema() {
+    let home = tempfile::tempdir().unwrap();
+    let ask = |extra: &[&str]| {
+        let fixed =
+            ["world", "questions", "--items", "2", "--families", "relation,order,EventRecall", "--json"];
+        program(home.path()).args(fixed).args(extra).output().unwrap()
+    };
+    let output = ask(&["--seeds", "5..7", "--out", "q"]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let out = home.path().join("q");
+    let questions = lines(&out.join("questions.jsonl"));
+    assert!(questions.len() > 3, "{report}");
+    assert_eq!((&report["worlds"], &report["questions"]), (&2.into(), &questions.len().into()));
+    for question in &questions {
+        let family = question["family"].as_str().unwrap();
+        assert!(["relation", "order", "EventRecall"].contains(&family), "{question}");
+        match question["media"].as_str() {
+            Some(media) => assert!(out.join(media).is_file(), "{question}"),
+            None => assert_eq!(family, "EventRecall"),
+        }
+    }
+    for (name, rows) in report["files"].as_object().unwrap() {
+        assert!(out.join(name).is_file() && rows.as_u64().unwrap() <= questions.len() as u64, "{name}");
+    }
+    // The same again finds everything done, another world of held-out seeds is another.
+    let bytes = fs_err::read(out.join("questions.jsonl")).unwrap();
+    assert!(ask(&["--seeds", "5..7", "--out", "q"]).status.success());
+    assert!(fs_err::read(out.join("questions.jsonl")).unwrap() == bytes);
+    assert!(ask(&["--seeds", "5..7", "--held-out", "--out", "h"]).status.success());
+    assert!(fs_err::read(home.path().join("h/questions.jsonl")).unwrap() != bytes);
+    assert_failure(&ask(&["--seeds", "5..7", "--out", "q", "--questions", "9"]), &["q"]);
+    fs_err::create_dir(home.path().join("full")).unwrap();
+    fs_err::write(home.path().join("full/letter.txt"), "mine").unwrap();
+    assert_failure(&ask(&["--seeds", "5..7", "--out", "full"]), &["holds something else: full"]);
+    for wrong in [["--seeds", "7..5"], ["--seeds", "five"], ["--items", "0"], ["--families", "taste"]] {
+        let output = ask(&[&wrong[..], &["--out", "w"]].concat());
+        assert_eq!(output.status.code(), Some(2), "{wrong:?}: {}", stderr(&output));
+    }
+    assert!(!home.path().join("w").exists());
+}
+
 #[cfg(unix)]
 #[test]
 fn an_interrupted_run_leaves_whole_films_only_and_goes_on() {

@@ -46,7 +46,8 @@ impl Draft {
         let reason = match error.kind() {
             std::io::ErrorKind::NotFound => "there is no such folder".into(),
             std::io::ErrorKind::PermissionDenied => "permission denied".into(),
-            _ => error.to_string(),
+            // The error of a path would say the path again.
+            kind => kind.to_string(),
         };
         Error::Encode { location: self.place.display().to_string(), reason, remedy: REMEDY }
     }

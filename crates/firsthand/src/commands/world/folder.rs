@@ -25,17 +25,7 @@ impl Folder {
     pub(super) fn open(path: &Path, recipe: &impl Serialize) -> Result<Folder> {
         let recipe = serde_json::to_string_pretty(recipe)? + "\n";
         let kept = path.join(RECIPE);
-        let is_empty = match fs_err::read_dir(path) {
-            Ok(mut entries) => entries.all(|entry| entry.is_ok_and(|entry| entry.file_name() == LOCK)),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => true,
-            Err(error) => return Err(error).hint(|| "name a folder to write to".to_owned()),
-        };
-        if !is_empty && !kept.is_file() {
-            return Err(failure(
-                format!("the folder holds something else: {}", path.display()),
-                "name an empty or a new folder",
-            ));
-        }
+        check(path, RECIPE)?;
         let other = || {
             failure(
                 format!("the folder was made with other settings: {}", path.display()),
@@ -45,10 +35,7 @@ impl Folder {
         if kept.is_file() && fs_err::read_to_string(&kept)? != recipe {
             return Err(other());
         }
-        fs_err::create_dir_all(path).hint(|| "choose a place that can be written".to_owned())?;
-        let lock = fs_err::File::create(path.join(LOCK))?;
-        lock.file().try_lock().with_context(|| format!("another process writes to {}", path.display()))?;
-        let folder = Folder { path: path.to_owned(), _lock: lock };
+        let folder = Folder { path: path.to_owned(), _lock: open_for(path, RECIPE)? };
         if !kept.is_file() {
             folder.write(RECIPE, recipe.as_bytes())?;
         }
@@ -62,17 +49,49 @@ impl Folder {
         file.commit()
     }
 
-    /// Makes a folder below, or clears one of what a killed run left half done.
+    /// Makes a folder below.
     pub(super) fn below(&self, name: &str) -> Result<()> {
-        let path = self.path.join(name);
-        fs_err::create_dir_all(&path)?;
-        for entry in fs_err::read_dir(&path)? {
-            let file = entry?.file_name();
-            let text = file.to_string_lossy();
-            if text.starts_with('.') && text.ends_with(".part") {
-                fs_err::remove_file(path.join(&file))?;
-            }
+        Ok(fs_err::create_dir_all(self.path.join(name))?)
+    }
+}
+
+/// Refuses a folder that holds files but not the one that marks it as ours.
+fn check(path: &Path, mark: &str) -> Result<()> {
+    let is_empty = match fs_err::read_dir(path) {
+        Ok(mut entries) => entries.all(|entry| entry.is_ok_and(|entry| entry.file_name() == LOCK)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => true,
+        Err(error) => return Err(error).hint(|| "name a folder to write to".to_owned()),
+    };
+    if is_empty || path.join(mark).is_file() {
+        return Ok(());
+    }
+    Err(failure(
+        format!("the folder holds something else: {}", path.display()),
+        "name an empty or a new folder",
+    ))
+}
+
+/// Makes or opens a folder that is ours by the file `mark`, locks it, and clears it of what a killed run left half
+/// done. The lock ends with the value.
+pub(super) fn open_for(path: &Path, mark: &str) -> Result<fs_err::File> {
+    check(path, mark)?;
+    fs_err::create_dir_all(path).hint(|| "choose a place that can be written".to_owned())?;
+    let lock = fs_err::File::create(path.join(LOCK))?;
+    lock.file().try_lock().with_context(|| format!("another process writes to {}", path.display()))?;
+    sweep(path);
+    Ok(lock)
+}
+
+/// Removes drafts below a folder that this process has locked. What cannot be removed does no harm.
+pub(super) fn sweep(path: &Path) {
+    for entry in fs_err::read_dir(path).into_iter().flatten().flatten() {
+        let (place, name) = (entry.path(), entry.file_name());
+        let name = name.to_string_lossy();
+        let is_draft = (name.starts_with('.') && name.ends_with(".part")) || name.contains(".draft-");
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            sweep(&place);
+        } else if is_draft {
+            let _ = fs_err::remove_file(&place);
         }
-        Ok(())
     }
 }
