@@ -10,6 +10,8 @@ use firsthand_base::{
 use firsthand_media::{Rate, VideoOptions, VideoWriter, write_png};
 use firsthand_world::questions::{Family, Plan, Question, SAMPLE_RATE, Scope, Shot, held_out, sample};
 
+use serde_json::{Value, json};
+
 use crate::progress::{Progress, Unit};
 
 /// Worlds looked at before a family is given up, per item.
@@ -120,6 +122,13 @@ fn video<'a>(path: &Path, [width, height]: [usize; 2], frames: impl Iterator<Ite
 }
 
 impl Item {
+    /// The question with its medium in the reference's message format.
+    pub(super) fn messages(&self) -> Value {
+        let kind = if self.scope == Scope::Frame { "image" } else { "video" };
+        let medium = json!({"type": kind, kind: self.medium});
+        json!([{"role": "user", "content": [medium, {"type": "text", "text": self.question.prompt()}]}])
+    }
+
     /// The question with its medium, or a control; `None` where there is no such control.
     pub(super) fn conversation(&self, shown: Shown) -> Option<Conversation> {
         let path = match shown {

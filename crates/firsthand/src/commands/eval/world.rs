@@ -56,6 +56,9 @@ pub(crate) struct WorldOptions {
     /// Also write every question with its answer to this file, one JSON object a line.
     #[arg(long, value_name = "FILE")]
     answers: Option<PathBuf>,
+    /// Keep the pictures and clips in this folder.
+    #[arg(long, value_name = "DIR")]
+    media: Option<PathBuf>,
     #[command(flatten)]
     model: ModelFlags,
     #[command(flatten)]
@@ -71,8 +74,10 @@ pub(crate) fn run(options: &WorldOptions) -> Result<()> {
     let choosing = options.sampling.resolve(session.renderer.generation_defaults())?;
     let manifest = session.manifest.clone();
     let parallel = usize::from(options.parallel);
-    let dir = tempfile::tempdir()?;
-    let items = items::collect(options.seed, options.items as usize, &families, dir.path())?;
+    let passing = tempfile::tempdir()?;
+    let dir = options.media.as_deref().unwrap_or(passing.path());
+    fs_err::create_dir_all(dir)?;
+    let items = items::collect(options.seed, options.items as usize, &families, dir)?;
     let (renderer, runner) = session.load_for_many(parallel)?;
     let engine = EngineOptions {
         step_tokens: STEP_TOKENS.max(parallel),
@@ -201,7 +206,7 @@ fn write_answers(path: &PathBuf, items: &[Item], texts: &[Option<String>]) -> Re
         let question = &item.question;
         let right = text.as_ref().is_some_and(|text| is_right(question, text));
         let line = json!({
-            "id": question.id, "family": question.family, "kind": question.kind, "prompt": question.prompt(),
+            "id": question.id, "family": question.family, "kind": question.kind, "messages": item.messages(),
             "right": right, "answer": question.answer_text(), "reference": question.short_completion(), "text": text,
         });
         lines.push_str(&line.to_string());
