@@ -213,7 +213,11 @@ impl Store {
 }
 
 /// Fills a folder under another name and renames it when everything in it is on the disk.
-fn write_folder(parent: &Path, name: &str, fill: impl FnOnce(&Path) -> Result<()>) -> Result<PathBuf> {
+pub(crate) fn write_folder(
+    parent: &Path,
+    name: &str,
+    fill: impl FnOnce(&Path) -> Result<()>,
+) -> Result<PathBuf> {
     let (draft, place) = (parent.join(format!(".{name}.part")), parent.join(name));
     let filled = (|| {
         if draft.exists() {

@@ -12,6 +12,7 @@ pub mod feed;
 pub mod guard;
 pub mod init;
 pub mod memory;
+pub mod merge;
 pub mod metrics;
 pub mod optimizer;
 pub mod pack;
@@ -22,5 +23,6 @@ pub mod schedule;
 pub mod vision_words;
 
 pub use error::{Result, TrainError};
+pub use merge::merge;
 pub use recipe::Recipe;
 pub use run::{Outcome, Outline, Run, Watch};

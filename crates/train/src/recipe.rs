@@ -61,6 +61,9 @@ pub struct ModelRecipe {
     /// How weights are stored during training.
     #[serde(default)]
     pub dtype: DtypeRecipe,
+    /// Holds the decoder's matrices quantised under an adapter.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub quantize: Option<QuantizeRecipe>,
     /// What matrix products round their inputs to.
     #[serde(default)]
     pub matmul: MatmulRecipe,
@@ -94,6 +97,17 @@ pub enum DtypeRecipe {
     F32,
     /// Half the memory in the passes; the optimizer keeps f32 masters of what is trained.
     Bf16,
+}
+
+/// Block format of the weights under an adapter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum QuantizeRecipe {
+    /// 8 bits.
+    #[serde(rename = "q8_0")]
+    Q8_0,
+    /// 4.5 bits.
+    #[serde(rename = "q4_k")]
+    Q4K,
 }
 
 /// Arithmetic of matrix products.
@@ -229,6 +243,10 @@ pub struct PhaseRecipe {
     pub cache_features: bool,
     /// Most rows about one medium that stand side by side and share the work on it.
     pub questions: Option<usize>,
+    /// Parameters that stay as they are whatever their part's rate: beginnings of checkpoint keys, as in
+    /// `["model.embed_tokens"]`.
+    #[serde(default)]
+    pub freeze: Vec<String>,
     /// Steps in a row without a finite gradient that end the run; fewer are skipped.
     #[serde(default = "max_skipped")]
     pub max_skipped: u32,

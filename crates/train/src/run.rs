@@ -9,7 +9,7 @@ use std::time::Instant;
 use firsthand_base::Part;
 use firsthand_input::Renderer;
 use firsthand_media::Opener;
-use firsthand_model::{Checkpoint, Dtype, LoadOptions, Model, Precision};
+use firsthand_model::{AdapterConfig, Checkpoint, Dtype, LoadOptions, Model, Precision, Quantize};
 
 use crate::checkpoint::{self, Saved, State, Store};
 use crate::data::{BadRow, Dataset, Order, OrderOptions, RowId, SourceConfig};
@@ -22,7 +22,9 @@ use crate::memory::MemoryPlan;
 use crate::metrics::{Metrics, Record};
 use crate::optimizer::{self, Optimizer};
 use crate::phase::{self, Made, Passes};
-use crate::recipe::{DtypeRecipe, MatmulRecipe, OnBadRow, PhaseKind, PhaseRecipe, Rates, Recipe};
+use crate::recipe::{
+    DtypeRecipe, MatmulRecipe, OnBadRow, PhaseKind, PhaseRecipe, QuantizeRecipe, Rates, Recipe,
+};
 use crate::vision_words::{self, Pairs, VisionWords};
 
 /// Whoever watches a run.
@@ -186,13 +188,18 @@ impl Run {
             state.check_same(&self.settings, &self.digest, dir)?;
         }
         self.make_start(&store)?;
-        let from = saved.as_ref().map_or(&self.start, |saved| &saved.dir);
+        // A checkpoint of an adapter run holds the adapter only.
+        let from = match &saved {
+            Some(saved) if recipe.adapter.is_none() => &saved.dir,
+            _ => &self.start,
+        };
         let outline = self.outline(saved.as_ref().map_or(0, |saved| saved.state.total_step), from)?;
         let memory = outline.memory.expect("the checkpoint is there by now");
         memory.check()?;
         watch.begin(&outline);
         let renderer = Arc::new(Renderer::open(&self.start, recipe.render_options(), self.opener.clone())?);
         let mut model = Model::load(from, &self.load_options())?;
+        self.put_adapter(&mut model, saved.as_ref())?;
         let fresh = || State::new(self.settings.clone(), self.digest.clone());
         let state = saved.as_ref().map_or_else(fresh, |saved| saved.state.clone());
         let metrics = Metrics::open(&recipe.output, &state.metrics, recipe.log.tensorboard)?;
@@ -220,11 +227,34 @@ impl Run {
     }
 
     fn load_options(&self) -> LoadOptions {
-        LoadOptions { dtype: dtype(self.recipe.model.dtype), ..LoadOptions::default() }
+        let quantize = self.recipe.model.quantize.map(|format| match format {
+            QuantizeRecipe::Q8_0 => Quantize::Q8_0,
+            QuantizeRecipe::Q4K => Quantize::Q4K,
+        });
+        LoadOptions { dtype: dtype(self.recipe.model.dtype), quantize, ..LoadOptions::default() }
     }
 
-    /// The files of a checkpoint in the published layout.
+    /// The adapter of a checkpoint, that of the recipe, or a fresh one, where the recipe wants one at all.
+    fn put_adapter(&self, model: &mut Model, saved: Option<&Saved>) -> Result<()> {
+        let Some(adapter) = &self.recipe.adapter else { return Ok(()) };
+        match (saved, &adapter.start) {
+            (Some(saved), _) => model.load_adapter(&saved.dir)?,
+            (None, Some(start)) => model.load_adapter(start)?,
+            (None, None) => {
+                let targets: Vec<&str> = adapter.targets.iter().map(String::as_str).collect();
+                let config = AdapterConfig::new(adapter.rank, adapter.alpha, &targets);
+                model.add_adapter(&config, self.recipe.seed)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The files of a checkpoint in the published layout, or of an adapter in PEFT's.
     fn write_model(&self, model: &Model, dir: &Path, as_type: DtypeRecipe) -> Result<()> {
+        if model.adapter().is_some() {
+            let base = self.recipe.model.start.clone().unwrap_or_else(|| self.start.display().to_string());
+            return Ok(model.save_adapter(dir, &base)?);
+        }
         checkpoint::copy_files(&self.start, dir)?;
         model.save_weights(&dir.join("model.safetensors"), dtype(as_type))?;
         let stored = match as_type {

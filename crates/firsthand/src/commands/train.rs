@@ -54,6 +54,20 @@ pub(crate) struct TrainOptions {
 #[derive(Subcommand)]
 enum Verb {
     Sft(SftOptions),
+    Merge(MergeOptions),
+}
+
+/// Add a low-rank adapter (a PEFT folder) to its checkpoint and write the sum as a checkpoint.
+#[derive(Args)]
+struct MergeOptions {
+    /// The folder with adapter_config.json and adapter_model.safetensors.
+    adapter: PathBuf,
+    /// The checkpoint it was made for: a directory, or owner/name of one that `firsthand fetch` downloaded.
+    #[arg(long, value_name = "DIR|owner/name")]
+    model: String,
+    /// The folder to write; it must not exist.
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
 }
 
 /// Supervised fine-tuning by a recipe: full or low-rank, in phases, resumable to the bit.
@@ -75,7 +89,15 @@ struct SftOptions {
 pub(crate) fn run(options: &TrainOptions) -> Result<()> {
     match &options.verb {
         Verb::Sft(options) => sft(options),
+        Verb::Merge(options) => merge(options),
     }
+}
+
+fn merge(options: &MergeOptions) -> Result<()> {
+    let start = checkpoint_directory(&options.model, "main").context("--model")?;
+    firsthand_train::merge(&start, &options.adapter, &options.out)?;
+    writeln!(std::io::stdout(), "{}", options.out.display())?;
+    Ok(())
 }
 
 fn sft(options: &SftOptions) -> Result<()> {

@@ -17,3 +17,6 @@ mod interrupt;
 mod manifest;
 mod program;
 mod scripted;
+mod train;
+mod train_bad;
+mod world;

@@ -15,6 +15,12 @@ impl Recipe {
             }
             _ => {}
         }
+        if self.model.quantize.is_some() && self.adapter.is_none() {
+            return Err(
+                "[model] quantize: quantised weights cannot be trained; add an [adapter], or leave it out"
+                    .into(),
+            );
+        }
         for (at, source) in self.sources.iter().enumerate() {
             source.check().map_err(|error| format!("[[source]] {}: {error}", at + 1))?;
             if self.sources[..at].iter().any(|other| other.name == source.name) {
@@ -79,7 +85,7 @@ impl PhaseRecipe {
                 if self.pairs.is_some() {
                     return Err("pairs belong to kind = \"vision-words\"; leave them out".into());
                 }
-                if self.cache_features && (vision > 0.0 || merger > 0.0) && recipe.adapter.is_none() {
+                if self.cache_features && (vision > 0.0 || merger > 0.0) {
                     return Err("cache_features keeps what a frozen tower gives, but vision or merger is trained; set their learning_rate to 0 or cache_features = false".into());
                 }
             }
