@@ -142,9 +142,17 @@ impl Model {
         let embeds_wanted = !items.trails.is_empty() || self.decoder.embed.wanted(grads);
         let from = self.decoder.first_wanted(embeds_wanted, grads);
         let embeds = self.embed(pack, &items.features)?;
-        let sequences = self.decoder.sequences(&pack.positions, pack.segments.clone());
+        let mut sequences = self.decoder.sequences(&pack.positions, pack.segments.clone());
+        // Rows without a target are only attended to: the end of the last block is not computed for them.
+        let mut scored: Vec<usize> = targets.iter().map(|target| target.row).collect();
+        scored.sort_unstable();
+        scored.dedup();
+        let place = |row| scored.binary_search(&row).expect("every target's row is scored");
+        let targets: Vec<LossRow> =
+            targets.iter().map(|target| LossRow { row: place(target.row), ..*target }).collect();
+        sequences.wanted = (scored.len() < pack.ids.len()).then_some(scored);
         let (normed, trail) = self.decoder.forward(embeds, &sequences, training.keep(), from)?;
-        let (loss, dnormed) = self.decoder.loss(&normed, targets, grads)?;
+        let (loss, dnormed) = self.decoder.loss(&normed, &targets, grads)?;
         let dx = self.decoder.backward(trail, &dnormed, &sequences, from, grads)?;
         if embeds_wanted {
             self.backward_embeds(pack, &dx, items, grads)?;

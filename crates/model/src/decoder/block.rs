@@ -6,7 +6,7 @@ use candle_core::Tensor;
 use crate::error::Result;
 use crate::layers::{
     Attended, CacheRow, Heads, KvCache, Linear, Mask, RmsNorm, Rope, Segment, add, attention,
-    attention_backward, cached_attention, gather_rows,
+    attention_backward, cached_attention, gather_rows, spread_rows,
 };
 use crate::parts::{Gradients, Named, SwiGlu, SwiGluSaved, parts};
 
@@ -39,6 +39,8 @@ pub struct Saved {
     /// Turned queries, turned keys, values.
     qkv: [Tensor; 3],
     attended: Attended,
+    /// The rows of `attended.y` that go on, where not all do.
+    taken: Option<Tensor>,
     /// The stream between the two halves.
     middle: Tensor,
     mlp: SwiGluSaved,
@@ -51,6 +53,8 @@ pub struct Pack<'a> {
     pub rope: &'a Rope,
     /// The sequences, each a range of rows.
     pub segments: &'a [Segment],
+    /// The rows whose result is wanted, ascending; `None` for all. The others are only attended to.
+    pub only: Option<&'a [usize]>,
 }
 
 /// The tokens whose hidden state is wanted of a pass: the last of some rows.
@@ -62,18 +66,23 @@ pub struct LastTokens<'a> {
 }
 
 impl Block {
-    /// Whole sequences, `[n, width]` to the same.
+    /// Whole sequences, `[n, width]` to `[n or wanted, width]`.
     pub fn forward(&self, x: &Tensor, pack: Pack<'_>) -> Result<(Tensor, Saved)> {
         // 1. Queries, keys, values, turned by position                             [n, heads * dim]
         let [q, k, v] = self.project(x, pack.rope)?;
         // 2. Causal attention within each sequence                                 [n, heads * dim]
         let attended = attention(&q, &k, &v, pack.segments, self.heads, Mask::Causal)?;
-        // 3. Add to the stream                                                     [n, width]
-        let middle = add(x, &self.o.forward(&attended.y)?)?;
-        // 4. SwiGLU, add to the stream                                             [n, width]
+        // 3. Add to the stream                                                     [n or wanted, width]
+        let taken = pack.only.map(|rows| gather_rows(&attended.y, rows)).transpose()?;
+        let change = self.o.forward(taken.as_ref().unwrap_or(&attended.y))?;
+        let middle = match pack.only {
+            None => add(x, &change)?,
+            Some(rows) => add(&gather_rows(x, rows)?, &change)?,
+        };
+        // 4. SwiGLU, add to the stream                                             [n or wanted, width]
         let (change, mlp) = self.mlp.forward(&self.norm_mlp.forward(&middle)?)?;
         let out = add(&middle, &change)?;
-        Ok((out, Saved { qkv: [q, k, v], attended, middle, mlp }))
+        Ok((out, Saved { qkv: [q, k, v], attended, taken, middle, mlp }))
     }
 
     /// New tokens of sequences whose past is in the cache, `[n, width]` to the same. With `only`, the rows of the
@@ -112,12 +121,17 @@ impl Block {
         pack: Pack<'_>,
         grads: &mut Gradients<'_>,
     ) -> Result<Tensor> {
-        let Saved { qkv: [q, k, v], attended, middle, mlp } = saved;
-        // 4. SwiGLU; the stream passes the gradient on                             [n, width]
+        let Saved { qkv: [q, k, v], attended, taken, middle, mlp } = saved;
+        // 4. SwiGLU; the stream passes the gradient on                             [n or wanted, width]
         let dnormed = self.mlp.backward(&self.norm_mlp.forward(middle)?, mlp, dy, grads)?;
-        let dmiddle = add(dy, &self.norm_mlp.backward(middle, &dnormed, grads)?)?;
-        // 3. Output projection                                                     [n, heads * dim]
-        let dattended = self.o.backward(&attended.y, &dmiddle, grads)?;
+        let mut dmiddle = add(dy, &self.norm_mlp.backward(middle, &dnormed, grads)?)?;
+        // 3. Output projection                                                     [n, heads * dim], [n, width]
+        let mut dattended = self.o.backward(taken.as_ref().unwrap_or(&attended.y), &dmiddle, grads)?;
+        if let Some(rows) = pack.only {
+            let n = x.dims()[0];
+            dattended = spread_rows(&dattended, rows, n)?;
+            dmiddle = spread_rows(&dmiddle, rows, n)?;
+        }
         // 2. Attention                                                             [n, heads * dim]
         let (mut dq, mut dk, dv) =
             attention_backward(q, k, v, attended, &dattended, pack.segments, self.heads, Mask::Causal)?;

@@ -65,6 +65,16 @@ pub struct Sequences {
     rope: Rope,
     /// Each sequence's rows, and which it begins with.
     pub segments: Vec<Segment>,
+    /// The rows whose hidden state is wanted, ascending; `None` for all.
+    pub wanted: Option<Vec<usize>>,
+}
+
+impl Sequences {
+    /// What a block is told; the last one finishes the wanted rows only.
+    fn pack(&self, is_last: bool) -> Pack<'_> {
+        let only = self.wanted.as_deref().filter(|_| is_last);
+        Pack { rope: &self.rope, segments: &self.segments, only }
+    }
 }
 
 /// What the backward pass needs of a forward pass.
@@ -112,11 +122,11 @@ impl Decoder {
 
     /// Describes packed sequences: positions of all tokens, and each sequence's rows.
     pub fn sequences(&self, positions: &[Position], segments: Vec<Segment>) -> Sequences {
-        Sequences { rope: self.rope(positions), segments }
+        Sequences { rope: self.rope(positions), segments, wanted: None }
     }
 
-    /// Whole sequences: embedded rows `[n, width]` to final hidden states, normed, `[n, width]`. Blocks below
-    /// `from` are kept nothing of.
+    /// Whole sequences: embedded rows `[n, width]` to final hidden states, normed, `[n or wanted, width]`. Blocks
+    /// below `from` are kept nothing of.
     pub fn forward(
         &self,
         embeds: Tensor,
@@ -124,13 +134,12 @@ impl Decoder {
         keep: Keep,
         from: usize,
     ) -> Result<(Tensor, Trail)> {
-        let pack = Pack { rope: &sequences.rope, segments: &sequences.segments };
         let mut trail = Trail { inputs: Vec::new(), saved: Vec::new() };
         probe(format_args!("text.embeds"), &embeds);
         // 1. Blocks                                                                [n, width]
         let mut x = embeds;
         for (i, block) in self.blocks.iter().enumerate() {
-            let (out, saved) = block.forward(&x, pack)?;
+            let (out, saved) = block.forward(&x, sequences.pack(i + 1 == self.blocks.len()))?;
             probe(format_args!("text.block.{i}"), &out);
             if keep != Keep::Nothing && i >= from {
                 trail.inputs.push(x);
@@ -138,7 +147,7 @@ impl Decoder {
             }
             x = out;
         }
-        // 2. Norm                                                                  [n, width]
+        // 2. Norm                                                                  [n or wanted, width]
         let normed = self.norm.forward(&x)?;
         probe(format_args!("text.norm"), &normed);
         if keep != Keep::Nothing {
@@ -203,12 +212,12 @@ impl Decoder {
         from: usize,
         grads: &mut Gradients<'_>,
     ) -> Result<Tensor> {
-        let pack = Pack { rope: &sequences.rope, segments: &sequences.segments };
-        // 2. Norm                                                                  [n, width]
+        // 2. Norm                                                                  [n or wanted, width]
         let last = trail.inputs.pop().expect("a forward pass that keeps ends with the norm's input");
         let mut dx = self.norm.backward(&last, dnormed, grads)?;
         // 1. Blocks, last to first                                                 [n, width]
-        for block in self.blocks[from..].iter().rev() {
+        for (i, block) in self.blocks.iter().enumerate().skip(from).rev() {
+            let pack = sequences.pack(i + 1 == self.blocks.len());
             let x = trail.inputs.pop().expect("one input per kept block");
             let saved = match trail.saved.pop().expect("one entry per kept block") {
                 Some(saved) => saved,

@@ -28,7 +28,7 @@ pub use lora::Lora;
 pub use loss::{LossRow, cross_entropy, log_probabilities};
 pub use norm::{LayerNorm, RmsNorm};
 pub use rope::Rope;
-pub use rows::{add, add_rows, gather_rows, place_rows};
+pub use rows::{add, add_rows, gather_rows, place_rows, spread_rows};
 
 #[cfg(test)]
 mod tests;

@@ -38,6 +38,15 @@ pub fn gather_rows(x: &Tensor, index: &[usize]) -> Result<Tensor> {
     host::matrix(out, index.len(), cols)
 }
 
+/// `n` rows that are zero but for `out[index[i]] = rows[i]`: the backward pass of [`gather_rows`] with an index
+/// that names no row twice.
+pub fn spread_rows(rows: &Tensor, index: &[usize], n: usize) -> Result<Tensor> {
+    let width = rows.dims()[1];
+    let mut out = host::matrix(vec![0f32; n * width], n, width)?;
+    place_rows(&mut out, index, rows)?;
+    Ok(out)
+}
+
 /// `x[index[i]] += rows[i]`, in order of `i`.
 pub fn add_rows(x: &mut Tensor, index: &[usize], rows: &Tensor) -> Result<()> {
     change_rows(x, index, rows, |to, from| to.iter_mut().zip(from).for_each(|(a, b)| *a += b))

@@ -110,6 +110,26 @@ fn packs_of_a_batch_add_up_to_gradients_that_were_there() {
 }
 
 #[test]
+fn rows_without_a_target_still_teach_what_is_attended_to() {
+    let (model, inputs) = (load("qwen2"), questions("qwen2"));
+    let training = Training::new(&|_| true);
+    let input = &inputs[0];
+    // Every row is scored, all but one with no weight: the same sums with no row left out.
+    let last = LossRow { row: 30, target: 7, weight: 1.0 };
+    let all: Vec<_> = (0..input.ids.len())
+        .map(|row| LossRow { row, weight: if row == 30 { 1.0 } else { 0.0 }, ..last })
+        .collect();
+    let run =
+        |targets: &[LossRow]| model.loss_and_gradients(&[Example { input, targets }], &training).unwrap();
+    let ((loss, one), (again, every)) = (run(&[last]), run(&all));
+    assert!((loss - again).abs() <= 1e-6 * loss);
+    let (far, key) = worst(&one, &every);
+    assert!(far <= 1e-5, "{key} differs by {far:.1e}");
+    let (nothing, gradients) = run(&[]);
+    assert!(nothing == 0.0 && gradients.values().flat_map(flat).all(|slope| slope == 0.0));
+}
+
+#[test]
 fn features_known_before_replace_the_tower() {
     for family in ["qwen2_vl", "qwen2_5_vl"] {
         let (model, mut inputs) = (load(family), questions(family));
