@@ -61,10 +61,17 @@ pub fn trained(model: &mut Model, phase: &PhaseRecipe, has_adapter: bool) -> Res
     let rates = &phase.learning_rate;
     let refuse = |reason: String| Err(TrainError::Setup(format!("phase {:?}: {reason}", phase.name)));
     let (mut all, mut present) = (Vec::new(), BTreeSet::new());
-    for parameter in model.parameters() {
+    let parameters = model.parameters();
+    if let Some(start) =
+        phase.freeze.iter().find(|start| !parameters.iter().any(|parameter| parameter.key.starts_with(*start)))
+    {
+        return refuse(format!("freeze: no parameter's key begins with {start:?}; keys are those of the weight files"));
+    }
+    for parameter in parameters {
         present.insert(parameter.part);
         let of_adapter = is_adapter(&parameter.key);
-        if rate_of(rates, parameter.part) == 0.0 || of_adapter != has_adapter {
+        let frozen = phase.freeze.iter().any(|start| parameter.key.starts_with(start));
+        if rate_of(rates, parameter.part) == 0.0 || of_adapter != has_adapter || frozen {
             continue;
         }
         let key = parameter.key;
