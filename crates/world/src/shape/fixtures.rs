@@ -181,26 +181,7 @@ fn tall(b: &mut Builder, kind: F, [w, d, h]: [f32; 3], on: bool) {
                 b.block(-w / 2.0 + 0.09 + i as f32 * 0.053, -0.03, 0.06, [0.048, 0.2, tall]);
             }
         }
-        F::Wardrobe => {
-            b.block(0.0, -0.02, 0.05, [w, d - 0.04, h - 0.05]);
-            b.paint(DARK).block(0.0, -0.04, 0.0, [w - 0.04, d - 0.1, 0.05]);
-            for side in [-1.0, 1.0] {
-                let angle = if on { side * 1.7 } else { 0.0 };
-                b.within(Pose::upright(v(side * w / 2.0, front - 0.03, 0.0), -angle), |b| {
-                    b.paint(TIMBER).block(-side * w / 4.0, 0.012, 0.08, [w / 2.0 - 0.012, 0.024, h - 0.12]);
-                    b.paint(METAL).block(-side * (w / 2.0 - 0.06), 0.034, h / 2.0, [0.02, 0.025, 0.22]);
-                });
-            }
-            if on {
-                b.paint(DARK).block(0.0, front - 0.041, 0.09, [w - 0.08, 0.004, h - 0.15]);
-                let clothes = [rgb(170, 70, 80), rgb(80, 110, 160), rgb(200, 190, 160), rgb(80, 130, 95)];
-                for i in 0..8 {
-                    b.paint(clothes[i % 4]);
-                    let x = -w / 2.0 + 0.14 + i as f32 * 0.13;
-                    b.block(x, front - 0.036, 0.6 + 0.05 * (i % 3) as f32, [0.1, 0.02, 1.1]);
-                }
-            }
-        }
+        F::Wardrobe => wardrobe(b, [w, d, h], on),
         F::Piano => {
             b.block(0.0, -0.12, 0.0, [w, 0.36, h]);
             b.block(0.0, 0.06, 0.58, [w, 0.48, 0.12]);
@@ -216,25 +197,7 @@ fn tall(b: &mut Builder, kind: F, [w, d, h]: [f32; 3], on: bool) {
             }
             b.paint(CREAM).block(0.0, 0.085, 0.85, [0.36, 0.01, 0.22]);
         }
-        F::Fireplace => {
-            b.block(-w / 2.0 + 0.17, 0.0, 0.0, [0.34, d, h - 0.08]);
-            b.block(w / 2.0 - 0.17, 0.0, 0.0, [0.34, d, h - 0.08]);
-            b.block(0.0, 0.0, 0.72, [w - 0.6, d, h - 0.8]);
-            b.block(0.0, 0.02, h - 0.08, [w + 0.1, d + 0.06, 0.08]);
-            b.paint(rgb(36, 30, 28)).block(0.0, -front + 0.05, 0.0, [w - 0.6, 0.02, 0.75]);
-            b.block(0.0, 0.0, 0.0, [w - 0.6, d, 0.03]);
-            b.paint(rgb(96, 64, 40)).rod(v(-0.25, 0.04, 0.09), v(0.25, 0.0, 0.09), 0.05);
-            b.rod(v(-0.2, -0.06, 0.15), v(0.22, 0.05, 0.17), 0.045);
-            if on {
-                for (x, z, tone) in [
-                    (-0.14, 0.42, glow(250, 130, 20)),
-                    (0.0, 0.56, glow(255, 190, 40)),
-                    (0.14, 0.4, glow(250, 110, 10)),
-                ] {
-                    b.paint(tone).cone(v(x, 0.02, 0.12), 0.11, 0.0, z);
-                }
-            }
-        }
+        F::Fireplace => fireplace(b, [w, d, h], on),
         _ => {
             b.paint(rgb(110, 88, 66).with(Texture::Grain)).block(0.0, 0.0, 0.06, [w, d, 0.42]);
             b.paint(OWN).block(0.0, -0.02, 0.48, [0.4, 0.2, 0.03]);
@@ -249,6 +212,51 @@ fn tall(b: &mut Builder, kind: F, [w, d, h]: [f32; 3], on: bool) {
             } else {
                 b.paint(rgb(22, 24, 30)).block(0.0, y, 0.59, [w - 0.18, 0.002, 0.57]);
             }
+        }
+    }
+}
+
+/// Two doors, and clothes behind them.
+fn wardrobe(b: &mut Builder, [w, d, h]: [f32; 3], on: bool) {
+    let front = d / 2.0;
+    b.block(0.0, -0.02, 0.05, [w, d - 0.04, h - 0.05]);
+    b.paint(DARK).block(0.0, -0.04, 0.0, [w - 0.04, d - 0.1, 0.05]);
+    for side in [-1.0, 1.0] {
+        let angle = if on { side * 1.7 } else { 0.0 };
+        b.within(Pose::upright(v(side * w / 2.0, front - 0.03, 0.0), -angle), |b| {
+            b.paint(TIMBER).block(-side * w / 4.0, 0.012, 0.08, [w / 2.0 - 0.012, 0.024, h - 0.12]);
+            b.paint(METAL).block(-side * (w / 2.0 - 0.06), 0.034, h / 2.0, [0.02, 0.025, 0.22]);
+        });
+    }
+    if on {
+        b.paint(DARK).block(0.0, front - 0.041, 0.09, [w - 0.08, 0.004, h - 0.15]);
+        let clothes = [rgb(170, 70, 80), rgb(80, 110, 160), rgb(200, 190, 160), rgb(80, 130, 95)];
+        for i in 0..8 {
+            b.paint(clothes[i % 4]);
+            let x = -w / 2.0 + 0.14 + i as f32 * 0.13;
+            b.block(x, front - 0.036, 0.6 + 0.05 * (i % 3) as f32, [0.1, 0.02, 1.1]);
+        }
+    }
+}
+
+/// Logs under a mantelpiece, with or without a fire.
+fn fireplace(b: &mut Builder, [w, d, h]: [f32; 3], on: bool) {
+    let front = d / 2.0;
+    b.block(-w / 2.0 + 0.17, 0.0, 0.0, [0.34, d, h - 0.08]);
+    b.block(w / 2.0 - 0.17, 0.0, 0.0, [0.34, d, h - 0.08]);
+    b.block(0.0, 0.0, 0.72, [w - 0.6, d, h - 0.8]);
+    b.block(0.0, 0.02, h - 0.08, [w + 0.1, d + 0.06, 0.08]);
+    b.paint(rgb(36, 30, 28)).block(0.0, -front + 0.05, 0.0, [w - 0.6, 0.02, 0.75]);
+    b.block(0.0, 0.0, 0.0, [w - 0.6, d, 0.03]);
+    b.paint(rgb(96, 64, 40)).rod(v(-0.25, 0.04, 0.09), v(0.25, 0.0, 0.09), 0.05);
+    b.rod(v(-0.2, -0.06, 0.15), v(0.22, 0.05, 0.17), 0.045);
+    if on {
+        for (x, z, tone) in [
+            (-0.14, 0.42, glow(250, 130, 20)),
+            (0.0, 0.56, glow(255, 190, 40)),
+            (0.14, 0.4, glow(250, 110, 10)),
+        ] {
+            b.paint(tone).cone(v(x, 0.02, 0.12), 0.11, 0.0, z);
         }
     }
 }

@@ -23,8 +23,8 @@ pub(crate) fn household(kind: K, on: bool) -> Option<Mesh> {
     Some(b.finish_centred())
 }
 
-fn device(b: &mut Builder, kind: K, on: bool) {
-    let o = Vec3::default();
+/// A book or a laptop, open or closed.
+fn hinged(b: &mut Builder, kind: K, on: bool) {
     match kind {
         K::Book if on => {
             for side in [-1.0, 1.0] {
@@ -45,7 +45,7 @@ fn device(b: &mut Builder, kind: K, on: bool) {
             b.paint(rgb(250, 248, 238)).block(0.004, 0.0, 0.006, [0.15, 0.205, 0.034]);
             b.paint(CREAM).block(0.0, 0.04, 0.046, [0.1, 0.05, 0.001]);
         }
-        K::Laptop => {
+        _ => {
             b.block(0.0, 0.0, 0.0, [0.32, 0.22, 0.018]);
             if on {
                 b.paint(DARK).block(0.0, 0.015, 0.018, [0.28, 0.11, 0.002]);
@@ -59,6 +59,13 @@ fn device(b: &mut Builder, kind: K, on: bool) {
                 b.paint(CREAM).block(0.0, 0.0, 0.031, [0.05, 0.05, 0.001]);
             }
         }
+    }
+}
+
+fn device(b: &mut Builder, kind: K, on: bool) {
+    let o = Vec3::default();
+    match kind {
+        K::Book | K::Laptop => hinged(b, kind, on),
         K::Phone => {
             b.block(0.0, 0.0, 0.0, [0.09, 0.175, 0.014]);
             b.paint(if on { glow(150, 200, 250) } else { DARK }).block(0.0, 0.0, 0.014, [0.078, 0.15, 0.001]);
@@ -224,6 +231,14 @@ fn soft(b: &mut Builder, kind: K, on: bool) {
                 b.block(0.0, -0.107, 0.11, [0.12, 0.002, 0.05]);
             }
         }
+        _ => garden(b, kind),
+    }
+}
+
+/// Flowers, a plant, and what they are watered with.
+fn garden(b: &mut Builder, kind: K) {
+    let o = Vec3::default();
+    match kind {
         K::Vase => {
             let side = [(0.0, 0.0), (0.045, 0.0), (0.08, 0.07), (0.075, 0.13), (0.03, 0.21), (0.045, 0.25)];
             b.lathe(o, &side);

@@ -8,6 +8,12 @@ use crate::things::ObjectKind as K;
 pub(crate) fn tableware(kind: K) -> Option<Mesh> {
     let mut b = Builder::new();
     b.paint(OWN);
+    let known = vessel(&mut b, kind) || utensil(&mut b, kind);
+    known.then(|| b.finish_centred())
+}
+
+/// What one drinks, pours and cooks from; `false` for other kinds.
+fn vessel(b: &mut Builder, kind: K) -> bool {
     let o = Vec3::default();
     match kind {
         K::Cup => {
@@ -66,16 +72,25 @@ pub(crate) fn tableware(kind: K) -> Option<Mesh> {
                 b.within(Pose::upright(o, side), |b| b.block(0.128, 0.0, 0.1, [0.05, 0.07, 0.015]));
             }
         }
-        K::PillBottle => {
-            b.lathe(o, &[(0.0, 0.0), (0.034, 0.0), (0.034, 0.085), (0.028, 0.095)]);
-            b.paint(CREAM).lathe(o, &[(0.0352, 0.02), (0.0352, 0.065)]);
-            b.paint(rgb(250, 250, 250)).cylinder(v(0.0, 0.0, 0.092), 0.037, 0.028);
-        }
         K::Jug => {
             b.lathe(o, &[(0.0, 0.0), (0.065, 0.0), (0.08, 0.08), (0.055, 0.17), (0.07, 0.22)]);
             b.paint(OWN_DARK).lathe(o, &[(0.07, 0.22), (0.05, 0.17), (0.0, 0.15)]);
             b.paint(OWN).ring(Pose::tilt(v(-0.062, 0.0, 0.13), PI / 2.0), 0.055, 0.011, 1.5, 4.8);
             b.tube(&[v(0.06, 0.0, 0.19), v(0.095, 0.0, 0.225)], 0.022, 0.012);
+        }
+        _ => return false,
+    }
+    true
+}
+
+/// What else lies in a kitchen; `false` for other kinds.
+fn utensil(b: &mut Builder, kind: K) -> bool {
+    let o = Vec3::default();
+    match kind {
+        K::PillBottle => {
+            b.lathe(o, &[(0.0, 0.0), (0.034, 0.0), (0.034, 0.085), (0.028, 0.095)]);
+            b.paint(CREAM).lathe(o, &[(0.0352, 0.02), (0.0352, 0.065)]);
+            b.paint(rgb(250, 250, 250)).cylinder(v(0.0, 0.0, 0.092), 0.037, 0.028);
         }
         K::CuttingBoard => {
             b.paint(OWN).block(0.0, 0.0, 0.0, [0.34, 0.22, 0.022]);
@@ -110,7 +125,7 @@ pub(crate) fn tableware(kind: K) -> Option<Mesh> {
             b.rod(v(-0.11, 0.0, 0.045), v(0.11, 0.0, 0.045), 0.045);
             b.paint(WOOD).rod(v(-0.18, 0.0, 0.045), v(0.18, 0.0, 0.045), 0.017);
         }
-        _ => return None,
+        _ => return false,
     }
-    Some(b.finish_centred())
+    true
 }
