@@ -81,6 +81,84 @@ def model(model_dir, dtype, prompt, new):
     return {"prefill": prefill[1:], "decode": decode[1:]}
 
 
+class Network:
+    """The text model in plain torch, from its checkpoint: quicker than the library's own module, and all that
+    eager torch with its fused attention can do."""
+
+    def __init__(self, model_dir):
+        import safetensors.torch
+        import torch
+
+        with open(os.path.join(model_dir, "config.json")) as file:
+            config = json.load(file)
+        weights = safetensors.torch.load_file(os.path.join(model_dir, "model.safetensors"))
+        self.weights = {name: torch.nn.Parameter(value) for name, value in weights.items()}
+        self.layers, self.heads = config["num_hidden_layers"], config["num_attention_heads"]
+        self.epsilon = config["rms_norm_eps"]
+        dim = config["hidden_size"] // self.heads
+        frequencies = config["rope_theta"] ** (-torch.arange(0, dim, 2, dtype=torch.float64) / dim)
+        angles = torch.arange(256)[:, None] * frequencies
+        self.cos, self.sin = (part(torch.cat([angles, angles], -1)).float() for part in (torch.cos, torch.sin))
+
+    def linear(self, x, name):
+        import torch
+
+        return torch.nn.functional.linear(x, self.weights[name + ".weight"], self.weights.get(name + ".bias"))
+
+    def norm(self, x, name):
+        import torch
+
+        return torch.nn.functional.rms_norm(x, x.shape[-1:], self.weights[name + ".weight"], self.epsilon)
+
+    def turn(self, x):
+        import torch
+
+        a, b = x.chunk(2, -1)
+        return x * self.cos + torch.cat([-b, a], -1) * self.sin
+
+    def heads_of(self, x, name):
+        return self.linear(x, name).unflatten(-1, (self.heads, -1)).transpose(1, 2)
+
+    def loss(self, ids):
+        import torch.nn.functional as F
+
+        x = F.embedding(ids, self.weights["model.embed_tokens.weight"])
+        for i in range(self.layers):
+            layer = f"model.layers.{i}."
+            h = self.norm(x, layer + "input_layernorm")
+            q, k, v = (self.heads_of(h, f"{layer}self_attn.{part}_proj") for part in "qkv")
+            y = F.scaled_dot_product_attention(self.turn(q), self.turn(k), v, is_causal=True)
+            x = x + self.linear(y.transpose(1, 2).flatten(2), layer + "self_attn.o_proj")
+            h = self.norm(x, layer + "post_attention_layernorm")
+            h = F.silu(self.linear(h, layer + "mlp.gate_proj")) * self.linear(h, layer + "mlp.up_proj")
+            x = x + self.linear(h, layer + "mlp.down_proj")
+        logits = self.linear(self.norm(x, "model.norm"), "lm_head")[:, :-1]
+        return F.cross_entropy(logits.flatten(0, 1), ids[:, 1:].flatten())
+
+
+def train(model_dir, matmul, steps):
+    """Steps of AdamW on 16 sequences of 256 tokens, after two to warm up."""
+    import resource
+
+    import torch
+
+    network = Network(model_dir)
+    optimizer = torch.optim.AdamW(network.weights.values(), lr=1e-3, weight_decay=0.01, fused=True)
+    ids = (torch.arange(16 * 256) * 2654435761 % 2**32 >> 16).view(16, 256) % 2000
+    seconds, losses = [], []
+    for _ in range(int(steps) + 2):
+        start = time.perf_counter()
+        with torch.autocast("cpu", torch.bfloat16, enabled=matmul == "bf16"):
+            loss = network.loss(ids)
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        optimizer.step()
+        seconds.append(time.perf_counter() - start)
+        losses.append(loss.item())
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return {"step": seconds[2:], "losses": losses, "peak_mib": [peak]}
+
+
 def first(model_dir, messages_file):
     """A whole program: import, load, prepare, one token. The caller times the process."""
     import torch
@@ -99,5 +177,5 @@ if __name__ == "__main__":
     import torch
 
     torch.set_num_threads(THREADS)
-    case = {"frames": frames, "model": model, "first": first}[sys.argv[1]]
+    case = {"frames": frames, "model": model, "train": train, "first": first}[sys.argv[1]]
     print(json.dumps(case(*sys.argv[2:])))

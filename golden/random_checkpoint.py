@@ -1,6 +1,6 @@
 """Writes a random checkpoint of a real model's size, for speed and memory measurements.
 
-    python random_checkpoint.py --shape 0.5b|tiny|7b --family qwen2_5_vl|qwen2_vl|qwen2 --dtype f32|bf16 --out DIR
+    python random_checkpoint.py --shape tiny|train|embedded|0.5b|7b --family qwen2_5_vl|qwen2_vl|qwen2 --dtype f32|bf16 --out DIR
 
 The weights are written tensor by tensor, so memory stays small whatever the shape. The tokenizer is the tiny one; the
 vocabulary is padded to the real size.
@@ -23,6 +23,14 @@ TEXT = {
         "hidden_size": 896, "intermediate_size": 4864, "num_attention_heads": 14, "num_hidden_layers": 24,
         "num_key_value_heads": 2, "vocab_size": 151936, "tie_word_embeddings": True, "mrope_section": [8, 12, 12],
     },
+    "train": {
+        "hidden_size": 256, "intermediate_size": 768, "num_attention_heads": 8, "num_hidden_layers": 8,
+        "num_key_value_heads": 8, "vocab_size": 2048, "tie_word_embeddings": False,
+    },
+    "embedded": {
+        "hidden_size": 192, "intermediate_size": 512, "num_attention_heads": 6, "num_hidden_layers": 6,
+        "num_key_value_heads": 2, "vocab_size": 2048, "tie_word_embeddings": True, "mrope_section": [4, 6, 6],
+    },
     "7b": {
         "hidden_size": 3584, "intermediate_size": 18944, "num_attention_heads": 28, "num_hidden_layers": 28,
         "num_key_value_heads": 4, "vocab_size": 152064, "tie_word_embeddings": False, "mrope_section": [16, 24, 24],
@@ -31,6 +39,10 @@ TEXT = {
 VISION = {
     ("tiny", "qwen2_vl"): {},
     ("tiny", "qwen2_5_vl"): {},
+    ("embedded", "qwen2_5_vl"): {
+        "depth": 4, "hidden_size": 160, "intermediate_size": 448, "num_heads": 4, "out_hidden_size": 192,
+        "fullatt_block_indexes": [1, 3],
+    },
     ("0.5b", "qwen2_vl"): {"depth": 8, "embed_dim": 320, "mlp_ratio": 4, "num_heads": 4, "hidden_size": 896},
     ("0.5b", "qwen2_5_vl"): {
         "depth": 8, "hidden_size": 320, "intermediate_size": 860, "num_heads": 4, "out_hidden_size": 896,

@@ -4,6 +4,7 @@
 mod ours;
 mod prepare;
 mod race;
+mod steps;
 
 use std::io::Write;
 
@@ -18,8 +19,11 @@ const USAGE: &str = "usage: cargo run --release -p firsthand-bench -- <case>... 
   first    process start to first token, small checkpoint and one picture
   f32      prefill and batch-1 decode, 0.5B shape, f32
   bf16     the same in bf16
+  train    a step with AdamW of a model 256 wide and 8 layers deep on 16 x 256 tokens, in f32 and with bf16
+           products against torch in f32, and the memory of each
+  packs    steps on many short sequences that share a vision prefix, in tokens a second (ours alone)
   seven    a 7B-shaped Qwen2.5-VL answers a 16-frame question in bf16 and q4_k (ours alone, 16 GB on disk)
-  all      every case but `seven`
+  all      every case but `packs` and `seven`
 
 PATH is a Python with golden/requirements.txt installed; without it one is made in target/bench/python.";
 
@@ -37,7 +41,7 @@ fn main() -> Result<()> {
         bail!("{USAGE}");
     }
     if words == ["all"] {
-        words = ["frames", "first", "f32", "bf16"].map(String::from).to_vec();
+        words = ["frames", "first", "f32", "bf16", "train"].map(String::from).to_vec();
     }
     let bench = Bench::new(python)?;
     for case in &words {
@@ -45,6 +49,8 @@ fn main() -> Result<()> {
             "frames" => frames(&bench)?,
             "first" => first(&bench)?,
             "f32" | "bf16" => model(&bench, case)?,
+            "train" => train(&bench)?,
+            "packs" => packs(&bench)?,
             "seven" => seven(&bench)?,
             _ => bail!("unknown case: {case}\n{USAGE}"),
         }
@@ -87,6 +93,32 @@ fn model(bench: &Bench, dtype: &str) -> Result<()> {
         Side::ours(&arguments)?,
         Side::peer(bench, &arguments),
     )
+}
+
+fn train(bench: &Bench) -> Result<()> {
+    let model = bench.checkpoint(Shape::Train, "qwen2", "f32")?;
+    for matmul in ["f32", "bf16"] {
+        race(
+            &format!("training step, d 256, 8 layers, 16 x 256 tokens, {matmul} products against torch f32"),
+            3,
+            &["step", "peak_mib"],
+            Side::ours(&["train", &model, matmul, "5"])?,
+            Side::peer(bench, &["train", &model, "f32", "5"]),
+        )?;
+    }
+    Ok(())
+}
+
+fn packs(bench: &Bench) -> Result<()> {
+    let model = bench.checkpoint(Shape::Embedded, "qwen2_5_vl", "f32")?;
+    for matmul in ["f32", "bf16"] {
+        let report = Side::ours(&["packs", &model, matmul])?.run()?;
+        print(
+            &json!({ "case": "short sequences, several for each clip", "matmul": matmul, "ours": report })
+                .to_string(),
+        );
+    }
+    Ok(())
 }
 
 fn seven(bench: &Bench) -> Result<()> {

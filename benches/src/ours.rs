@@ -14,11 +14,15 @@ use firsthand_model::layers::CacheType;
 use firsthand_model::{CacheOptions, Checkpoint, Dtype, LoadOptions, Model, ModelRunner, Quantize};
 use serde_json::json;
 
+use crate::steps;
+
 pub(crate) fn run(words: &[String]) -> Result<()> {
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let report = match words.as_slice() {
         ["frames", model, video, count] => frames(model, video, count.parse()?)?,
         ["model", model, dtype, prompt, new] => decode(model, dtype, prompt.parse()?, new.parse()?)?,
+        ["train", model, matmul, count] => steps::train(model, matmul, count.parse()?)?,
+        ["packs", model, matmul] => steps::packs(model, matmul)?,
         ["seven", model, video, quantize] => seven(model, video, quantize)?,
         _ => bail!("ours: unknown case: {words:?}"),
     };
@@ -117,7 +121,7 @@ fn seven(model: &str, video: &str, quantize: &str) -> Result<serde_json::Value> 
 }
 
 /// The most memory this process has held, mapped weights included.
-fn peak_gib() -> Result<f64> {
+pub(crate) fn peak_gib() -> Result<f64> {
     let status = fs_err::read_to_string("/proc/self/status")?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).context("no VmHWM line")?;
     let kib: f64 = line.trim().trim_end_matches("kB").trim().parse()?;

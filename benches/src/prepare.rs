@@ -12,6 +12,10 @@ use serde_json::json;
 pub(crate) enum Shape {
     /// Two layers: start-up time and the front end.
     Tiny,
+    /// Eight layers 256 wide: training steps.
+    Train,
+    /// A few million parameters, with a tower: what trains on two cores.
+    Embedded,
     /// Qwen2.5-0.5B.
     Half,
     /// Qwen2.5-VL-7B.
@@ -22,6 +26,8 @@ impl Shape {
     fn name(self) -> &'static str {
         match self {
             Shape::Tiny => "tiny",
+            Shape::Train => "train",
+            Shape::Embedded => "embedded",
             Shape::Half => "0.5b",
             Shape::Seven => "7b",
         }

@@ -1,5 +1,6 @@
-//! Two commands taking turns, and the ratio of their medians. Each side prints one JSON line of seconds; the
-//! time of the whole process is added under `process`.
+//! Two commands taking turns, and the ratio of their medians. Each side prints one JSON line of seconds, or of MiB
+//! under names that end in `_mib`; the time of the whole process is added under `process`. Losses that both sides
+//! print must agree: they race over the same course.
 
 use std::process::Command;
 use std::time::Instant;
@@ -66,21 +67,43 @@ impl Side {
 pub(crate) fn race(name: &str, rounds: usize, figures: &[&str], ours: Side, peer: Side) -> Result<()> {
     let mut seconds: Vec<[Vec<f64>; 2]> = figures.iter().map(|_| Default::default()).collect();
     for _ in 0..rounds {
+        let mut losses = Vec::new();
         for (side, run) in [&ours, &peer].into_iter().enumerate() {
             let report = run.run()?;
+            losses.extend(
+                report["losses"].as_array().map(|all| all.iter().filter_map(Value::as_f64).collect()),
+            );
             for (figure, name) in figures.iter().enumerate() {
                 let values =
                     report[*name].as_array().with_context(|| format!("no figure {name} in {report}"))?;
                 seconds[figure][side].extend(values.iter().filter_map(Value::as_f64));
             }
         }
+        same_course(&losses)?;
     }
     for (figure, [mine, theirs]) in figures.iter().zip(&mut seconds) {
         let (mine, theirs) = (median(mine), median(theirs));
         let ratio = theirs / mine;
-        crate::print(
-            &json!({ "case": name, "figure": figure, "ours_s": mine, "reference_s": theirs, "times_faster": ratio })
-                .to_string(),
+        let line = match figure.strip_suffix("_mib") {
+            None => {
+                json!({ "case": name, "figure": figure, "ours_s": mine, "reference_s": theirs, "times_faster": ratio })
+            }
+            Some(figure) => {
+                json!({ "case": name, "figure": figure, "ours_mib": mine, "reference_mib": theirs, "times_less": ratio })
+            }
+        };
+        crate::print(&line.to_string());
+    }
+    Ok(())
+}
+
+/// Refuses losses that differ by more than rounding products to bf16 does.
+fn same_course(losses: &[Vec<f64>]) -> Result<()> {
+    if let [ours, theirs] = losses {
+        let close = |(a, b): (&f64, &f64)| (a - b).abs() <= 1e-2 * b.abs();
+        ensure!(
+            ours.len() == theirs.len() && ours.iter().zip(theirs).all(close),
+            "the sides trained differently: losses {ours:?} and {theirs:?}"
         );
     }
     Ok(())

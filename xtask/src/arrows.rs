@@ -44,7 +44,14 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("firsthand-golden", &[]),
     (
         "firsthand-bench",
-        &["firsthand-base", "firsthand-engine", "firsthand-input", "firsthand-media", "firsthand-model"],
+        &[
+            "firsthand-base",
+            "firsthand-engine",
+            "firsthand-input",
+            "firsthand-media",
+            "firsthand-model",
+            "firsthand-train",
+        ],
     ),
     ("xtask", &[]),
 ];
