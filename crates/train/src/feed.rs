@@ -2,6 +2,7 @@
 //! steps and no more. What a step holds depends on its number alone, never on which thread was faster.
 
 use std::collections::{BTreeMap, HashMap};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
@@ -15,6 +16,8 @@ use crate::example::prepare;
 
 /// Steps that may be ready before the trainer wants them.
 const AHEAD: u64 = 3;
+/// Most tokens of remembered rows, at 16 bytes each.
+const MOST_REMEMBERED: usize = 1 << 25;
 /// Threads that prepare.
 const THREADS: usize = 2;
 
@@ -61,6 +64,7 @@ struct Queue {
     ready: BTreeMap<u64, Result<Step>>,
     /// Rows that need no media any more.
     remembered: HashMap<RowId, Arc<Prepared>>,
+    remembered_tokens: usize,
     /// The next step that nobody has taken up.
     next: u64,
     /// The step that the trainer waits for.
@@ -93,10 +97,6 @@ impl Feed {
             if let Some(step) = queue.ready.remove(&self.next) {
                 break step;
             }
-            // A thread that panicked makes no more steps.
-            if self.threads.iter().any(JoinHandle::is_finished) && queue.next <= self.next {
-                return Err(TrainError::Data("the preparation of rows stopped".into()));
-            }
             queue = self.shared.wait(queue);
         };
         self.next += 1;
@@ -108,11 +108,14 @@ impl Feed {
     /// Keeps a row without its patches: whoever calls this has the features of its media.
     pub fn remember(&self, row: &Arc<Prepared>) {
         let mut queue = self.shared.lock();
-        queue.remembered.entry(row.id).or_insert_with(|| {
-            let mut row = Prepared::clone(row);
-            row.input.vision.iter_mut().for_each(|item| item.patches = Arc::new(Vec::new()));
-            Arc::new(row)
-        });
+        let tokens = queue.remembered_tokens + row.input.ids.len();
+        if queue.remembered.contains_key(&row.id) || tokens > MOST_REMEMBERED {
+            return;
+        }
+        queue.remembered_tokens = tokens;
+        let mut row = Prepared::clone(row);
+        row.input.vision.iter_mut().for_each(|item| item.patches = Arc::new(Vec::new()));
+        queue.remembered.insert(row.id, Arc::new(row));
     }
 }
 
@@ -149,7 +152,10 @@ impl Shared {
             let number = queue.next;
             queue.next += 1;
             drop(queue);
-            let step = self.step(number);
+            // The trainer waits for this number: it must get an answer whatever happens.
+            let step = catch_unwind(AssertUnwindSafe(|| self.step(number))).unwrap_or_else(|_| {
+                Err(TrainError::Data("the preparation of a row panicked, as said above".into()))
+            });
             self.lock().ready.insert(number, step);
             self.changed.notify_all();
         }

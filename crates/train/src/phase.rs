@@ -62,10 +62,14 @@ pub fn trained(model: &mut Model, phase: &PhaseRecipe, has_adapter: bool) -> Res
     let refuse = |reason: String| Err(TrainError::Setup(format!("phase {:?}: {reason}", phase.name)));
     let (mut all, mut present) = (Vec::new(), BTreeSet::new());
     let parameters = model.parameters();
-    if let Some(start) =
-        phase.freeze.iter().find(|start| !parameters.iter().any(|parameter| parameter.key.starts_with(*start)))
+    if let Some(start) = phase
+        .freeze
+        .iter()
+        .find(|start| !parameters.iter().any(|parameter| parameter.key.starts_with(*start)))
     {
-        return refuse(format!("freeze: no parameter's key begins with {start:?}; keys are those of the weight files"));
+        return refuse(format!(
+            "freeze: no parameter's key begins with {start:?}; keys are those of the weight files"
+        ));
     }
     for parameter in parameters {
         present.insert(parameter.part);
@@ -220,7 +224,7 @@ impl Passes<'_> {
         words: &VisionWords,
         pairs: &mut Pairs,
     ) -> Result<Made> {
-        let batch = pairs.next()?;
+        let batch = pairs.next_batch()?;
         let wanted = |key: &str| self.wanted.contains(key);
         let (outcome, gradients) =
             self.precision.scope(|| words.gradients(model, renderer, &batch, &wanted))?;

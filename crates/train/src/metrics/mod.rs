@@ -139,10 +139,12 @@ mod tests {
         let lines: Vec<Record> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
         assert_eq!(lines, (1..=7).map(record).collect::<Vec<_>>());
         let events = tensorboard::read(&fs_err::read(output.path().join(EVENTS)).unwrap());
-        let losses: Vec<(u64, f32)> =
-            events.iter().filter(|(_, tag, _)| tag == "train/loss").map(|(step, _, value)| (*step, *value)).collect();
-        let expected: Vec<(u64, f32)> =
-            [1, 2, 4, 5, 6, 7].map(|step| (step, 1.0 / step as f32)).to_vec();
+        let losses: Vec<(u64, f32)> = events
+            .iter()
+            .filter(|(_, tag, _)| tag == "train/loss")
+            .map(|(step, _, value)| (*step, *value))
+            .collect();
+        let expected: Vec<(u64, f32)> = [1, 2, 4, 5, 6, 7].map(|step| (step, 1.0 / step as f32)).to_vec();
         assert_eq!(losses, expected);
         assert!(events.contains(&(7, "first_one/hits".to_owned(), 0.5)));
         // A fresh run in the same folder starts from nothing.

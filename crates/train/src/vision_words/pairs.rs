@@ -56,7 +56,7 @@ impl Pairs {
     }
 
     /// The next batch.
-    pub fn next(&mut self) -> Result<Batch> {
+    pub fn next_batch(&mut self) -> Result<Batch> {
         self.batches.recv().unwrap_or_else(|_| Err(TrainError::Setup("the drawing of frames stopped".into())))
     }
 }
@@ -82,7 +82,7 @@ impl Studio {
         self.worlds.extend(made.into_iter().map(|(seed, world)| (seed, Arc::new(world))));
         let [width, height] = self.settings.size;
         let options = ClipOptions { width, height, rate: 2.0, ..ClipOptions::default() };
-        let drawn: Vec<([(Frame, FrameTruth); 2], Vec<Label>)> = seeds
+        let drawn: Vec<Drawn> = seeds
             .par_iter()
             .enumerate()
             .map(|(lane, seed)| draw(&self.worlds[seed], number * size as u64 + lane as u64, &options))
@@ -96,7 +96,10 @@ impl Studio {
     }
 }
 
-fn draw(world: &World, index: u64, options: &ClipOptions) -> Result<([(Frame, FrameTruth); 2], Vec<Label>)> {
+/// A pair of frames and the labels of its merged patches.
+type Drawn = ([(Frame, FrameTruth); 2], Vec<Label>);
+
+fn draw(world: &World, index: u64, options: &ClipOptions) -> Result<Drawn> {
     let spells = &world.card().spells;
     let mut random = index ^ world.card().seed.rotate_left(32);
     let mut unit = || {

@@ -11,10 +11,10 @@ fn settings() -> WorldPairs {
 fn a_batch_does_not_depend_on_those_before_it() {
     let second = {
         let mut pairs = Pairs::start(&settings(), 4, 6).unwrap();
-        pairs.next().unwrap();
-        pairs.next().unwrap()
+        pairs.next_batch().unwrap();
+        pairs.next_batch().unwrap()
     };
-    let direct = Pairs::start(&settings(), 4, 7).unwrap().next().unwrap();
+    let direct = Pairs::start(&settings(), 4, 7).unwrap().next_batch().unwrap();
     assert_eq!(second.labels, direct.labels);
     assert!(second.pictures.iter().zip(&direct.pictures).all(|(a, b)| a.rgb == b.rgb));
     assert_eq!((direct.pictures.len(), direct.labels.len()), (8, 4 * 48));
@@ -22,7 +22,7 @@ fn a_batch_does_not_depend_on_those_before_it() {
 
 #[test]
 fn labels_are_shares_of_listed_words() {
-    let batch = Pairs::start(&settings(), 8, 0).unwrap().next().unwrap();
+    let batch = Pairs::start(&settings(), 8, 0).unwrap().next_batch().unwrap();
     let words = words();
     let mut objects = 0;
     for (index, label) in batch.labels.iter().enumerate() {
