@@ -8,7 +8,6 @@ use super::{finish, habits, memory};
 use crate::event::{Action, Event};
 use crate::rng::Rng;
 use crate::things::ThingId;
-use crate::timeline::DAY_S;
 use crate::world::World;
 
 /// Questions are asked while the wearer is up.
@@ -76,7 +75,6 @@ pub(super) fn recall(world: &World, family: Family, rng: &mut Rng) -> Option<Que
         Family::TaskMaster => habits::task_master(&past, rng),
         _ => None,
     }?;
-    debug_assert!((target.day - 1, target.time_s) < (past.query.day - 1, past.query.time_s + DAY_S));
     let medium = Medium::Days { query: past.query, target };
     Some(finish(world, family, medium, draft, None, None))
 }

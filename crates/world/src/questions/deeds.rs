@@ -12,6 +12,9 @@ use crate::event::{Action, Event};
 use crate::rng::Rng;
 use crate::things::{Kind, Thing};
 
+/// Doings whose contact is this near before or after a stretch show in it.
+const BESIDE: f64 = -0.4;
+
 /// A doing that can be seen: its thing shows clearly in the picture at or just after the contact.
 struct Deed<'f, 'a> {
     event: &'a Event,
@@ -26,6 +29,10 @@ fn deeds<'f, 'a>(film: &'f Film<'a>, margin: f64) -> Vec<Deed<'f, 'a>> {
     let found = film.deeds(margin).into_iter().filter_map(|(event, contact_s)| {
         let thing = film.world.thing(event.object?)?;
         let (verb, undo) = verb(event.action)?;
+        // The first picture of the contact must be in the stretch.
+        if contact_s > film.shot.start_s + (film.views.len() - 1) as f64 / SAMPLE_RATE {
+            return None;
+        }
         let index = film.index_at(contact_s);
         let later = (index + 1).min(film.views.len() - 1);
         let sight = film.views[later].find(thing.id).or_else(|| film.views[index].find(thing.id))?;
@@ -68,7 +75,8 @@ pub(crate) fn change(film: &Film<'_>, rng: &mut Rng) -> Option<Draft> {
     let deed = all.iter().find(|deed| deed.event.action == wished)?;
     let name = &deed.sight.name;
     // One change of the thing in the stretch, or the question has two answers.
-    if all.iter().filter(|other| other.thing.id == deed.thing.id).count() != 1 {
+    let around = film.deeds(BESIDE);
+    if around.iter().filter(|(event, _)| event.object == Some(deed.thing.id)).count() != 1 {
         return None;
     }
     let (right, wrong, facts) = match wished {
@@ -88,6 +96,9 @@ pub(crate) fn change(film: &Film<'_>, rng: &mut Rng) -> Option<Draft> {
 pub(crate) fn action(film: &Film<'_>, rng: &mut Rng) -> Option<Draft> {
     let all = deeds(film, 0.6);
     let [deed] = &all[..] else { return None };
+    if film.deeds(BESIDE).len() != 1 {
+        return None;
+    }
     let reverse = rng.chance(0.5);
     let (right_verb, wrong_verb) = if reverse { (deed.undo, deed.verb) } else { (deed.verb, deed.undo) };
     // Taking is as frequent as laying down here, on as off, whatever the home's habits.
@@ -178,8 +189,8 @@ pub(crate) fn grounding(film: &Film<'_>, rng: &mut Rng) -> Option<Draft> {
     let wrong: Vec<String> = (0..4).filter(|i| *i != quarter).map(name).collect();
     let question = say(
         rng,
-        &["in which seconds do i touch the {0} ?", "when does my hand reach the {0} ?"],
-        &[&deed.sight.name],
+        &["in which seconds do i {1} the {0} ?", "when do i {1} the {0} ?"],
+        &[&deed.sight.name, deed.verb],
     );
     Some(Draft::choice(rng, "seconds", question, &name(quarter), &wrong, &facts))
 }

@@ -59,7 +59,7 @@ fn video_r1(item: &Item, number: usize) -> Option<Value> {
         "data_type": if q.family.scope() == Scope::Frame { "image" } else { "video" },
         "problem_type": q.problem_type,
         "options": lettered(q, "", ". "),
-        "process": format!("<think>{}</think>", q.think),
+        "process": format!("<think>{}</think>", q.reasons()),
         "solution": format!("<answer>{}</answer>", q.answer_text()),
         "path": format!("./{path}"),
         "data_source": format!("firsthand-world/{}", q.family.name()),
@@ -79,7 +79,7 @@ fn st_r1(item: &Item, _: usize) -> Option<Value> {
     );
     Some(json!({
         "problem": problem,
-        "solution": format!("<think>{}</think> <answer>{letter}</answer>", q.think),
+        "solution": format!("<think>{}</think> <answer>{letter}</answer>", q.reasons()),
         "video": path,
         "original_question": problem,
         "original_answer": letter,
@@ -171,6 +171,6 @@ fn ego_life(item: &Item, number: usize) -> Option<Value> {
         "answer": letter,
         "target_time": stamp(target),
         "keywords": q.kind,
-        "reason": q.think,
+        "reason": q.reasons(),
     }))
 }

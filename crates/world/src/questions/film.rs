@@ -1,5 +1,7 @@
 //! A stretch of a shot as question makers look at it: what is in view when, and what the wearer does meanwhile.
 
+use std::collections::BTreeSet;
+
 use super::question::number;
 use super::shot::{SAMPLE_RATE, Shot, Sight};
 use super::view::View;
@@ -13,12 +15,20 @@ pub(crate) struct Film<'a> {
     pub world: &'a World,
     pub shot: &'a Shot,
     pub views: Vec<View<'a>>,
+    /// Names that two things share that show anywhere in the stretch, if only a little.
+    twins: Vec<String>,
 }
 
 impl<'a> Film<'a> {
     pub(crate) fn new(world: &'a World, shot: &'a Shot) -> Film<'a> {
         let views = (0..shot.frames.len()).map(|i| View::new(world, shot, i)).collect();
-        Film { world, shot, views }
+        let shown = shot.frames.iter().flat_map(|(_, truth)| &truth.things).map(|seen| seen.id);
+        let shown: BTreeSet<ThingId> = shown.collect();
+        let mut names: Vec<String> =
+            shown.iter().filter_map(|id| world.thing(*id)).map(super::words::name).collect();
+        names.sort_unstable();
+        let twins = names.windows(2).filter(|pair| pair[0] == pair[1]).map(|pair| pair[0].clone()).collect();
+        Film { world, shot, views, twins }
     }
 
     /// Pixels of a thing in a picture.
@@ -29,7 +39,7 @@ impl<'a> Film<'a> {
 
     /// Whether nothing else that shows anywhere in the stretch has the same name.
     pub(crate) fn unmistakable(&self, sight: &Sight<'_>) -> bool {
-        self.views.iter().flat_map(|view| &view.sights).all(|o| o.id() == sight.id() || o.name != sight.name)
+        !self.twins.contains(&sight.name)
     }
 
     /// Change of heading between two pictures; positive is left.

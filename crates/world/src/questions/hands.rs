@@ -28,7 +28,7 @@ fn held<'v, 'a>(view: &'v View<'a>, side: Side) -> Option<&'v Sight<'a>> {
 }
 
 fn which_hand(view: &View<'_>, rng: &mut Rng) -> Option<Draft> {
-    let side = wish(rng, &[(Side::Left, 1.0), (Side::Right, 0.45)]);
+    let side = wish(rng, &[(Side::Left, 1.0), (Side::Right, 0.2)]);
     let s = held(view, side)?;
     let right = words::side(side);
     let wrong = if side == Side::Left { "right" } else { "left" };
@@ -43,13 +43,13 @@ fn what_is_held(view: &View<'_>, rng: &mut Rng) -> Option<Draft> {
     let s = held(view, side)?;
     let question = say(rng, &["what do i hold ?", "what is in my hand ?", "which thing do i hold ?"], &[]);
     let wrong = crossed(view.world, rng, s.thing)?;
-    let facts = format!("{} hand at {} . it holds {}", words::side(side), s.cell, s.name);
+    let facts = format!("{} hand {} . it holds {}", words::side(side), s.cell, s.name);
     let draft = Draft::choice(rng, "what is held", question, &s.name, &wrong, &facts);
     Some(draft.things([s.id(), side.hand()]).link(side.hand(), "holding", s.id()))
 }
 
 fn holding_anything(view: &View<'_>, rng: &mut Rng) -> Option<Draft> {
-    let holds = rng.chance(0.5);
+    let holds = rng.chance(0.33);
     let hands = &view.truth.hands;
     let side = [Side::Left, Side::Right].into_iter().find(|side| held(view, *side).is_some());
     let (right, wrong, facts, things) = match (holds, side) {
@@ -58,7 +58,7 @@ fn holding_anything(view: &View<'_>, rng: &mut Rng) -> Option<Draft> {
             (
                 "yes",
                 "no",
-                format!("{} hand at {} . it holds {}", words::side(side), s.cell, s.name),
+                format!("{} hand {} . it holds {}", words::side(side), s.cell, s.name),
                 vec![s.id(), side.hand()],
             )
         }
@@ -71,7 +71,7 @@ fn holding_anything(view: &View<'_>, rng: &mut Rng) -> Option<Draft> {
             match open.first() {
                 Some(hand) => {
                     let cell = words::cell(words::cell_at(hand.bounds?, view.shot.size));
-                    let facts = format!("{} hand at {cell} . it is empty", words::side(hand.side));
+                    let facts = format!("{} hand {cell} . it is empty", words::side(hand.side));
                     ("no", "yes", facts, vec![hand.side.hand()])
                 }
                 None => ("no", "yes", "no hand is seen".to_owned(), Vec::new()),

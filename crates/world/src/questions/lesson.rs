@@ -41,7 +41,10 @@ fn sights(world: &World, shot: &Shot, index: usize, most: usize) -> Option<Strin
     (!parts.is_empty()).then(|| parts.join(" . "))
 }
 
-/// The question with its facts in front of it, to be answered without a picture.
+/// The question with its facts in front of it: what is left to learn is to bind the deciding one to a letter.
 pub fn facts(question: &Question) -> Lesson {
-    Lesson { ask: format!("{}\n{}", question.think, question.prompt()), say: question.short_completion() }
+    let reasons = question.reasons();
+    let decided = reasons.rfind("so ").map_or(reasons.as_str(), |at| &reasons[at..]);
+    let say = format!("<think>{decided}</think>\n<answer>{}</answer>", question.answer_text());
+    Lesson { ask: format!("{}\n{}", question.think, question.prompt()), say }
 }

@@ -154,4 +154,10 @@ fn finish(
 #[cfg(test)]
 mod blind;
 #[cfg(test)]
+mod measure;
+#[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod truths;
+#[cfg(test)]
+mod write_tests;

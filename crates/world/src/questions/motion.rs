@@ -135,7 +135,7 @@ pub(crate) fn movement(film: &Film<'_>, rng: &mut Rng) -> Option<Draft> {
     let (ahead, right) = (gone.x * c + gone.y * s, gone.x * s - gone.y * c);
     let across = b.at[0] - a.at[0];
     let way = match () {
-        () if gone.length() < 0.05 => "stands still",
+        () if gone.length() < 0.05 && across.abs().max((b.at[1] - a.at[1]).abs()) < 0.8 => "stands still",
         () if gone.length() < 0.6 => return None,
         () if right.abs() > 1.7 * ahead.abs() && across >= 0.9 && right > 0.0 => "to the right",
         () if right.abs() > 1.7 * ahead.abs() && across <= -0.9 && right < 0.0 => "to the left",

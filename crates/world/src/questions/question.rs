@@ -176,6 +176,15 @@ impl Question {
         text
     }
 
+    /// The reasons; of a choice they end in the letter, right after the words it stands for. A small model binds the
+    /// two only when they stand side by side.
+    pub fn reasons(&self) -> String {
+        match self.letter() {
+            Some(letter) => format!("{} {letter}", self.think),
+            None => self.think.clone(),
+        }
+    }
+
     /// The whole reply in the family's tags: with observation and scene for a picture of SpatialThinker's kind,
     /// reasons and answer alone otherwise.
     pub fn completion(&self) -> String {
@@ -183,7 +192,7 @@ impl Question {
             (Some(observe), Some(scene)) => format!(
                 "<observe>{observe}</observe>\n<scene>{}</scene>\n<think>{}</think>\n<answer>{}</answer>",
                 scene.json(),
-                self.think,
+                self.reasons(),
                 self.option_text()
             ),
             _ => self.short_completion(),
@@ -192,7 +201,7 @@ impl Question {
 
     /// Reasons and answer alone.
     pub fn short_completion(&self) -> String {
-        format!("<think>{}</think>\n<answer>{}</answer>", self.think, self.answer_text())
+        format!("<think>{}</think>\n<answer>{}</answer>", self.reasons(), self.answer_text())
     }
 }
 

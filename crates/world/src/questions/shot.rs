@@ -3,6 +3,7 @@
 use super::words;
 use crate::clip::ClipOptions;
 use crate::error::Result;
+use crate::math::Vec3;
 use crate::render::Frame;
 use crate::things::{FixtureKind, Kind, Thing, ThingId};
 use crate::truth::{FrameTruth, Seen};
@@ -13,7 +14,9 @@ pub const SAMPLE_RATE: f64 = 2.0;
 /// Pixels of a 224 x 168 picture that a thing must show to be asked about.
 const LEAST_OBJECT: u32 = 60;
 const LEAST_PERSON: u32 = 160;
-pub(crate) const LEAST_FIXTURE: u32 = 260;
+/// Height of the middle of a shirt, metres.
+const CHEST: f32 = 1.15;
+pub(crate) const LEAST_FIXTURE: u32 = 420;
 
 /// A drawn moment or stretch.
 pub struct Shot {
@@ -59,14 +62,14 @@ impl Sight<'_> {
         words::depth_word(self.seen.depth)
     }
 
-    /// `red cup at e3`.
+    /// `red cup e3`: the place follows its thing at once, so that one look finds both.
     pub(crate) fn at_cell(&self) -> String {
-        format!("{} at {}", self.name, self.cell)
+        format!("{} {}", self.name, self.cell)
     }
 
-    /// `red cup at e3 close`.
+    /// `red cup e3 close`.
     pub(crate) fn at_depth(&self) -> String {
-        format!("{} at {} {}", self.name, self.cell, self.depth_word())
+        format!("{} {} {}", self.name, self.cell, self.depth_word())
     }
 }
 
@@ -99,9 +102,17 @@ impl Shot {
         (u64::from(least) * (self.size[0] * self.size[1]) as u64 / (224 * 168)) as u32
     }
 
-    /// Whether a thing shows enough of itself to be recognised.
-    pub(crate) fn clear(&self, kind: Kind, seen: &Seen) -> bool {
-        seen.pixels >= self.least(kind)
+    /// Whether a thing shows enough of itself to be recognised; of a person, the shirt.
+    pub(crate) fn clear(&self, kind: Kind, seen: &Seen, truth: &FrameTruth) -> bool {
+        if seen.pixels < self.least(kind) || kind != Kind::Person {
+            return seen.pixels >= self.least(kind);
+        }
+        let [width, height] = self.size;
+        let chest = truth.camera.project(Vec3 { z: CHEST, ..seen.at }, width, height);
+        chest.is_some_and(|([x, y], _)| {
+            let [x1, y1, x2, y2] = seen.bounds.map(|side| side as f32);
+            (x1..x2).contains(&x) && (y1..y2).contains(&y)
+        })
     }
 
     /// The nameable things of one picture, by id.
@@ -118,7 +129,8 @@ impl Shot {
         names
             .iter()
             .filter(|(thing, seen, name)| {
-                self.clear(thing.kind, seen) && names.iter().filter(|other| other.2 == *name).count() == 1
+                self.clear(thing.kind, seen, truth)
+                    && names.iter().filter(|other| other.2 == *name).count() == 1
             })
             .map(|(thing, seen, name)| {
                 let at = words::cell_at(seen.bounds, self.size);

@@ -69,7 +69,7 @@ pub(crate) fn colour(view: &View<'_>, rng: &mut Rng) -> Option<Draft> {
     };
     let wrong: Vec<String> =
         other_colours(view, rng, s.thing, 3)?.into_iter().map(|colour| colour.name().to_owned()).collect();
-    let facts = format!("{noun} at {} {} . it {word} {}", s.cell, s.depth_word(), right.name());
+    let facts = format!("{noun} {} {} . it {word} {}", s.cell, s.depth_word(), right.name());
     Some(Draft::choice(rng, kind, question, right.name(), &wrong, &facts).things([s.id()]))
 }
 
@@ -88,8 +88,8 @@ pub(crate) fn existence(view: &View<'_>, rng: &mut Rng) -> Option<Draft> {
     let named = words::name(&Thing { colour: Some(asked), ..s.thing.clone() });
     let question = say(
         rng,
-        &["is there a {0} in the picture ?", "can a {0} be seen ?", "does the picture show a {0} ?"],
-        &[&named],
+        &["is there {0} in the picture ?", "can {0} be seen ?", "does the picture show {0} ?"],
+        &[&words::one(&named)],
     );
     let same: Vec<&Sight<'_>> = view.sights.iter().filter(|o| noun(o.thing) == noun(s.thing)).collect();
     let seen: Vec<String> = same.iter().map(|o| o.at_cell()).collect();
@@ -167,14 +167,15 @@ pub(crate) fn crossed(view_world: &crate::World, rng: &mut Rng, thing: &Thing) -
 
 /// How many things of a colour, people, or things on a piece of furniture.
 pub(crate) fn count(view: &View<'_>, rng: &mut Rng) -> Option<Draft> {
-    let wished = wish(rng, &[(1usize, 0.1), (2, 0.35), (3, 1.0), (4, 2.0)]);
-    let small =
-        |seen: &crate::truth::Seen, thing: &Thing| seen.pixels > 12 && !view.shot.clear(thing.kind, seen);
+    let wished = wish(rng, &[(1usize, 0.1), (2, 0.35), (3, 1.1), (4, 3.0)]);
+    let small = |seen: &crate::truth::Seen, thing: &Thing| {
+        seen.pixels > 12 && !view.shot.clear(thing.kind, seen, view.truth)
+    };
     let group = |of: &dyn Fn(&Thing, &crate::truth::Seen) -> bool| {
         let all = || view.truth.things.iter().filter_map(|seen| view.world.thing(seen.id).map(|t| (t, seen)));
         let unclear = all().any(|(thing, seen)| of(thing, seen) && small(seen, thing));
         let members: Vec<ThingId> = all()
-            .filter(|(t, seen)| of(t, seen) && view.shot.clear(t.kind, seen))
+            .filter(|(t, seen)| of(t, seen) && view.shot.clear(t.kind, seen, view.truth))
             .map(|(t, _)| t.id)
             .collect();
         (!unclear && members.len() == wished && members.iter().all(|id| view.find(*id).is_some()))

@@ -219,7 +219,7 @@ pub(crate) fn landmark(film: &Film<'_>, rng: &mut Rng) -> Option<Draft> {
             )
         };
         let question = say(rng, templates, &[name]);
-        let facts = format!("{name} seen at {cell} . {}", both_ways(reverse, there, back));
+        let facts = format!("{name} seen {cell} . {}", both_ways(reverse, there, back));
         return Some(Draft::choice(rng, kind, question, right, &[wrong], &facts));
     }
     let wrong = crossed_fixture(film, rng, world.thing(landmark.id)?)?;
@@ -236,7 +236,7 @@ pub(crate) fn landmark(film: &Film<'_>, rng: &mut Rng) -> Option<Draft> {
         ("forward", &["what do i pass on the {0} ?", "on my way , which thing do i pass on the {0} ?"])
     };
     let question = say(rng, templates, &[side]);
-    let facts = format!("{name} seen at {cell} . {}", both_ways(reverse, there, back));
+    let facts = format!("{name} seen {cell} . {}", both_ways(reverse, there, back));
     Some(Draft::choice(rng, kind, question, name, &wrong, &facts))
 }
 

@@ -66,3 +66,9 @@ pub(crate) fn say(rng: &mut Rng, templates: &[&str], words: &[&str]) -> String {
     }
     text
 }
+
+/// With its article: `a red cup`, `an orange cup`.
+pub(crate) fn one(name: &str) -> String {
+    let article = if name.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" };
+    format!("{article} {name}")
+}
