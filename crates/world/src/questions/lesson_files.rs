@@ -17,16 +17,18 @@ use crate::world::World;
 /// Of so many questions one is also told as text alone.
 const FACTS: usize = 3;
 
-/// Writes `media/<seed>/` for every world and then, over all of them, `lessons.jsonl` (questions and descriptions
-/// with their media) and `facts.jsonl` (text alone). `done` is called after each world and stops the work by
-/// returning `false`. Gives the rows of both files; `None` when stopped.
+/// The files over all worlds: rows about pictures, rows about clips, and text alone.
+pub const LESSON_FILES: [&str; 3] = ["pictures.jsonl", "clips.jsonl", "facts.jsonl"];
+
+/// Writes `media/<seed>/` for every world and then, over all of them, [`LESSON_FILES`]. `done` is called after each
+/// world and stops the work by returning `false`. Gives the rows of each file; `None` when stopped.
 pub fn write_lessons(
     dir: &Path,
     seeds: std::ops::Range<u64>,
     plan: &Plan,
     threads: usize,
     done: &(dyn Fn() -> bool + Sync),
-) -> Result<Option<[usize; 2]>> {
+) -> Result<Option<[usize; 3]>> {
     let media = dir.join("media");
     fs_err::create_dir_all(&media)?;
     let next = AtomicU64::new(seeds.start);
@@ -55,9 +57,8 @@ pub fn write_lessons(
     if stopped.into_inner() {
         return Ok(None);
     }
-    let counts = ["lessons.jsonl", "facts.jsonl"].map(|name| join(dir, &media, seeds.clone(), name));
-    let [lessons, facts] = counts;
-    Ok(Some([lessons?, facts?]))
+    let [pictures, clips, facts] = LESSON_FILES.map(|name| join(dir, &media, seeds.clone(), name));
+    Ok(Some([pictures?, clips?, facts?]))
 }
 
 /// One world's folder, made beside its place and renamed.
@@ -72,7 +73,8 @@ fn world(media: &Path, seed: u64, plan: &Plan) -> Result<()> {
     }
     fs_err::create_dir_all(&draft)?;
     let home = World::lived(seed, plan.lived)?;
-    let (mut rows, mut told, mut count) = (String::new(), String::new(), 0);
+    let [mut pictures, mut clips, mut told] = [const { String::new() }; 3];
+    let mut count = 0;
     for (number, batch) in sample([seed], plan.clone()).enumerate() {
         let Batch { shot, questions, .. } = batch?;
         let Some(shot) = shot else { continue };
@@ -80,7 +82,8 @@ fn world(media: &Path, seed: u64, plan: &Plan) -> Result<()> {
         let location = format!("media/{seed}/{name}");
         let mut row = |lesson: &Lesson| {
             let part = json!({"type": kind, kind: location});
-            push(&mut rows, json!([part, {"type": "text", "text": lesson.ask}]), &lesson.say);
+            let rows = if kind == "image" { &mut pictures } else { &mut clips };
+            push(rows, json!([part, {"type": "text", "text": lesson.ask}]), &lesson.say);
         };
         for question in &questions {
             row(&Lesson { ask: question.prompt(), say: question.short_completion() });
@@ -94,8 +97,9 @@ fn world(media: &Path, seed: u64, plan: &Plan) -> Result<()> {
             row(&lesson);
         }
     }
-    fs_err::write(draft.join("lessons.jsonl"), rows)?;
-    fs_err::write(draft.join("facts.jsonl"), told)?;
+    for (name, rows) in LESSON_FILES.iter().zip([pictures, clips, told]) {
+        fs_err::write(draft.join(name), rows)?;
+    }
     Ok(fs_err::rename(draft, place)?)
 }
 

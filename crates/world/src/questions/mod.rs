@@ -30,7 +30,7 @@ mod write;
 pub use family::{Family, Scope};
 pub use files::Item;
 pub use lesson::{Lesson, description, facts};
-pub use lesson_files::write_lessons;
+pub use lesson_files::{LESSON_FILES, write_lessons};
 pub use moments::{Moment, moment};
 pub use question::{Clock, Gold, Graph, Link, Medium, Node, ProblemType, Question};
 pub use sample::{Batch, Plan, Sampler, sample};

@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use anyhow::Result;
 use clap::Args;
+use firsthand_base::{SamplingOptions, StopRules};
 use firsthand_engine::{EngineOptions, Local, Request};
 use firsthand_input::Renderer;
 use firsthand_model::ModelRunner;
@@ -19,7 +20,6 @@ use super::items::{self, Item, Shown};
 use super::table::{Report, Row};
 use crate::failure::{failure, wrong_usage};
 use crate::options::model::ModelFlags;
-use crate::options::sampling::{Choosing, SamplingFlags};
 use crate::progress::{Progress, Unit};
 use crate::session::{self, STEP_TOKENS, Session};
 
@@ -59,10 +59,11 @@ pub(crate) struct WorldOptions {
     /// Keep the pictures and clips in this folder.
     #[arg(long, value_name = "DIR")]
     media: Option<PathBuf>,
+    /// Most tokens of an answer.
+    #[arg(long, value_name = "N", default_value_t = 320, value_parser = clap::value_parser!(u32).range(1..))]
+    max_tokens: u32,
     #[command(flatten)]
     model: ModelFlags,
-    #[command(flatten)]
-    sampling: SamplingFlags,
 }
 
 /// Asks, grades and prints.
@@ -71,7 +72,9 @@ pub(crate) fn run(options: &WorldOptions) -> Result<()> {
     let families = families(&options.families)?;
     let opener = session::opener(false)?;
     let session = Session::open(&options.model, opener)?;
-    let choosing = options.sampling.resolve(session.renderer.generation_defaults())?;
+    // Greedy: the same command prints the same table.
+    let defaults = session.renderer.generation_defaults();
+    let stop = StopRules { max_tokens: options.max_tokens as usize, ..defaults.stop.clone() };
     let manifest = session.manifest.clone();
     let parallel = usize::from(options.parallel);
     let passing = tempfile::tempdir()?;
@@ -85,13 +88,12 @@ pub(crate) fn run(options: &WorldOptions) -> Result<()> {
         ..EngineOptions::default()
     };
     let mut local = Local::new(runner, renderer, engine)?;
-    let texts = ask(&mut local, &items, Shown::Medium, &choosing)?;
+    let texts = ask(&mut local, &items, Shown::Medium, &stop)?;
     let (blank, shuffled) = match options.no_controls {
         true => (vec![None; items.len()], vec![None; items.len()]),
-        false => (
-            ask(&mut local, &items, Shown::Blank, &choosing)?,
-            ask(&mut local, &items, Shown::Shuffled, &choosing)?,
-        ),
+        false => {
+            (ask(&mut local, &items, Shown::Blank, &stop)?, ask(&mut local, &items, Shown::Shuffled, &stop)?)
+        }
     };
     if let Some(path) = &options.answers {
         write_answers(path, &items, &texts)?;
@@ -143,7 +145,7 @@ fn ask(
     local: &mut Local<ModelRunner, Renderer>,
     items: &[Item],
     shown: Shown,
-    choosing: &Choosing,
+    stop: &StopRules,
 ) -> Result<Vec<Option<String>>> {
     let asked: Vec<usize> = (0..items.len()).filter(|&i| items[i].conversation(shown).is_some()).collect();
     let what = match shown {
@@ -156,7 +158,7 @@ fn ask(
     let mut trouble = None;
     let requests = asked.iter().filter_map(|&i| {
         let conversation = items[i].conversation(shown)?;
-        Some(Request { conversation, sampling: choosing.sampling.clone(), stop: choosing.stop.clone() })
+        Some(Request { conversation, sampling: SamplingOptions::default(), stop: stop.clone() })
     });
     local.batch(requests, &mut |index, outcome| {
         progress.add(1);

@@ -19,8 +19,9 @@ const EXAMPLES: &str = "\
 Examples:
   firsthand world lessons --seeds 1000..1400 --out worlds/train
 
-OUT/lessons.jsonl has questions with their reasons and descriptions, each with its picture or clip under OUT/media;
-OUT/facts.jsonl has questions whose facts stand in the text. Both are rows for `format = \"messages\"` in a recipe.
+OUT/pictures.jsonl and OUT/clips.jsonl have questions with their reasons and descriptions, each with its picture or
+clip under OUT/media; OUT/facts.jsonl has questions whose facts stand in the text. All are rows for
+`format = \"messages\"` in a recipe.
 The same command continues what was interrupted. `eval world` never asks about these worlds.";
 
 /// Write pictures and clips with rows to learn from.
@@ -90,19 +91,19 @@ pub(super) fn run(options: &LessonsOptions) -> Result<()> {
     };
     let written = write_lessons(&options.out, options.seeds.clone(), &plan, threads, &done)?;
     drop(progress);
-    let Some([lessons, facts]) = written else {
+    let Some([pictures, clips, facts]) = written else {
         return Err(failure("stopped", "the same command continues"));
     };
     let mut out = std::io::stdout();
-    match options.json {
-        true => writeln!(
+    if options.json {
+        let report = json!({"out": options.out, "worlds": worlds, "pictures": pictures, "clips": clips, "facts": facts});
+        writeln!(out, "{report}")?;
+    } else {
+        let place = options.out.display();
+        writeln!(
             out,
-            "{}",
-            json!({"out": options.out, "worlds": worlds, "lessons": lessons, "facts": facts})
-        )?,
-        false => {
-            writeln!(out, "{}: {lessons} lessons, {facts} facts of {worlds} worlds", options.out.display())?
-        }
+            "{place}: rows of {worlds} worlds: {pictures} on pictures, {clips} on clips, {facts} facts"
+        )?;
     }
     Ok(())
 }
