@@ -43,8 +43,13 @@ fn sights(world: &World, shot: &Shot, index: usize, most: usize) -> Option<Strin
 
 /// The question with its facts in front of it: what is left to learn is to bind the deciding one to a letter.
 pub fn facts(question: &Question) -> Lesson {
+    // Of a choice, the listing of the options and what follows; of anything else, what follows "so".
     let reasons = question.reasons();
-    let decided = reasons.rfind("so ").map_or(reasons.as_str(), |at| &reasons[at..]);
+    let decided =
+        match reasons.strip_prefix(question.think.rsplit_once(" . so ").map_or("", |(facts, _)| facts)) {
+            Some(rest) => rest.trim_start_matches(" . "),
+            None => reasons.as_str(),
+        };
     let say = format!("<think>{decided}</think>\n<answer>{}</answer>", question.answer_text());
     Lesson { ask: format!("{}\n{}", question.think, question.prompt()), say }
 }

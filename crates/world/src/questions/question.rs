@@ -176,13 +176,15 @@ impl Question {
         text
     }
 
-    /// The reasons; of a choice they end in the letter, right after the words it stands for. A small model binds the
-    /// two only when they stand side by side.
+    /// The reasons; of a choice they name each option before its letter and end in the right one with its letter. A
+    /// small model copies a letter from beside the words within minutes, and did not learn in any time given to it
+    /// to fetch it from before them.
     pub fn reasons(&self) -> String {
-        match self.letter() {
-            Some(letter) => format!("{} {letter}", self.think),
-            None => self.think.clone(),
-        }
+        let Some(right) = self.letter() else { return self.think.clone() };
+        let options: Vec<String> =
+            self.options.iter().enumerate().map(|(i, option)| format!("{option} {}", letter(i))).collect();
+        let (facts, decision) = self.think.rsplit_once(" . so ").unwrap_or(("", &self.think));
+        format!("{facts} . {} . so {decision} {right}", options.join(" , "))
     }
 
     /// The whole reply in the family's tags: with observation and scene for a picture of SpatialThinker's kind,
