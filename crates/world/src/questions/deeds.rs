@@ -79,6 +79,15 @@ pub(crate) fn change(film: &Film<'_>, rng: &mut Rng) -> Option<Draft> {
     if around.iter().filter(|(event, _)| event.object == Some(deed.thing.id)).count() != 1 {
         return None;
     }
+    // A lid moves a moment after the hand arrives: the pictures must show what this deed changes, and no more.
+    let on = |index: usize| {
+        let truth = film.shot.truth(index);
+        film.world.is_on(deed.thing.id, truth.day, truth.time_s)
+    };
+    let moved = matches!(wished, Action::PickUp | Action::PutDown);
+    if moved != (on(0) == on(film.views.len() - 1)) {
+        return None;
+    }
     let (right, wrong, facts) = match wished {
         Action::PickUp => ("taken up", "put down", "it leaves its place"),
         Action::PutDown => ("put down", "taken up", "it stays there"),
@@ -172,7 +181,7 @@ pub(crate) fn grounding(film: &Film<'_>, rng: &mut Rng) -> Option<Draft> {
         }
         let span = Gold::Span([start, end].map(|t| (t * 2.0).round() / 2.0));
         let facts = format!("{facts} . before it i reach . after it i draw back");
-        return Some(Draft::open("interval", ProblemType::FreeForm, event, span, 0.5, &facts));
+        return Some(Draft::open("interval", ProblemType::FreeForm, event, span, 0.55, &facts));
     }
     let part = |t: f64| (t / film.shot.seconds * 4.0).floor().clamp(0.0, 3.0) as usize;
     let quarter = part(deed.since(film));
@@ -180,7 +189,7 @@ pub(crate) fn grounding(film: &Film<'_>, rng: &mut Rng) -> Option<Draft> {
     if part(deed.shown(film)) != quarter {
         return None;
     }
-    let wished = wish(rng, &[(0usize, 2.2), (1, 1.2), (2, 1.4), (3, 0.7)]);
+    let wished = wish(rng, &[(0usize, 2.2), (1, 1.2), (2, 1.4), (3, 1.3)]);
     if wished != quarter {
         return None;
     }

@@ -49,7 +49,7 @@ fn what_is_held(view: &View<'_>, rng: &mut Rng) -> Option<Draft> {
 }
 
 fn holding_anything(view: &View<'_>, rng: &mut Rng) -> Option<Draft> {
-    let holds = rng.chance(0.33);
+    let holds = rng.chance(0.5);
     let hands = &view.truth.hands;
     let side = [Side::Left, Side::Right].into_iter().find(|side| held(view, *side).is_some());
     let (right, wrong, facts, things) = match (holds, side) {
@@ -109,7 +109,7 @@ pub(crate) fn hand_object(view: &View<'_>, rng: &mut Rng) -> Option<Draft> {
     let [x1, y1, x2, y2] = bounds;
     let facts = format!("{name} from {} to {}", cell(x1, y1), cell(x2 - 1, y2 - 1));
     let question = format!("the {asked}");
-    let draft = Draft::open(kind, ProblemType::FreeForm, question, Gold::Box(bounds), 0.15, &facts);
+    let draft = Draft::open(kind, ProblemType::FreeForm, question, Gold::Box(bounds), 0.2, &facts);
     let draft = draft.things([thing, side.hand()]);
     let holds: Option<ThingId> = grasped.map(Sight::id).filter(|id| *id == thing);
     Some(match holds {

@@ -148,7 +148,7 @@ pub(crate) fn movement(film: &Film<'_>, rng: &mut Rng) -> Option<Draft> {
         ("to the right", 1.0),
         ("toward me", 1.0),
         ("away from me", 1.0),
-        ("stands still", 0.1),
+        ("stands still", 0.6),
     ];
     if wish(rng, &all) != way {
         return None;

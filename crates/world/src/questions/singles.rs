@@ -167,7 +167,7 @@ pub(crate) fn crossed(view_world: &crate::World, rng: &mut Rng, thing: &Thing) -
 
 /// How many things of a colour, people, or things on a piece of furniture.
 pub(crate) fn count(view: &View<'_>, rng: &mut Rng) -> Option<Draft> {
-    let wished = wish(rng, &[(1usize, 0.1), (2, 0.35), (3, 1.1), (4, 3.0)]);
+    let wished = wish(rng, &[(1usize, 0.1), (2, 0.3), (3, 1.1), (4, 3.5)]);
     let small = |seen: &crate::truth::Seen, thing: &Thing| {
         seen.pixels > 12 && !view.shot.clear(thing.kind, seen, view.truth)
     };
@@ -199,12 +199,14 @@ pub(crate) fn count(view: &View<'_>, rng: &mut Rng) -> Option<Draft> {
             members,
         )
     } else {
+        // On a chair there is never more than one thing.
+        let slots = &view.world.home.slots;
+        let carries = |id: ThingId| slots.iter().filter(|slot| slot.support == Some(id)).count();
         let support = |seen: &crate::truth::Seen| match seen.place {
             Some(Place::Resting(slot)) => view.world.home.slots[slot].support,
             _ => None,
         };
-        let mut supports: Vec<&Sight<'_>> =
-            view.sights.iter().filter(|s| matches!(s.thing.kind, Kind::Fixture(_))).collect();
+        let mut supports: Vec<&Sight<'_>> = view.sights.iter().filter(|s| carries(s.id()) >= 4).collect();
         rng.shuffle(&mut supports);
         let found = supports.iter().find_map(|s| {
             group(&|t: &Thing, seen: &_| object(t) && support(seen) == Some(s.id())).map(|m| (*s, m))

@@ -89,7 +89,14 @@ pub(crate) fn route(film: &Film<'_>, rng: &mut Rng) -> Option<Draft> {
         .iter()
         .filter(|door| !(door.rooms.contains(&from) && door.rooms.contains(&to)))
         .collect();
-    let other = if others.is_empty() { return None } else { rng.pick(&others) };
+    // Rooms that are seldom recognised are seldom right; wrong ways are drawn alike.
+    let known = |id: crate::RoomId| {
+        let eager = ROOMS.iter().find(|(room, ..)| *room == kind_of(id)).map_or(1.0, |(_, eager, _)| *eager);
+        1.0 / eager
+    };
+    let weighted: Vec<_> =
+        others.iter().map(|door| (*door, known(door.rooms[0]) * known(door.rooms[1]))).collect();
+    let other = if weighted.is_empty() { return None } else { wish(rng, &weighted) };
     let reverse = rng.chance(0.5);
     let way =
         |a: crate::RoomId, b: crate::RoomId| format!("{} then {}", kind_of(a).name(), kind_of(b).name());
