@@ -1,6 +1,6 @@
 //! First weights. The token table has a unit vector per word; matrices keep the size of what passes through them,
-//! and those that write into the residual stream start ten times smaller, so that words can be bound to letters
-//! within seconds instead of never (Firsthand measured both).
+//! and those that write into the residual stream start ten times smaller, so that at first a row still reads as its
+//! word whatever the blocks add.
 
 use std::collections::BTreeMap;
 use std::path::Path;
