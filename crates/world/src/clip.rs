@@ -3,8 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
+use crate::home::Fixture;
 use crate::math::{PI, atan2};
-use crate::render::{Frame, Renderer};
+use crate::render::{Camera, Frame, Renderer};
+use crate::scene::Wearer;
 use crate::things::{Kind, Side};
 use crate::timeline::DAY_S;
 use crate::truth::{FrameTruth, HandTruth, Seen, tally};
@@ -79,9 +81,30 @@ impl World {
         Ok(Clip { world: self, options: *options, day, start_s, next: 0, frames, renderer })
     }
 
-    fn truth(&self, frame: &Frame, index: usize, day: u32, time_s: f64, field_of_view: f32) -> FrameTruth {
+    /// One frame from a camera anywhere, the wearer's hands left out: more of a home than its wearer's way shows.
+    pub fn glance(
+        &self,
+        day: u32,
+        time_s: f64,
+        camera: Camera,
+        options: &ClipOptions,
+    ) -> Result<(Frame, FrameTruth)> {
+        // The checks of a clip that is one frame long.
+        drop(self.clip(day, time_s, 0.0, options)?);
         let t = absolute(day, time_s);
-        let wearer = self.wearer(t, field_of_view);
+        let wearer = self.wearer(t, camera.field_of_view);
+        let mut renderer = Renderer::default();
+        let frame = self.staged(t, &wearer, Some(&camera), |stage| {
+            renderer.draw(stage, options.width, options.height, options.samples)
+        });
+        let mut truth = self.truth(&frame, 0, day, time_s, &wearer);
+        truth.camera = camera;
+        truth.hands.iter_mut().for_each(|hand| hand.contact = None);
+        Ok((frame, truth))
+    }
+
+    fn truth(&self, frame: &Frame, index: usize, day: u32, time_s: f64, wearer: &Wearer) -> FrameTruth {
+        let t = absolute(day, time_s);
         let tallies = tally(frame, self.things.len());
         let mut things = Vec::new();
         for (thing, tally) in self.things.iter().zip(&tallies) {
@@ -91,7 +114,7 @@ impl World {
             let (at, yaw) = match thing.kind {
                 // The front of an object is -y of its pose.
                 Kind::Object(_) => {
-                    let pose = self.object_pose(&wearer, thing.id, t);
+                    let pose = self.object_pose(wearer, thing.id, t);
                     (pose.at, atan2(-pose.y.y, -pose.y.x))
                 }
                 _ => (
@@ -109,6 +132,7 @@ impl World {
                 yaw,
                 place: self.place(thing.id, day, time_s),
                 on: thing.kind.states().map(|_| self.is_on(thing.id, day, time_s)),
+                sign: self.home.fixture(thing.id).and_then(Fixture::sign),
             });
         }
         let hands = [Side::Left, Side::Right].map(|side| {
@@ -151,10 +175,12 @@ impl Iterator for Clip<'_> {
         let time_s = ((self.start_s + index as f64 / options.rate) * 1e6).round() / 1e6;
         let field_of_view = options.field_of_view / 180.0 * PI;
         let renderer = &mut self.renderer;
-        let frame = self.world.staged(absolute(self.day, time_s), field_of_view, |stage| {
+        let t = absolute(self.day, time_s);
+        let wearer = self.world.wearer(t, field_of_view);
+        let frame = self.world.staged(t, &wearer, None, |stage| {
             renderer.draw(stage, options.width, options.height, options.samples)
         });
-        let truth = self.world.truth(&frame, index, self.day, time_s, field_of_view);
+        let truth = self.world.truth(&frame, index, self.day, time_s, &wearer);
         Some((frame, truth))
     }
 

@@ -32,6 +32,7 @@ pub use math::Vec3;
 pub use render::{Camera, Frame};
 pub use rng::Rng;
 pub use route::{Direction, Landmark, Route, Turn};
+pub use shape::SIGNS;
 pub use things::{FixtureKind, Kind, ObjectKind, RoomKind, Side, Thing, ThingId};
 pub use timeline::Place;
 pub use truth::{FrameTruth, HandTruth, Seen, write_lines};

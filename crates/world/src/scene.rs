@@ -138,16 +138,22 @@ impl World {
         }
     }
 
-    /// Draws the scene of an absolute time through `draw`, which borrows shapes made for this moment.
-    pub(crate) fn staged<R>(&self, t: f64, field_of_view: f32, draw: impl FnOnce(&Stage<'_>) -> R) -> R {
-        let wearer = self.wearer(t, field_of_view);
-        let view = wearer.camera.view();
+    /// Draws the scene of an absolute time through `draw`, which borrows shapes made for this moment; from the
+    /// wearer's eyes, or, without hands, from another camera.
+    pub(crate) fn staged<R>(
+        &self,
+        t: f64,
+        wearer: &Wearer,
+        other: Option<&Camera>,
+        draw: impl FnOnce(&Stage<'_>) -> R,
+    ) -> R {
+        let view = other.unwrap_or(&wearer.camera).view();
         let rooms = self.rooms_in_view(&view);
         let people = self.person_shapes(t, &rooms);
         let mut stage =
             Stage { lights: self.lights(t), instances: Vec::with_capacity(160), blobs: Vec::new(), view };
         self.add_fixtures(&mut stage, t, &rooms);
-        self.add_objects(&mut stage, &wearer, t, &rooms);
+        self.add_objects(&mut stage, wearer, t, &rooms);
         for (id, mesh, footing) in &people {
             let looks = self.looks[usize::from(id.0 - self.first_person)];
             let light = usize::from(self.home.room_at(footing.at));
@@ -162,7 +168,9 @@ impl World {
                 light,
             });
         }
-        self.add_hands(&mut stage, &wearer, t);
+        if other.is_none() {
+            self.add_hands(&mut stage, wearer, t);
+        }
         draw(&stage)
     }
 
@@ -180,8 +188,13 @@ impl World {
                 continue;
             }
             let on = *self.tracks.states[usize::from(fixture.id.0)].at(t);
-            let mesh = library().fixture(fixture.kind, on);
             let own = self.things[usize::from(fixture.id.0)].colour.map_or([225; 3], |colour| colour.rgb());
+            let mesh = match fixture.letter() {
+                Some(letter) => {
+                    library().picture(letter, own.iter().map(|&c| u32::from(c)).sum::<u32>() < 330)
+                }
+                None => library().fixture(fixture.kind, on),
+            };
             let pose = Pose::upright(fixture.at, fixture.yaw);
             if fixture.at.z == 0.0 && mesh.high.z > 0.3 && doorway.is_none() {
                 let size = fixture.kind.facts().size;

@@ -36,6 +36,9 @@ pub struct Seen {
     /// On or open, for things that have two states.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on: Option<bool>,
+    /// The letter to be read on it, if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sign: Option<char>,
 }
 
 /// One of the wearer's hands in a frame.

@@ -10,7 +10,7 @@ use crate::home::{Door, Fixture, Home, Room, RoomId, Slot};
 use crate::life::{Life, Tracks};
 use crate::math::{PI, Vec3, ease, sin_cos, wrap};
 use crate::rng::Rng;
-use crate::shape::{Mesh, fixture, household, tableware};
+use crate::shape::{Mesh, SIGNS, fixture, household, picture, tableware};
 use crate::things::{Bulk, FixtureKind, Kind, ObjectKind, Side, Thing, ThingId};
 use crate::timeline::{DAY_S, Footing, Place};
 
@@ -336,6 +336,8 @@ fn objects(rng: &mut Rng, home: &Home, things: &mut Vec<Thing>) {
 pub(crate) struct Library {
     objects: Vec<[Mesh; 2]>,
     fixtures: Vec<[Mesh; 2]>,
+    /// By letter, dark and light.
+    pictures: Vec<[Mesh; 2]>,
     /// By side (left first) and grip.
     pub hands: [[Mesh; 2]; 2],
     pub forearm: Mesh,
@@ -354,6 +356,7 @@ pub(crate) fn library() -> &'static Library {
             })
             .collect(),
         fixtures: FixtureKind::ALL.iter().map(|&kind| [false, true].map(|on| fixture(kind, on))).collect(),
+        pictures: (0..SIGNS.len()).map(|letter| [false, true].map(|light| picture(letter, light))).collect(),
         hands: [true, false].map(|left| [false, true].map(|grip| crate::shape::hand(grip, left))),
         forearm: crate::shape::forearm(),
     })
@@ -366,5 +369,10 @@ impl Library {
 
     pub(crate) fn fixture(&self, kind: FixtureKind, on: bool) -> &Mesh {
         &self.fixtures[kind as usize][usize::from(on)]
+    }
+
+    /// A picture with the letter of this number, light on a dark colour.
+    pub(crate) fn picture(&self, letter: usize, light: bool) -> &Mesh {
+        &self.pictures[letter][usize::from(light)]
     }
 }

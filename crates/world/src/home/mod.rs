@@ -12,7 +12,8 @@ mod tests;
 use serde::{Deserialize, Serialize};
 
 use crate::math::{Vec3, v};
-use crate::rng::Rng;
+use crate::rng::{Rng, mix};
+use crate::shape::SIGNS;
 use crate::things::{FixtureKind, RoomKind, ThingId};
 
 pub(crate) use shell::shell;
@@ -117,6 +118,17 @@ pub struct Fixture {
 }
 
 impl Fixture {
+    /// Which of the letters a picture shows.
+    pub(crate) fn letter(&self) -> Option<usize> {
+        let place = u64::from(self.at.x.to_bits()) << 32 | u64::from(self.at.y.to_bits());
+        (self.kind == FixtureKind::Picture).then(|| (mix(place) % SIGNS.len() as u64) as usize)
+    }
+
+    /// The letter to be read on it, if there is one.
+    pub fn sign(&self) -> Option<char> {
+        self.letter().map(|letter| SIGNS[letter])
+    }
+
     /// Footprint on the floor; fixtures stand square to the walls.
     pub(crate) fn footprint(&self) -> Rect {
         let [w, d, _] = self.kind.facts().size;

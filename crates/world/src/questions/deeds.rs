@@ -56,6 +56,18 @@ impl Deed<'_, '_> {
         let when = number(self.shown(film));
         format!("{hand} hand on {} at {when}", self.sight.at_cell())
     }
+
+    /// What shows which way the deed went: the thing before it and after it.
+    fn turn(&self) -> &'static str {
+        match self.event.action {
+            Action::PickUp => "free . then held",
+            Action::PutDown => "held . then free",
+            Action::SwitchOn => "off . then on",
+            Action::SwitchOff => "on . then off",
+            Action::Open => "closed . then open",
+            _ => "open . then closed",
+        }
+    }
 }
 
 /// Opened or closed, on or off, taken or laid down.
@@ -88,16 +100,16 @@ pub(crate) fn change(film: &Film<'_>, rng: &mut Rng) -> Option<Draft> {
     if moved != (on(0) == on(film.views.len() - 1)) {
         return None;
     }
-    let (right, wrong, facts) = match wished {
-        Action::PickUp => ("taken up", "put down", "it leaves its place"),
-        Action::PutDown => ("put down", "taken up", "it stays there"),
-        Action::SwitchOn => ("turned on", "turned off", "then it is on"),
-        Action::SwitchOff => ("turned off", "turned on", "then it is off"),
-        Action::Open => ("opened", "closed", "then it is open"),
-        _ => ("closed", "opened", "then it is closed"),
+    let (right, wrong) = match wished {
+        Action::PickUp => ("taken up", "put down"),
+        Action::PutDown => ("put down", "taken up"),
+        Action::SwitchOn => ("turned on", "turned off"),
+        Action::SwitchOff => ("turned off", "turned on"),
+        Action::Open => ("opened", "closed"),
+        _ => ("closed", "opened"),
     };
     let question = say(rng, &["what happens to the {0} ?", "how does the {0} change ?"], &[name]);
-    let facts = format!("{} . {facts}", deed.facts(film));
+    let facts = format!("{} . {}", deed.facts(film), deed.turn());
     Some(Draft::choice(rng, "state", question, right, &[wrong], &facts))
 }
 
@@ -134,10 +146,11 @@ pub(crate) fn action(film: &Film<'_>, rng: &mut Rng) -> Option<Draft> {
     };
     let question = say(rng, templates, &[]);
     let [done, undo] = [deed.verb, deed.undo].map(|verb| phrase(verb, &deed.sight.name));
+    let seen = format!("{} . {}", deed.facts(film), deed.turn());
     let facts = if reverse {
-        format!("{} . forward : {done} . reverse : {undo}", deed.facts(film))
+        format!("{seen} . forward : {done} . reverse : {undo}")
     } else {
-        format!("{} . reverse : {undo} . forward : {done}", deed.facts(film))
+        format!("{seen} . reverse : {undo} . forward : {done}")
     };
     Some(Draft::choice(rng, kind, question, &right, &wrong, &facts))
 }

@@ -58,6 +58,8 @@ families!(
     Existence "existence" Frame,
     /// What colour it is.
     Colour "colour" Frame,
+    /// What is written on something (Video-R1's OCR).
+    Text "text" Frame,
     /// A box around a hand or what it holds (EgoThinker).
     HandObject "hand_object" Frame,
     /// What came first (Video-R1).

@@ -28,7 +28,7 @@ fn held<'v, 'a>(view: &'v View<'a>, side: Side) -> Option<&'v Sight<'a>> {
 }
 
 fn which_hand(view: &View<'_>, rng: &mut Rng) -> Option<Draft> {
-    let side = wish(rng, &[(Side::Left, 1.0), (Side::Right, 0.2)]);
+    let side = wish(rng, &[(Side::Left, 1.0), (Side::Right, 0.15)]);
     let s = held(view, side)?;
     let right = words::side(side);
     let wrong = if side == Side::Left { "right" } else { "left" };
@@ -49,7 +49,7 @@ fn what_is_held(view: &View<'_>, rng: &mut Rng) -> Option<Draft> {
 }
 
 fn holding_anything(view: &View<'_>, rng: &mut Rng) -> Option<Draft> {
-    let holds = rng.chance(0.5);
+    let holds = rng.chance(0.56);
     let hands = &view.truth.hands;
     let side = [Side::Left, Side::Right].into_iter().find(|side| held(view, *side).is_some());
     let (right, wrong, facts, things) = match (holds, side) {
@@ -105,9 +105,8 @@ pub(crate) fn hand_object(view: &View<'_>, rng: &mut Rng) -> Option<Draft> {
         _ => ("hand", format!("{} hand", words::side(side)), side.hand(), bounds),
     };
     let name = if thing == side.hand() { asked.clone() } else { view.find(thing)?.name.clone() };
-    let cell = |x: u32, y: u32| words::cell(words::cell_at([x, y, x + 1, y + 1], view.shot.size));
-    let [x1, y1, x2, y2] = bounds;
-    let facts = format!("{name} from {} to {}", cell(x1, y1), cell(x2 - 1, y2 - 1));
+    let (cell, size) = (words::cell(words::cell_at(bounds, view.shot.size)), view.shot.size);
+    let facts = format!("{name} {cell} {}", words::area_word(bounds, size));
     let question = format!("the {asked}");
     let draft = Draft::open(kind, ProblemType::FreeForm, question, Gold::Box(bounds), 0.2, &facts);
     let draft = draft.things([thing, side.hand()]);

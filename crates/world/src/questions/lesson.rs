@@ -3,10 +3,18 @@
 
 use super::question::Question;
 use super::shot::{Shot, Sight};
+use super::singles::{noun, palette};
+use super::words::{area_word, name};
+use crate::rng::Rng;
+use crate::things::Thing;
 use crate::world::World;
 
 /// Most things named of a picture, and of each moment of a clip.
 const IN_PICTURE: usize = 8;
+/// Most things asked for at once.
+const SOUGHT: usize = 5;
+/// Ends a question that wants an observation and a scene graph before the reasons.
+pub const WITH_SCENE: &str = "answer with a scene .";
 const IN_MOMENT: usize = 3;
 
 /// What is said to a model, and what it should reply.
@@ -39,6 +47,47 @@ fn sights(world: &World, shot: &Shot, index: usize, most: usize) -> Option<Strin
     sights.sort_by(|a, b| a.at[0].total_cmp(&b.at[0]).then(a.id().cmp(&b.id())));
     let parts: Vec<String> = sights.iter().map(Sight::at_depth).collect();
     (!parts.is_empty()).then(|| parts.join(" . "))
+}
+
+/// Things of a picture asked for by name, or by noun where that is enough, some of them not there: the shortest text
+/// per look at a picture.
+pub fn search(world: &World, shot: &Shot, rng: &mut Rng) -> Option<Lesson> {
+    let mut sights = shot.sights(world, 0);
+    rng.shuffle(&mut sights);
+    sights.truncate(SOUGHT);
+    let all = || shot.truth(0).things.iter().filter_map(|seen| world.thing(seen.id));
+    let (mut sought, mut found) = (Vec::new(), Vec::new());
+    for s in &sights {
+        let noun = noun(s.thing);
+        let facts = format!("{} {} {}", s.cell, s.depth_word(), area_word(s.seen.bounds, shot.size));
+        let alone = all().filter(|other| self::noun(other) == noun).count() == 1;
+        let palette = palette(s.thing);
+        let other = (!palette.is_empty()).then(|| *rng.pick(&palette));
+        let there = all().any(|thing| thing.colour == other && self::noun(thing) == noun);
+        match s.thing.colour {
+            Some(colour) if alone && rng.chance(0.4) => {
+                sought.push(noun.to_owned());
+                found.push(format!("{noun} {facts} {}", colour.name()));
+            }
+            Some(_) if !there && rng.chance(0.25) => {
+                let absent = name(&Thing { colour: other, ..s.thing.clone() });
+                found.push(format!("no {absent}"));
+                sought.push(absent);
+            }
+            _ => {
+                sought.push(s.name.clone());
+                found.push(format!("{} {facts}", s.name));
+            }
+        }
+    }
+    let ask = format!("find {}", sought.join(" , "));
+    (!found.is_empty()).then(|| Lesson { ask, say: found.join(" . ") })
+}
+
+/// A question about a picture that wants observation and scene graph as well.
+pub fn with_scene(question: &Question) -> Option<Lesson> {
+    let drawn = question.observe.is_some() && question.scene.as_ref().is_some_and(|s| !s.objects.is_empty());
+    drawn.then(|| Lesson { ask: format!("{}\n{WITH_SCENE}", question.prompt()), say: question.completion() })
 }
 
 /// The question with its facts in front of it: what is left to learn is to bind the deciding one to a letter.

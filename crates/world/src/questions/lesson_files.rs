@@ -8,14 +8,18 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use firsthand_media::{Rate, VideoOptions, VideoWriter, write_png};
 use serde_json::{Value, json};
 
-use super::lesson::{Lesson, description, facts};
+use super::lesson::{Lesson, description, facts, search, with_scene};
 use super::sample::{Batch, Plan, sample};
 use super::shot::{SAMPLE_RATE, Shot};
 use crate::error::Result;
+use crate::rng::Rng;
 use crate::world::World;
 
 /// Of so many questions one is also told as text alone.
 const FACTS: usize = 3;
+
+/// Times that things of a picture are asked for.
+const SEARCHES: usize = 2;
 
 /// The files over all worlds: rows about pictures, rows about clips, and text alone.
 pub const LESSON_FILES: [&str; 3] = ["pictures.jsonl", "clips.jsonl", "facts.jsonl"];
@@ -95,6 +99,11 @@ fn world(media: &Path, seed: u64, plan: &Plan) -> Result<()> {
         }
         if let Some(lesson) = description(&home, &shot) {
             row(&lesson);
+        }
+        if kind == "image" {
+            let mut rng = Rng::new(seed).branch(&format!("lessons {number}"));
+            questions.iter().find_map(with_scene).iter().for_each(&mut row);
+            (0..SEARCHES).filter_map(|_| search(&home, &shot, &mut rng)).for_each(|lesson| row(&lesson));
         }
     }
     for (name, rows) in LESSON_FILES.iter().zip([pictures, clips, told]) {

@@ -142,6 +142,11 @@ fn earlier_today(past: &Past<'_>, rng: &mut Rng) -> Option<Recall> {
         if a.object == b.object {
             return None;
         }
+        // What is handled often is handled early.
+        let times = |o: &Event| moved.iter().filter(|event| event.object == o.object).count();
+        if times(a) != times(b) {
+            return None;
+        }
         Some((first_of(a.object?)?, first_of(b.object?)?))
     })?;
     let (first, second) = if a.start_s < b.start_s { (a, b) } else { (b, a) };

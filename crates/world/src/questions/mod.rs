@@ -4,6 +4,7 @@
 //! This folder knows no model and no prompt: it ends at plain text and at the files of each dataset's own shape.
 
 mod balance;
+mod count;
 mod days;
 mod deeds;
 mod draft;
@@ -29,12 +30,13 @@ mod write;
 
 pub use family::{Family, Scope};
 pub use files::Item;
-pub use lesson::{Lesson, description, facts};
+pub use lesson::{Lesson, WITH_SCENE, description, facts, search, with_scene};
 pub use lesson_files::{LESSON_FILES, write_lessons};
 pub use moments::{Moment, moment};
 pub use question::{Clock, Gold, Graph, Link, Medium, Node, ProblemType, Question};
 pub use sample::{Batch, Plan, Sampler, sample};
 pub use shot::{SAMPLE_RATE, Shot};
+pub use words::{AREAS, DEPTHS};
 pub use write::{Progress, WriteOptions, Written, write};
 
 use crate::rng::Rng;
@@ -92,9 +94,10 @@ fn frame_maker(family: Family) -> fn(&View<'_>, &mut Rng) -> Option<Draft> {
         Family::Reach => hands::reach,
         Family::Orientation => singles::orientation,
         Family::Location => singles::location,
-        Family::Count => singles::count,
+        Family::Count => count::count,
         Family::Existence => singles::existence,
         Family::Colour => singles::colour,
+        Family::Text => singles::text,
         Family::HandObject => hands::hand_object,
         _ => |_, _| None,
     }

@@ -134,13 +134,19 @@ pub(crate) fn movement(film: &Film<'_>, rng: &mut Rng) -> Option<Draft> {
     // Metres along the view and to the right of it.
     let (ahead, right) = (gone.x * c + gone.y * s, gone.x * s - gone.y * c);
     let across = b.at[0] - a.at[0];
-    let way = match () {
-        () if gone.length() < 0.05 && across.abs().max((b.at[1] - a.at[1]).abs()) < 0.8 => "stands still",
+    // The words of the reasons must show it as well: another column, or another word for the distance.
+    let (da, db) = (a.depth_word(), b.depth_word());
+    let aside = right.abs() > 1.7 * ahead.abs() && a.cell[..1] != b.cell[..1];
+    let along = ahead.abs() > 1.7 * right.abs() && da != db;
+    let (way, shown) = match () {
+        () if gone.length() < 0.05 && across.abs().max((b.at[1] - a.at[1]).abs()) < 0.8 && da == db => {
+            ("stands still", "it stays")
+        }
         () if gone.length() < 0.6 => return None,
-        () if right.abs() > 1.7 * ahead.abs() && across >= 0.9 && right > 0.0 => "to the right",
-        () if right.abs() > 1.7 * ahead.abs() && across <= -0.9 && right < 0.0 => "to the left",
-        () if ahead.abs() > 1.7 * right.abs() && b.seen.depth < 0.85 * a.seen.depth => "toward me",
-        () if ahead.abs() > 1.7 * right.abs() && b.seen.depth > 1.15 * a.seen.depth => "away from me",
+        () if aside && across >= 0.9 && right > 0.0 => ("to the right", "it goes right"),
+        () if aside && across <= -0.9 && right < 0.0 => ("to the left", "it goes left"),
+        () if along && b.seen.depth < 0.85 * a.seen.depth => ("toward me", "it comes nearer"),
+        () if along && b.seen.depth > 1.15 * a.seen.depth => ("away from me", "it goes farther"),
         () => return None,
     };
     let all = [
@@ -155,8 +161,7 @@ pub(crate) fn movement(film: &Film<'_>, rng: &mut Rng) -> Option<Draft> {
     }
     let question = say(rng, &["how does the {0} move ?", "which way does the {0} go ?"], &[&a.name]);
     let wrong: Vec<&str> = all.iter().map(|(option, _)| *option).filter(|option| *option != way).collect();
-    let (da, db) = (a.depth_word(), b.depth_word());
-    let facts = format!("{} {da} {} . {} {db} {}", a.at_cell(), at(first), b.cell, at(last));
+    let facts = format!("{} {da} {} . then {} {db} {} . {shown}", a.at_cell(), at(first), b.cell, at(last));
     Some(Draft::choice(rng, "person", question, way, &wrong, &facts).things([a.id()]))
 }
 

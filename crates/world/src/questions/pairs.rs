@@ -4,7 +4,7 @@ use super::balance::{self, fair};
 use super::draft::Draft;
 use super::shot::Sight;
 use super::view::View;
-use super::words::say;
+use super::words::{depth_rank, say};
 use crate::rng::Rng;
 use crate::things::{FixtureKind as F, Kind};
 use crate::timeline::Place;
@@ -104,6 +104,21 @@ fn carried_by(view: &View<'_>, rng: &mut Rng) -> Option<Draft> {
     Some(draft.things([a.id(), below.id()]).link(a.id(), "on", below.id()))
 }
 
+/// Two things, each with what tells them apart and its name again, and the one that it decides for: to find a name
+/// behind the word that decides is one look.
+fn told_apart(of: [(&Sight<'_>, &str); 2], asked: &str, right: &Sight<'_>) -> String {
+    let [a, b] = of.map(|(s, what)| format!("{} {what} {}", s.at_cell(), s.name));
+    let what = if of[0].0.id() == right.id() { of[0].1 } else { of[1].1 };
+    format!("{a} . {b} . {asked} is {what} {}", right.name)
+}
+
+/// Squares between two things of a picture, and twice the distance words between them.
+fn steps_between(a: &Sight<'_>, b: &Sight<'_>) -> usize {
+    let [[column, row], [other_column, other_row]] = [a, b].map(|s| s.at.map(|side| side as usize));
+    let depth = depth_rank(a.seen.depth).abs_diff(depth_rank(b.seen.depth));
+    column.abs_diff(other_column) + row.abs_diff(other_row) + 2 * depth
+}
+
 /// Depth: which of two is nearer to, or farther from, the eye.
 pub(crate) fn depth(view: &View<'_>, rng: &mut Rng) -> Option<Draft> {
     let apart = |a: &Sight<'_>, b: &Sight<'_>| {
@@ -128,13 +143,7 @@ pub(crate) fn depth(view: &View<'_>, rng: &mut Rng) -> Option<Draft> {
     };
     let question = say(rng, templates, &[&a.name, &b.name]);
     let word = if closer { "closer" } else { "farther" };
-    let facts = format!(
-        "{} . {} . {} is {word} than {}",
-        a.at_depth(),
-        b.at_depth(),
-        right.depth_word(),
-        wrong.depth_word()
-    );
+    let facts = told_apart([(a, a.depth_word()), (b, b.depth_word())], word, right);
     let draft =
         Draft::choice(rng, "nearer or farther", question, &right.name, &[wrong.name.as_str()], &facts);
     Some(draft.things([a.id(), b.id()]).link(near.id(), "in front of", far.id()))
@@ -146,12 +155,13 @@ pub(crate) fn size(view: &View<'_>, rng: &mut Rng) -> Option<Draft> {
         let [x1, y1, x2, y2] = s.seen.bounds;
         ((x2 - x1) * (y2 - y1)) as f32
     };
+    let word_of = |s: &Sight<'_>| super::words::area_word(s.seen.bounds, view.shot.size);
     let whole = |s: &Sight<'_>| s.seen.pixels as f32 >= 0.3 * area(s);
     let differ = |a: &Sight<'_>, b: &Sight<'_>| {
         let ratio = |x: f32, y: f32| x.max(y) / x.min(y);
         let boxes = ratio(area(a), area(b));
         let pixels = ratio(a.seen.pixels as f32, b.seen.pixels as f32);
-        let agree = (area(a) < area(b)) == (a.seen.pixels < b.seen.pixels);
+        let agree = (area(a) < area(b)) == (a.seen.pixels < b.seen.pixels) && word_of(a) != word_of(b);
         whole(a) && whole(b) && boxes >= AREA && pixels >= AREA && agree && boxes < 12.0
     };
     let (a, b) = view.pair(rng, differ)?;
@@ -170,13 +180,7 @@ pub(crate) fn size(view: &View<'_>, rng: &mut Rng) -> Option<Draft> {
         ],
         &[&a.name, &b.name, word],
     );
-    let span = |s: &Sight<'_>| {
-        let [x1, y1, x2, y2] = s.seen.bounds;
-        let last = [[x1, y1, x1 + 1, y1 + 1], [x2 - 1, y2 - 1, x2, y2]];
-        let [from, to] = last.map(|b| super::words::cell(super::words::cell_at(b, view.shot.size)));
-        format!("{} from {from} to {to}", s.name)
-    };
-    let facts = format!("{} . {} . {} is {word}", span(a), span(b), right.name);
+    let facts = told_apart([(a, word_of(a)), (b, word_of(b))], word, right);
     let draft =
         Draft::choice(rng, "larger or smaller", question, &right.name, &[wrong.name.as_str()], &facts);
     Some(draft.things([a.id(), b.id()]).link(large.id(), "larger than", small.id()))
@@ -188,9 +192,12 @@ pub(crate) fn distance(view: &View<'_>, rng: &mut Rng) -> Option<Draft> {
     let gap = |s: &Sight<'_>| (s.seen.at - third.seen.at).length();
     let fine = |s: &Sight<'_>| s.id() != third.id() && s.is_object() && s.seen.place != third.seen.place;
     let resting = |s: &Sight<'_>| matches!(s.seen.place, Some(Place::Resting(_)));
+    let steps = |s: &Sight<'_>| steps_between(s, third);
     let (a, b) = view.pair(rng, |a, b| {
-        let (near, far) = (gap(a).min(gap(b)), gap(a).max(gap(b)));
-        fine(a) && fine(b) && resting(a) && resting(b) && far / near >= 1.8 && far - near >= 0.5
+        let (near, far) = if gap(a) < gap(b) { (a, b) } else { (b, a) };
+        let clear =
+            gap(far) / gap(near) >= 1.8 && gap(far) - gap(near) >= 0.5 && steps(far) >= steps(near) + 2;
+        fine(a) && fine(b) && resting(a) && resting(b) && clear
     })?;
     let (near, far) = if gap(a) < gap(b) { (a, b) } else { (b, a) };
     if !fair(rng, &balance::CLOSER, near.thing, far.thing) {
@@ -204,8 +211,8 @@ pub(crate) fn distance(view: &View<'_>, rng: &mut Rng) -> Option<Draft> {
         ],
         &[&a.name, &b.name, &third.name],
     );
-    let facts =
-        format!("{} . {} . {} . {} is nearer", third.at_depth(), a.at_depth(), b.at_depth(), near.name);
+    let [of_a, of_b] = [a, b].map(|s| format!("{} {}", s.depth_word(), steps(s)));
+    let facts = format!("{} . {}", third.at_depth(), told_apart([(a, &of_a), (b, &of_b)], "nearer", near));
     let draft = Draft::choice(rng, "closer to a third", question, &near.name, &[far.name.as_str()], &facts);
     Some(draft.things([a.id(), b.id(), third.id()]).link(near.id(), "near", third.id()))
 }

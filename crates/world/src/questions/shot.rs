@@ -12,11 +12,11 @@ use crate::world::World;
 /// Pictures per second of a drawn stretch; questions about it can be answered from these.
 pub const SAMPLE_RATE: f64 = 2.0;
 /// Pixels of a 224 x 168 picture that a thing must show to be asked about.
-const LEAST_OBJECT: u32 = 60;
-const LEAST_PERSON: u32 = 160;
+const LEAST_OBJECT: u32 = 120;
+const LEAST_PERSON: u32 = 240;
 /// Height of the middle of a shirt, metres.
 const CHEST: f32 = 1.15;
-pub(crate) const LEAST_FIXTURE: u32 = 420;
+pub(crate) const LEAST_FIXTURE: u32 = 500;
 
 /// A drawn moment or stretch.
 pub struct Shot {

@@ -1,4 +1,4 @@
-//! Questions about one thing in a picture, or about all of them: colour, presence, number, place, facing.
+//! Questions about one thing in a picture: colour, presence, place, facing.
 
 use super::balance::wish;
 use super::draft::Draft;
@@ -7,10 +7,11 @@ use super::shot::Sight;
 use super::view::View;
 use super::words::{self, say};
 use crate::colour::Colour;
+use crate::event::Action;
 use crate::math::{PI, atan2, wrap};
 use crate::rng::Rng;
-use crate::things::{Kind, Thing, ThingId};
-use crate::timeline::Place;
+use crate::things::{Kind, Thing};
+use crate::world::World;
 
 /// Colours that a thing of this kind may have.
 pub(crate) fn palette(thing: &Thing) -> Vec<Colour> {
@@ -25,12 +26,11 @@ pub(crate) fn noun(thing: &Thing) -> &str {
     if thing.kind == Kind::Person { "person" } else { &thing.name }
 }
 
-/// `count` other colours of a palette, those in view first half of the time.
-fn other_colours(view: &View<'_>, rng: &mut Rng, thing: &Thing, count: usize) -> Option<Vec<Colour>> {
+/// `count` other colours of a palette.
+fn other_colours(rng: &mut Rng, thing: &Thing, count: usize) -> Option<Vec<Colour>> {
     let mut options: Vec<Colour> =
         palette(thing).into_iter().filter(|colour| Some(*colour) != thing.colour).collect();
     rng.shuffle(&mut options);
-    let _ = view;
     options.truncate(count);
     (options.len() == count).then_some(options)
 }
@@ -68,7 +68,7 @@ pub(crate) fn colour(view: &View<'_>, rng: &mut Rng) -> Option<Draft> {
         )
     };
     let wrong: Vec<String> =
-        other_colours(view, rng, s.thing, 3)?.into_iter().map(|colour| colour.name().to_owned()).collect();
+        other_colours(rng, s.thing, 3)?.into_iter().map(|colour| colour.name().to_owned()).collect();
     let facts = format!("{noun} {} {} . it {word} {}", s.cell, s.depth_word(), right.name());
     Some(Draft::choice(rng, kind, question, right.name(), &wrong, &facts).things([s.id()]))
 }
@@ -76,7 +76,7 @@ pub(crate) fn colour(view: &View<'_>, rng: &mut Rng) -> Option<Draft> {
 /// Whether a thing of a kind and colour is in view; when not, one of another colour is.
 pub(crate) fn existence(view: &View<'_>, rng: &mut Rng) -> Option<Draft> {
     let s = view.one(rng, |s| s.thing.colour.is_some() && palette(s.thing).len() >= 2)?;
-    let others = other_colours(view, rng, s.thing, 1)?;
+    let others = other_colours(rng, s.thing, 1)?;
     let there = rng.chance(0.5);
     let asked = if there { s.thing.colour? } else { others[0] };
     let hidden = |seen: &crate::truth::Seen| {
@@ -92,12 +92,36 @@ pub(crate) fn existence(view: &View<'_>, rng: &mut Rng) -> Option<Draft> {
         &[&words::one(&named)],
     );
     let same: Vec<&Sight<'_>> = view.sights.iter().filter(|o| noun(o.thing) == noun(s.thing)).collect();
-    let seen: Vec<String> = same.iter().map(|o| o.at_cell()).collect();
+    // The noun first, so that the colour is seen and not repeated from the question.
+    let seen: Vec<String> = same
+        .iter()
+        .filter_map(|o| Some(format!("{} {} {}", noun(o.thing), o.cell, o.thing.colour?.name())))
+        .collect();
     let (right, wrong) = if there { ("yes", "no") } else { ("no", "yes") };
     let end = if there { format!("{named} is there") } else { format!("no {named}") };
     let facts = format!("{} . {end}", seen.join(" . "));
     let draft = Draft::choice(rng, "is it there", question, right, &[wrong], &facts);
     Some(draft.things(same.iter().map(|o| o.id())))
+}
+
+/// The letter on a picture that hangs on a wall, seen from before it and large enough to be read.
+pub(crate) fn text(view: &View<'_>, rng: &mut Rng) -> Option<Draft> {
+    let s = view.one(rng, |s| {
+        let [x1, y1, x2, y2] = s.seen.bounds;
+        let whole = s.seen.pixels as f32 >= 0.8 * ((x2 - x1) * (y2 - y1)) as f32;
+        let [width, height] = view.shot.size.map(|side| side as u32);
+        let inside = x1 > 0 && y1 > 0 && x2 < width && y2 < height;
+        s.seen.sign.is_some() && whole && inside && (y2 - y1) * 168 >= 26 * height && x2 - x1 > y2 - y1
+    })?;
+    let sign = s.seen.sign?.to_string();
+    let question = say(
+        rng,
+        &["which letter is on the {0} ?", "what does the {0} say ?", "which letter does the {0} show ?"],
+        &[&s.name],
+    );
+    let facts = format!("{} {sign}", s.at_cell());
+    let draft = Draft::open("letter", ProblemType::Ocr, question, Gold::Text(sign), 0.1, &facts);
+    Some(draft.things([s.id()]))
 }
 
 /// In which part of the picture a thing is.
@@ -152,86 +176,27 @@ pub(crate) fn orientation(view: &View<'_>, rng: &mut Rng) -> Option<Draft> {
         say(rng, &["which way does the {0} face ?", "where does the front of the {0} point ?"], &[&s.name]);
     let wrong: Vec<String> =
         options.iter().filter(|(o, _)| *o != wished).map(|(o, _)| (*o).to_owned()).collect();
-    let facts = format!("{} . its front is turned {wished}", s.at_depth());
+    let front = match wished {
+        "toward me" => "toward",
+        "away from me" => "away",
+        "to the left" => "leftward",
+        _ => "rightward",
+    };
+    let facts = format!("{} {front} . its front is turned {wished}", s.at_cell());
     Some(Draft::choice(rng, "facing", question, wished, &wrong, &facts).things([s.id()]))
 }
 
-/// Another kind and another colour, crossed with those of a thing: three names that are as likely as its own.
-pub(crate) fn crossed(view_world: &crate::World, rng: &mut Rng, thing: &Thing) -> Option<Vec<String>> {
+/// Another kind and another colour, crossed with those of a thing that is handled: three names that are as likely as
+/// its own, as the other kind is one that is handled too.
+pub(crate) fn crossed(world: &World, rng: &mut Rng, thing: &Thing) -> Option<Vec<String>> {
     let mine = thing.colour?;
-    let other = (0..20).map(|_| rng.pick(view_world.objects())).find(|o| noun(o) != noun(thing))?;
+    let events = world.events();
+    let handled = (0..400).filter_map(|_| {
+        let event = rng.pick(events);
+        event.object.filter(|_| event.action == Action::PickUp).and_then(|id| world.thing(id))
+    });
+    let other = { handled }.find(|other| noun(other) != noun(thing))?;
     let colour = (0..20).map(|_| *rng.pick(&Colour::ALL)).find(|colour| *colour != mine)?;
     let named = |t: &Thing, colour: Colour| words::name(&Thing { colour: Some(colour), ..t.clone() });
     Some(vec![named(thing, colour), named(other, mine), named(other, colour)])
-}
-
-/// How many things of a colour, people, or things on a piece of furniture.
-pub(crate) fn count(view: &View<'_>, rng: &mut Rng) -> Option<Draft> {
-    let wished = wish(rng, &[(1usize, 0.1), (2, 0.3), (3, 1.1), (4, 3.5)]);
-    let small = |seen: &crate::truth::Seen, thing: &Thing| {
-        seen.pixels > 12 && !view.shot.clear(thing.kind, seen, view.truth)
-    };
-    let group = |of: &dyn Fn(&Thing, &crate::truth::Seen) -> bool| {
-        let all = || view.truth.things.iter().filter_map(|seen| view.world.thing(seen.id).map(|t| (t, seen)));
-        let unclear = all().any(|(thing, seen)| of(thing, seen) && small(seen, thing));
-        let members: Vec<ThingId> = all()
-            .filter(|(t, seen)| of(t, seen) && view.shot.clear(t.kind, seen, view.truth))
-            .map(|(t, _)| t.id)
-            .collect();
-        (!unclear && members.len() == wished && members.iter().all(|id| view.find(*id).is_some()))
-            .then_some(members)
-    };
-    let object = |thing: &Thing| matches!(thing.kind, Kind::Object(_));
-    let (question, members) = if rng.chance(0.5) {
-        let mut colours = Colour::ALL;
-        rng.shuffle(&mut colours);
-        let found = colours.iter().find_map(|colour| {
-            group(&|t: &Thing, _: &_| object(t) && t.colour == Some(*colour))
-                .map(|members| (*colour, members))
-        });
-        let (colour, members) = found?;
-        (
-            say(
-                rng,
-                &["how many small {0} things are in the picture ?", "how many small things are {0} ?"],
-                &[colour.name()],
-            ),
-            members,
-        )
-    } else {
-        // On a chair there is never more than one thing.
-        let slots = &view.world.home.slots;
-        let carries = |id: ThingId| slots.iter().filter(|slot| slot.support == Some(id)).count();
-        let support = |seen: &crate::truth::Seen| match seen.place {
-            Some(Place::Resting(slot)) => view.world.home.slots[slot].support,
-            _ => None,
-        };
-        let mut supports: Vec<&Sight<'_>> = view.sights.iter().filter(|s| carries(s.id()) >= 4).collect();
-        rng.shuffle(&mut supports);
-        let found = supports.iter().find_map(|s| {
-            group(&|t: &Thing, seen: &_| object(t) && support(seen) == Some(s.id())).map(|m| (*s, m))
-        });
-        let (s, members) = found?;
-        (
-            say(
-                rng,
-                &["how many things are on the {0} ?", "how many things does the {0} carry ?"],
-                &[&s.name],
-            ),
-            members,
-        )
-    };
-    let list: Vec<String> = members
-        .iter()
-        .enumerate()
-        .filter_map(|(i, id)| view.find(*id).map(|s| format!("{} {}", i + 1, s.at_cell())))
-        .collect();
-    let facts = list.join(" . ");
-    let wrong: Vec<String> = (1..=4).filter(|n| *n != wished).map(|n| n.to_string()).collect();
-    let draft = if rng.chance(0.7) {
-        Draft::choice(rng, "how many", question, &wished.to_string(), &wrong, &facts)
-    } else {
-        Draft::open("how many", ProblemType::Numerical, question, Gold::Number(wished as f64), 0.25, &facts)
-    };
-    Some(draft.things(members))
 }

@@ -93,6 +93,7 @@ fn again(world: &World, q: &Question, frames: &[FrameTruth]) -> Option<String> {
                 .to_owned(),
             )
         }
+        ("letter", [a]) => a.sign.map(String::from),
         ("which hand", [a]) => {
             let hand = first.hands.iter().find(|hand| hand.contact == Some(a.id))?;
             Some(if hand.side == crate::Side::Left { "left" } else { "right" }.to_owned())
@@ -122,7 +123,7 @@ fn again(world: &World, q: &Question, frames: &[FrameTruth]) -> Option<String> {
         ("comes into view" | "leaves view", _) => {
             let time = |option: &String| {
                 let shows =
-                    |truth: &FrameTruth| named(world, truth, option).iter().any(|seen| seen.pixels >= 60);
+                    |truth: &FrameTruth| named(world, truth, option).iter().any(|seen| seen.pixels >= 120);
                 let first = frames.iter().position(shows)?;
                 let last = frames.iter().rposition(shows)?;
                 Some(if q.kind == "leaves view" { last } else { first })
@@ -131,7 +132,7 @@ fn again(world: &World, q: &Question, frames: &[FrameTruth]) -> Option<String> {
         }
         ("people", _) => {
             let shown = world.people().iter().filter(|person| {
-                frames.iter().flat_map(|truth| &truth.things).any(|s| s.id == person.id && s.pixels >= 160)
+                frames.iter().flat_map(|truth| &truth.things).any(|s| s.id == person.id && s.pixels >= 240)
             });
             Some(shown.count().to_string())
         }

@@ -8,13 +8,24 @@ pub(crate) const COLUMNS: usize = 8;
 pub(crate) const ROWS: usize = 6;
 
 /// Distance words and the metres they end at.
-pub(crate) const DEPTHS: [(&str, f32); 6] = [
+pub const DEPTHS: [(&str, f32); 6] = [
     ("touching", 0.6),
     ("close", 1.2),
     ("near", 2.0),
     ("mid", 3.2),
     ("far", 5.0),
     ("distant", f32::INFINITY),
+];
+
+/// Words for the area of a box, and the squares they end at.
+pub const AREAS: [(&str, f32); 7] = [
+    ("minute", 0.35),
+    ("tiny", 0.8),
+    ("small", 1.8),
+    ("medium", 4.0),
+    ("large", 9.0),
+    ("huge", 20.0),
+    ("giant", f32::INFINITY),
 ];
 
 /// What a thing is called: `red cup`, `window`, `person in red`.
@@ -52,6 +63,13 @@ pub(crate) fn column(x: f32) -> char {
 /// Rank of a distance among [`DEPTHS`].
 pub(crate) fn depth_rank(metres: f32) -> usize {
     DEPTHS.iter().position(|(_, end)| metres < *end).unwrap_or(DEPTHS.len() - 1)
+}
+
+/// The word for the area of a box.
+pub(crate) fn area_word([x1, y1, x2, y2]: [u32; 4], [width, height]: [usize; 2]) -> &'static str {
+    let share = ((x2 - x1) * (y2 - y1)) as f32 / (width * height) as f32;
+    let squares = share * (COLUMNS * ROWS) as f32;
+    AREAS.iter().find(|(_, end)| squares < *end).map_or("giant", |(word, _)| word)
 }
 
 pub(crate) fn depth_word(metres: f32) -> &'static str {

@@ -1,7 +1,9 @@
 //! Furniture and named parts of the building. Local axes: x along the wall, +y the front, z up; the origin is the
 //! middle of the footprint on the floor.
 
-use super::{Base, Builder, CREAM, DARK, METAL, Mesh, OWN, OWN_DARK, Paint, Texture, WOOD, glow, rgb};
+use super::{
+    Base, Builder, CREAM, DARK, METAL, Mesh, OWN, OWN_DARK, Paint, Texture, WOOD, glow, letters, rgb,
+};
 use crate::math::{PI, Pose, Vec3, v};
 use crate::things::FixtureKind as F;
 
@@ -26,6 +28,15 @@ pub(crate) fn fixture(kind: F, on: bool) -> Mesh {
             decor(&mut b, kind, size, on);
         }
     }
+    b.finish()
+}
+
+/// A picture that shows a letter, dark or light.
+pub(crate) fn picture(letter: usize, light: bool) -> Mesh {
+    let mut b = Builder::new();
+    let size = F::Picture.facts().size;
+    decor(&mut b, F::Picture, size, false);
+    letters::raise(&mut b, letter, light, size[1] / 2.0 + 0.003, 0.08);
     b.finish()
 }
 
@@ -366,10 +377,6 @@ fn decor(b: &mut Builder, kind: F, [w, d, h]: [f32; 3], on: bool) {
         F::Picture => {
             b.paint(WOOD).block(0.0, 0.0, 0.0, [w, d, h]);
             b.paint(OWN).block(0.0, d / 2.0, 0.05, [w - 0.1, 0.004, h - 0.1]);
-            b.paint(CREAM).within(Pose::tilt(v(-0.1, d / 2.0 + 0.003, h * 0.62), -PI / 2.0), |b| {
-                b.lathe(Vec3::default(), &[(0.09, 0.0), (0.0, 0.0)]);
-            });
-            b.paint(OWN_DARK).block(0.12, d / 2.0 + 0.002, 0.05, [0.3, 0.004, h * 0.35]);
         }
         F::Window => {
             b.paint(rgb(250, 250, 248)).block(0.0, 0.0, 0.0, [w, d, 0.06]);

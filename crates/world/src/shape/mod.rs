@@ -4,6 +4,7 @@
 mod body;
 mod fixtures;
 mod household;
+mod letters;
 mod tableware;
 
 #[cfg(test)]
@@ -12,8 +13,9 @@ mod tests;
 use crate::math::{PI, Pose, TAU, Vec3, ease, sin_cos, v};
 
 pub(crate) use body::{FOREARM_LENGTH, forearm, hand, person};
-pub(crate) use fixtures::fixture;
+pub(crate) use fixtures::{fixture, picture};
 pub(crate) use household::household;
+pub use letters::SIGNS;
 pub(crate) use tableware::tableware;
 
 /// Where a surface's colour comes from.

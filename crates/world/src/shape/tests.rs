@@ -62,7 +62,11 @@ fn every_shape_stands_on_its_base_with_the_size_it_is_said_to_have() {
 
 /// A small grey picture of a shape, seen from before and above, filling the frame.
 fn portrait(mesh: &Mesh) -> Vec<u8> {
-    let towards = v(-0.35, -1.0, 0.6).unit();
+    seen_from(mesh, v(-0.35, -1.0, 0.6))
+}
+
+fn seen_from(mesh: &Mesh, towards: Vec3) -> Vec<u8> {
+    let towards = towards.unit();
     let eye = mesh.centre + towards * mesh.radius * 2.9;
     let (level, side) = ((towards.x * towards.x + towards.y * towards.y).sqrt(), -towards);
     let camera = Camera {
@@ -92,6 +96,21 @@ fn no_two_kinds_of_object_look_alike_without_colour() {
             let sum: u32 = one.iter().zip(other).map(|(x, y)| u32::from(x.abs_diff(*y))).sum();
             let mean = sum as f32 / one.len() as f32;
             assert!(mean > 6.0, "{a:?} and {b:?} differ by {mean} levels on average");
+        }
+    }
+}
+
+#[test]
+fn no_two_letters_look_alike_from_the_front() {
+    for light in [false, true] {
+        let meshes: Vec<Mesh> = (0..SIGNS.len()).map(|letter| picture(letter, light)).collect();
+        let front = |mesh: &Mesh| seen_from(mesh, v(0.0, 1.0, 0.0));
+        let views: Vec<Vec<u8>> = meshes.iter().map(front).collect();
+        for (i, one) in views.iter().enumerate() {
+            for (j, other) in views.iter().enumerate().skip(i + 1) {
+                let differ = one.iter().zip(other).filter(|(a, b)| a.abs_diff(**b) > 40).count();
+                assert!(differ > 30, "{} and {} differ in {differ} values", SIGNS[i], SIGNS[j]);
+            }
         }
     }
 }
