@@ -21,7 +21,7 @@ pub use label::{GROUPS, Label, words};
 pub use pairs::{Batch, Pairs};
 
 /// How sharply a patch must point: logits are this times the dot product of a patch of unit mean square and a row.
-const SHARPNESS: f32 = 1.0;
+const SHARPNESS: f32 = 2.0;
 
 /// What a recipe says about the phase.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

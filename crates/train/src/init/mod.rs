@@ -161,7 +161,7 @@ impl NewModel {
             "num_hidden_layers": self.layers,
             "num_key_value_heads": self.kv_heads,
             "rms_norm_eps": 1e-6,
-            "rope_theta": 10000.0,
+            "rope_theta": 1000000.0,
             "rope_scaling": {"type": "mrope", "mrope_section": sections},
             "use_cache": true,
             "use_sliding_window": false,

@@ -11,6 +11,8 @@ use super::{InitError, NewModel, tokenizer::Tokens};
 
 /// How much smaller the matrices that write into the stream start.
 const WRITERS: f32 = 0.1;
+/// How much queries are like keys, and outputs like values.
+const ALIKE: f32 = 0.7;
 /// How much of a word's row it shares with its other spellings: "cup", " cup", "Cup".
 const SHARED: f32 = 0.8;
 
@@ -62,14 +64,10 @@ fn draw(model: &NewModel, tokens: &Tokens) -> Tensors {
     let NewModel { width, intermediate, vision_width, vision_intermediate, .. } = *model;
     let table = tokens.texts().flat_map(|text| made.row(&text, width)).collect();
     made.put("model.embed_tokens.weight", &[tokens.len(), width], table);
-    let (queries, keys) = (model.heads * model.head(), model.kv_heads * model.head());
     for i in 0..model.layers {
         let key = |rest: &str| format!("model.layers.{i}.{rest}");
         made.ones(&key("input_layernorm.weight"), width);
-        for (name, outputs) in [("q", queries), ("k", keys), ("v", keys)] {
-            made.linear(&key(&format!("self_attn.{name}_proj")), outputs, width, 1.0, true);
-        }
-        made.linear(&key("self_attn.o_proj"), width, queries, WRITERS, false);
+        made.attention(&key("self_attn"), model);
         made.ones(&key("post_attention_layernorm.weight"), width);
         made.linear(&key("mlp.gate_proj"), intermediate, width, 1.0, false);
         made.linear(&key("mlp.up_proj"), intermediate, width, 1.0, false);
@@ -123,6 +121,33 @@ impl Drawing {
         self.put(&weight, &[outputs, inputs], values);
         if bias {
             self.put(&format!("{key}.bias"), &[outputs], vec![0.0; outputs]);
+        }
+    }
+
+    /// Queries start half like the keys they meet and outputs half like the values they carry, so that at first a
+    /// token looks at what resembles it and takes over what it sees (after Trockman and Kolter 2023, "Mimetic
+    /// Initialization of Self-Attention Layers").
+    fn attention(&mut self, key: &str, model: &NewModel) {
+        let (width, head) = (model.width, model.head());
+        let (rows, shared) = (model.heads * head, model.kv_heads * head);
+        let keys = self.matrix(&format!("{key}.k_proj.weight"), shared, width, 1.0);
+        let values = self.matrix(&format!("{key}.v_proj.weight"), shared, width, 1.0);
+        let mut queries = self.matrix(&format!("{key}.q_proj.weight"), rows, width, 1.0);
+        let mut outputs = self.matrix(&format!("{key}.o_proj.weight"), width, rows, WRITERS);
+        let mix = |own: f32, other: f32| (1.0 - ALIKE * ALIKE).sqrt() * own + ALIKE * other;
+        for row in 0..rows {
+            let source = row / head / (model.heads / model.kv_heads) * head + row % head;
+            for column in 0..width {
+                let (own, like) = (&mut queries[row * width + column], keys[source * width + column]);
+                *own = ALIKE * mix(*own, like);
+                let (own, like) = (&mut outputs[column * rows + row], values[source * width + column]);
+                *own = mix(*own, WRITERS * like);
+            }
+        }
+        self.put(&format!("{key}.o_proj.weight"), &[width, rows], outputs);
+        for (name, count, values) in [("q", rows, queries), ("k", shared, keys), ("v", shared, values)] {
+            self.put(&format!("{key}.{name}_proj.weight"), &[count, width], values);
+            self.put(&format!("{key}.{name}_proj.bias"), &[count], vec![0.0; count]);
         }
     }
 

@@ -1,7 +1,10 @@
 //! What each merged patch of a pair of frames shows, in words: shares of a few groups, read from the id plane and
 //! the truth of the frames. Knows no model.
 
-use firsthand_world::{Colour, FixtureKind, Frame, FrameTruth, Kind, ObjectKind, ThingId, World};
+use firsthand_world::questions::{AREAS, DEPTHS};
+use firsthand_world::{
+    Colour, FixtureKind, Frame, FrameTruth, Kind, ObjectKind, SIGNS, Seen, Side, ThingId, World,
+};
 
 /// Side of a merged patch, pixels.
 pub(super) const CELL: usize = 28;
@@ -15,8 +18,8 @@ pub struct Group {
 }
 
 /// The groups, in the order of [`words`].
-pub const GROUPS: [Group; 9] = [
-    Group { name: "kind", weight: 1.0 },
+pub const GROUPS: [Group; 12] = [
+    Group { name: "kind", weight: 2.0 },
     Group { name: "colour", weight: 1.0 },
     Group { name: "column", weight: 0.3 },
     Group { name: "row", weight: 0.3 },
@@ -25,6 +28,9 @@ pub const GROUPS: [Group; 9] = [
     Group { name: "centre", weight: 0.5 },
     Group { name: "held", weight: 0.3 },
     Group { name: "state", weight: 0.3 },
+    Group { name: "area", weight: 0.4 },
+    Group { name: "front", weight: 0.4 },
+    Group { name: "sign", weight: 0.4 },
 ];
 const KIND: usize = 0;
 const COLOUR: usize = 1;
@@ -35,29 +41,26 @@ const MOTION: usize = 5;
 const CENTRE: usize = 6;
 const HELD: usize = 7;
 const STATE: usize = 8;
+const AREA: usize = 9;
+const FRONT: usize = 10;
+const SIGN: usize = 11;
 
 const COLUMNS: [&str; 16] = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l", "m", "n", "o", "p"];
 const ROWS: [&str; 12] = ["1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11", "12"];
-const DEPTHS: [(&str, f32); 6] = [
-    ("touching", 0.6),
-    ("close", 1.2),
-    ("near", 2.0),
-    ("mid", 3.2),
-    ("far", 5.0),
-    ("distant", f32::INFINITY),
-];
+/// Pixels that a hand must show to have a middle.
+const LEAST_HAND: u32 = 150;
 const MOTIONS: [&str; 6] = ["left", "right", "up", "down", "forward", "still"];
 const STATES: [&str; 4] = ["on", "off", "open", "closed"];
-/// Of a thing with fewer visible pixels the centre is not asked for.
-const LEAST_PIXELS: u32 = 40;
+/// Where a front points in the picture; of a hand, which one it is.
+const FRONTS: [&str; 4] = ["toward", "away", "leftward", "rightward"];
 
 /// What one merged patch should point at.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Label {
     /// Weight of the patch in each group.
-    pub weight: [f32; 9],
+    pub weight: [f32; GROUPS.len()],
     /// Words of each group, by index in the group, with shares that sum to one.
-    pub shares: [Vec<(usize, f32)>; 9],
+    pub shares: [Vec<(usize, f32)>; GROUPS.len()],
 }
 
 /// The words of every group.
@@ -83,6 +86,9 @@ pub fn words() -> Vec<Vec<String>> {
         owned(&["here", "none"]),
         owned(&["held", "free"]),
         owned(&STATES),
+        owned(&AREAS.map(|area| area.0)),
+        owned(&FRONTS),
+        SIGNS.iter().map(char::to_string).collect(),
     ]
 }
 
@@ -127,18 +133,75 @@ impl<'a> Labeller<'a> {
                 labels.push(label);
             }
         }
-        let truth = &pair[1].1;
         for label in &mut labels {
             label.set(CENTRE, 1.0, 1);
         }
-        for seen in truth.things.iter().filter(|seen| seen.pixels >= LEAST_PIXELS) {
-            if matches!(self.kind(seen.id), Kind::Object(_)) {
-                let [x1, y1, x2, y2] = seen.bounds.map(|side| side as usize);
-                let at = (y1 + y2) / 2 / CELL * (width / CELL) + (x1 + x2) / 2 / CELL;
-                labels[at].set(CENTRE, 2.0, 0);
+        self.mark_centres(&pair[1].1, width / CELL, &mut labels);
+        labels
+    }
+
+    /// The patch in the middle of a thing speaks for that thing alone, however much of others it shows: one look
+    /// then finds a thing's place and all that is true of it. Where middles meet, the smaller thing speaks.
+    fn mark_centres(&self, truth: &FrameTruth, columns: usize, labels: &mut [Label]) {
+        let middle = |bounds: [u32; 4]| {
+            let [x1, y1, x2, y2] = bounds.map(|side| side as usize);
+            (y1 + y2) / 2 / CELL * columns + (x1 + x2) / 2 / CELL
+        };
+        let mut things: Vec<&Seen> =
+            truth.things.iter().filter(|seen| seen.pixels >= least(self.kind(seen.id))).collect();
+        things.sort_by_key(|seen| (self.is_object(seen.id), std::cmp::Reverse(seen.pixels)));
+        for seen in things {
+            let label = &mut labels[middle(seen.bounds)];
+            label.clear(&[KIND, COLOUR, HELD, STATE, FRONT, SIGN]);
+            self.name(label, &[(seen.id, 1.0)], 1.0);
+            let weight = if self.is_object(seen.id) { 4.0 } else { 1.5 };
+            label.weight[KIND] = weight;
+            label.weight[COLOUR] = if label.shares[COLOUR].is_empty() { 0.0 } else { weight };
+            self.describe(label, seen.id, seen.depth, truth);
+            label.set(CENTRE, weight, 0);
+            label.set(AREA, 1.0, area(seen.bounds));
+            if let Some(sign) = seen.sign.and_then(|sign| SIGNS.iter().position(|&other| other == sign)) {
+                label.set(SIGN, 1.0, sign);
+            }
+            if let Some(front) = self.front(seen, truth) {
+                label.set(FRONT, 1.0, front);
             }
         }
-        labels
+        for hand in &truth.hands {
+            if let Some(bounds) = hand.bounds.filter(|_| hand.pixels >= LEAST_HAND) {
+                let label = &mut labels[middle(bounds)];
+                // What is held speaks first, and the hand with it.
+                if label.shares[CENTRE][0].0 == 1 {
+                    label.clear(&[KIND, COLOUR, HELD, STATE]);
+                    self.add_kind(label, "hand", 1.0);
+                    label.weight[KIND] = 1.5;
+                    label.set(CENTRE, 1.5, 0);
+                    label.set(AREA, 1.0, area(bounds));
+                }
+                label.set(FRONT, 1.0, 2 + usize::from(hand.side == Side::Right));
+            }
+        }
+    }
+
+    fn is_object(&self, id: ThingId) -> bool {
+        matches!(self.kind(id), Kind::Object(_))
+    }
+
+    /// Where the front of a thing points in the picture, if it has one and points clearly.
+    fn front(&self, seen: &Seen, truth: &FrameTruth) -> Option<usize> {
+        if !self.kind(seen.id).has_front() {
+            return None;
+        }
+        let to_eye = (truth.camera.at.y - seen.at.y).atan2(truth.camera.at.x - seen.at.x);
+        let off = wrap(seen.yaw - to_eye).to_degrees();
+        match off {
+            o if o.abs() < 40.0 => Some(0),
+            o if o.abs() > 140.0 => Some(1),
+            // Left of the thing's way to the eye is right in the picture.
+            o if (50.0..130.0).contains(&o) => Some(3),
+            o if (-130.0..-50.0).contains(&o) => Some(2),
+            _ => None,
+        }
     }
 
     fn kind(&self, id: ThingId) -> Kind {
@@ -226,7 +289,36 @@ impl<'a> Labeller<'a> {
     }
 }
 
+/// Pixels that a thing must show to have a middle.
+fn least(kind: Kind) -> u32 {
+    match kind {
+        Kind::Object(_) => 80,
+        Kind::Person => 200,
+        Kind::Fixture(FixtureKind::Doorway) => u32::MAX,
+        Kind::Fixture(_) => 400,
+        _ => u32::MAX,
+    }
+}
+
+/// Index in [`AREAS`].
+fn area([x1, y1, x2, y2]: [u32; 4]) -> usize {
+    let cells = ((x2 - x1) * (y2 - y1)) as f32 / (CELL * CELL) as f32;
+    AREAS.iter().position(|&(_, end)| cells < end).expect("the last is endless")
+}
+
+fn wrap(angle: f32) -> f32 {
+    let tau = std::f32::consts::TAU;
+    (angle + 1.5 * tau).rem_euclid(tau) - 0.5 * tau
+}
+
 impl Label {
+    fn clear(&mut self, groups: &[usize]) {
+        for &group in groups {
+            self.weight[group] = 0.0;
+            self.shares[group].clear();
+        }
+    }
+
     fn set(&mut self, group: usize, weight: f32, word: usize) {
         self.weight[group] = weight;
         self.shares[group] = vec![(word, 1.0)];
@@ -245,8 +337,7 @@ fn motion(from: &FrameTruth, to: &FrameTruth) -> usize {
     const TURN: f32 = 0.12;
     const STEP: f32 = 0.12;
     let (a, b) = (from.camera, to.camera);
-    let tau = std::f32::consts::TAU;
-    let yaw = (b.yaw - a.yaw + 1.5 * tau).rem_euclid(tau) - 0.5 * tau;
+    let yaw = wrap(b.yaw - a.yaw);
     let pitch = b.pitch - a.pitch;
     let moved = ((b.at.x - a.at.x).powi(2) + (b.at.y - a.at.y).powi(2)).sqrt();
     match () {
