@@ -7,6 +7,7 @@
 mod answer;
 mod boxes;
 mod error;
+pub mod metric;
 mod reading;
 mod scene;
 mod score;
