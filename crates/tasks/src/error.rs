@@ -37,6 +37,14 @@ pub enum Error {
     /// A prompt file and the code that fills it disagree.
     #[error("prompt template: {0}")]
     Template(String),
+    /// A benchmark's description that does not describe one.
+    #[error("benchmark {name}: {what}")]
+    Benchmark {
+        /// Its name, or the line of the description.
+        name: String,
+        /// What is wrong and the remedy.
+        what: String,
+    },
     /// A scene graph that is not one.
     #[error("not a scene graph: {0}")]
     Scene(String),

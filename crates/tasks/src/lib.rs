@@ -5,6 +5,7 @@
 #![deny(missing_docs)]
 
 mod answer;
+pub mod benchmark;
 mod boxes;
 mod error;
 pub mod metric;
