@@ -35,6 +35,16 @@ fn answers_of_one_video_count_once() {
 }
 
 #[test]
+fn what_cancels_within_a_video_is_no_doubt_about_it() {
+    let check = |values: &[f64], clusters: &[&str], error: f64| {
+        close(mean(&rows(values, clusters)).unwrap().error.unwrap(), error);
+    };
+    check(&[1.0, 0.0, 1.0, 0.0], &["v", "v", "w", "w"], 0.0);
+    // Mean 0.75, cluster sums -0.125 and 0.125: sqrt(2 * 2 * 0.125^2).
+    check(&[1.0, 0.0, 1.0, 1.0], &["v", "v", "w", "w"], 0.25);
+}
+
+#[test]
 fn rights_and_wrongs_of_their_own_are_wilsons() {
     let clusters = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j"];
     let eight = [1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 0.0, 0.0];
