@@ -8,6 +8,7 @@ mod answer;
 mod boxes;
 mod error;
 mod reading;
+pub mod reward;
 mod scene;
 mod score;
 mod sections;
