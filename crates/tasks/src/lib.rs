@@ -7,6 +7,8 @@
 mod answer;
 mod boxes;
 mod error;
+pub mod format;
+pub mod metric;
 mod reading;
 pub mod reward;
 mod scene;
