@@ -79,9 +79,16 @@ pub fn plain_number(result: &str) -> Option<f64> {
     (all_digits(whole) && all_digits(fraction)).then(|| text.parse().ok())?.filter(|n: &f64| n.is_finite())
 }
 
-/// A number as Python's `float` reads it: blanks around it, single underscores between digits, `inf` and `nan`.
+/// A number as Python's `float` reads it: blanks around it, single underscores between digits, `inf` and `nan`,
+/// digits of other scripts.
 pub(crate) fn python_float(text: &str) -> Option<f64> {
-    let text = strip(text);
+    let ascii: String;
+    let text = if text.is_ascii() {
+        strip(text)
+    } else {
+        ascii = strip(text).chars().map(|c| digit(c).unwrap_or(c)).collect();
+        &ascii
+    };
     if !text.contains('_') {
         return text.parse().ok();
     }
@@ -91,6 +98,17 @@ pub(crate) fn python_float(text: &str) -> Option<f64> {
         .windows(2)
         .all(|pair| digit_at(pair[0].as_bytes().last()) && digit_at(pair[1].as_bytes().first()));
     between_digits.then(|| pieces.concat().parse().ok())?
+}
+
+/// The ASCII digit a decimal digit of another script stands for: Unicode's blocks of ten in the basic plane.
+fn digit(c: char) -> Option<char> {
+    const ZEROS: [u32; 37] = [
+        0x660, 0x6F0, 0x7C0, 0x966, 0x9E6, 0xA66, 0xAE6, 0xB66, 0xBE6, 0xC66, 0xCE6, 0xD66, 0xDE6, 0xE50,
+        0xED0, 0xF20, 0x1040, 0x1090, 0x17E0, 0x1810, 0x1946, 0x19D0, 0x1A80, 0x1A90, 0x1B50, 0x1BB0, 0x1C40,
+        0x1C50, 0xA620, 0xA8D0, 0xA900, 0xA9D0, 0xA9F0, 0xAA50, 0xABF0, 0xFF10, 0x30,
+    ];
+    let value = ZEROS.iter().find_map(|zero| u32::from(c).checked_sub(*zero).filter(|value| *value < 10))?;
+    char::from_digit(value, 10)
 }
 
 /// Every number of a text and where it begins.
@@ -237,6 +255,7 @@ mod tests {
         check("1,000", None, None);
         check("5 m", None, None);
         check("", None, None);
+        check("٣.５", None, Some(3.5));
         assert!(python_float("NaN").unwrap().is_nan());
     }
 

@@ -4,6 +4,7 @@
 //! common signs is compared as text.
 
 use super::arithmetic::value_at;
+use super::latex::{braced_fractions, braced_roots, plain_latex, without_degrees, without_thin_spaces};
 use crate::format::{python_float, tags};
 
 /// Units the grader deletes wherever they stand, inside words too.
@@ -135,43 +136,6 @@ fn tidied(answer: &str) -> Option<String> {
     }
 }
 
-/// `\sqrt3` becomes `\sqrt{3}`; a root of nothing is a stumble.
-fn braced_roots(text: &str) -> Option<String> {
-    let mut pieces = text.split("\\sqrt");
-    let mut done = pieces.next()?.to_owned();
-    for piece in pieces {
-        let first = piece.chars().next()?;
-        let rest = &piece[first.len_utf8()..];
-        match first {
-            '{' => done.push_str(&format!("\\sqrt{piece}")),
-            _ => done.push_str(&format!("\\sqrt{{{first}}}{rest}")),
-        }
-    }
-    Some(done)
-}
-
-/// `\frac12` becomes `\frac{1}{2}`. A fraction of one character leaves the whole text alone.
-fn braced_fractions(text: &str) -> Option<String> {
-    let mut pieces = text.split("\\frac");
-    let mut done = pieces.next()?.to_owned();
-    for piece in pieces {
-        done.push_str("\\frac");
-        let mut chars = piece.chars();
-        let first = chars.next()?;
-        if first == '{' {
-            done.push_str(piece);
-            continue;
-        }
-        let Some(second) = chars.next() else { return Some(text.to_owned()) };
-        let rest = chars.as_str();
-        done.push_str(&match second {
-            '{' => format!("{{{first}}}{{{rest}"),
-            _ => format!("{{{first}}}{{{second}}}{rest}"),
-        });
-    }
-    Some(done)
-}
-
 /// The second tidying: a form that can be computed, in lower case, without units and blanks.
 fn normal(answer: &str) -> String {
     const REPLACED: &[(&str, &str)] = &[
@@ -238,27 +202,6 @@ fn without_unit(text: &str, unit: &str) -> String {
     done
 }
 
-/// A text without `^\circ`.
-fn without_degrees(text: &str) -> String {
-    let mut pieces = text.split("\\circ");
-    let mut done = pieces.next().unwrap_or_default().to_owned();
-    for piece in pieces {
-        match done.trim_end_matches(' ').strip_suffix('^').map(str::len) {
-            Some(length) => done.truncate(length),
-            None => done.push_str("\\circ"),
-        }
-        done.push_str(piece);
-    }
-    done
-}
-
-/// A text without `,\!`, which sets thousands apart.
-fn without_thin_spaces(text: &str) -> String {
-    let mut pieces = text.split(",\\!");
-    let first = pieces.next().unwrap_or_default().to_owned();
-    pieces.fold(first, |done, piece| done + piece.trim_start_matches(' '))
-}
-
 /// Commas before exactly three digits go, in passes from the left: what one pass has used as the end of a group cannot
 /// begin another, so of four groups the last comma goes before the second.
 fn without_thousands(text: &str) -> String {
@@ -299,67 +242,6 @@ fn with_mixed_numbers(text: &str) -> String {
     done + rest
 }
 
-/// LaTeX as plain text: `\frac{a}{b}` is `a/b` without parentheses, as the grader has it.
-fn plain_latex(text: &str) -> String {
-    const SIGNS: &[(&str, &str)] = &[
-        ("\\cdot", "*"),
-        ("\\times", "*"),
-        ("\\pi", "pi"),
-        ("\\infty", "inf"),
-        ("\\cup", "U"),
-        ("\\left", ""),
-        ("\\right", ""),
-        ("\\{", "{"),
-        ("\\}", "}"),
-        ("\\,", " "),
-        ("\\;", " "),
-        ("\\ ", " "),
-        ("\\!", ""),
-        ("√", "sqrt"),
-        ("π", "pi"),
-        ("∞", "inf"),
-        ("∪", "U"),
-        ("·", "*"),
-        ("×", "*"),
-    ];
-    let mut text =
-        text.replace("\\tfrac", "\\frac").replace("\\dfrac", "\\frac").replace("\\frac", " \\frac");
-    while let Some(at) = text.rfind("\\frac") {
-        let (above, rest) = group(&text[at + 5..]);
-        let (below, rest) = group(rest);
-        text = format!("{}{above}/{below}{rest}", &text[..at]);
-    }
-    while let Some(at) = text.rfind("\\sqrt") {
-        let (inside, rest) = group(&text[at + 5..]);
-        text = format!("{}sqrt({inside}){rest}", &text[..at]);
-    }
-    for name in ["\\text", "\\mathrm", "\\mathbf", "\\textbf", "\\mbox"] {
-        while let Some(at) = text.rfind(&format!("{name}{{")) {
-            let (inside, rest) = group(&text[at + name.len()..]);
-            text = format!("{}{inside}{rest}", &text[..at]);
-        }
-    }
-    SIGNS.iter().fold(text, |text, (from, to)| text.replace(from, to)).trim().to_owned()
-}
-
-/// The argument a text opens with, in braces or one character, and the rest.
-fn group(text: &str) -> (&str, &str) {
-    let text = text.trim_start();
-    let Some(inside) = text.strip_prefix('{') else {
-        return text.split_at(text.chars().next().map_or(0, char::len_utf8));
-    };
-    let mut depth = 0;
-    for (at, c) in inside.char_indices() {
-        match c {
-            '{' => depth += 1,
-            '}' if depth == 0 => return (&inside[..at], &inside[at + 1..]),
-            '}' => depth -= 1,
-            _ => {}
-        }
-    }
-    (inside, "")
-}
-
 /// The parts of a tuple or interval; anything else is its own only part.
 fn elements(text: &str) -> Vec<String> {
     let text = without_thousands(text);
@@ -383,4 +265,102 @@ fn is_fraction(text: &str) -> bool {
         [text, without].into_iter().find(|text| digits(text)).map(str::to_owned)
     };
     marked(above).is_some() && marked(below).is_some_and(|below| below.bytes().any(|b| b != b'0'))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// From `grade_answer` of mathruler 0.1.
+    #[test]
+    fn answers_are_graded_as_mathruler_does() {
+        let case = |given: &str, truth: &str, expect: bool| {
+            assert_eq!(same_answer(given, truth), expect, "{given:?} {truth:?}")
+        };
+        for (given, truth) in [
+            ("(A) on top of", "(A) on top of"),
+            ("(a) On Top Of", "(A) on top of"),
+            ("1/2", "0.5"),
+            ("0.5", "\\frac{1}{2}"),
+            ("0.50", "1/2"),
+            ("\\frac12", "\\frac{1}{2}"),
+            ("1,000", "1000"),
+            ("1000.0", "1000"),
+            ("5 cm", "5"),
+            ("50%", "50"),
+            ("x+1", "1+x"),
+            ("2x", "x*2"),
+            ("(1,2)", "(1, 2)"),
+            ("x=5", "5"),
+            ("(x+1)^2", "x^2+2x+1"),
+            ("\\pi/2", "\\frac{\\pi}{2}"),
+            ("7 3/4", "31/4"),
+            ("7.75", "31/4"),
+            ("", ""),
+            ("90^\\circ", "90"),
+            ("\\text{left}", "left"),
+            ("left or right", "left and right"),
+            ("2.0", "2"),
+            ("4.5", "9/2"),
+            ("1e3", "1000"),
+            ("-5", "- 5"),
+            ("\\{1,2\\}", "1,2"),
+            ("day", "days"),
+            ("2\\sqrt{3}", "\\sqrt{12}"),
+            ("0.5x", "x/2"),
+            ("ab", "ba"),
+            ("$5", "5"),
+            ("\\frac{3}{2}x", "1.5x"),
+            ("3x^2", "3*x*x"),
+            ("inf", "inf"),
+            ("nan", "nan"),
+            ("12 inches", "12"),
+            ("14.0", "14"),
+            ("14.5", "14.50"),
+            ("x y", "yx"),
+            ("\\dfrac{1}{3}", "1/3"),
+            ("(0.5,1)", "(1/2,1)"),
+            ("\\left(1,2\\right)", "(1,2)"),
+            ("1_000", "1000"),
+            ("5.0%", "5%"),
+            ("3.10", "3.1"),
+            ("x^{2}", "x^2"),
+        ] {
+            case(given, truth, true);
+        }
+        for (given, truth) in [
+            ("A", "(A) left"),
+            ("2/4", "1/2"),
+            ("[1,2]", "(1,2)"),
+            ("2^3", "8"),
+            ("sqrt(4)", "2"),
+            ("\\sqrt{2}", "2^{0.5}"),
+            ("1.41421356", "\\sqrt2"),
+            ("three", "3"),
+            ("3 million", "3000000"),
+            ("", "a"),
+            ("10^10", "10000000000"),
+            ("1/3", "0.3333333"),
+            ("today", "tos"),
+            ("abc", "bca"),
+            ("1,2", "2,1"),
+            ("4!", "24"),
+            ("2(3+4)", "14"),
+            ("1:2", "1/2"),
+            ("2**3", "8"),
+            ("√4", "2"),
+            ("a", ""),
+        ] {
+            case(given, truth, false);
+        }
+    }
+
+    proptest! {
+    #[test]
+    fn an_answer_equals_itself(text in "[a-z0-9+*/^().,\\\\{}% -]{0,16}") {
+        prop_assert!(same_answer(&text, &text));
+    }
+    }
 }

@@ -5,6 +5,7 @@ mod arithmetic;
 pub mod ego_r1;
 pub mod egothinker;
 mod equation;
+mod latex;
 pub mod math;
 pub mod r1v;
 pub mod reverse;
