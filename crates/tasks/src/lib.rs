@@ -1,5 +1,5 @@
-//! What an answer looks like and how a question is put: the published prompts of each reasoning style, answers
-//! split into reasoning and result, scene graphs, boxes.
+//! What an answer looks like, how a question is put and how good a reply is: the published prompts of each reasoning
+//! style, readers of every published answer format, metrics and rewards.
 //!
 //! This room knows no model, no tensor and no network: text in, values out.
 #![deny(missing_docs)]
