@@ -58,6 +58,14 @@ pub enum Error {
         /// What is wrong with them.
         reason: String,
     },
+    /// A file of word vectors that is none.
+    #[error("word vectors {path}: {reason}")]
+    Vectors {
+        /// The file.
+        path: String,
+        /// What is wrong, and where.
+        reason: String,
+    },
     /// A row that a reward cannot judge.
     #[error("reward {reward}: {reason}")]
     Row {

@@ -5,8 +5,13 @@
 #![deny(missing_docs)]
 
 mod answer;
+mod assignment;
 mod boxes;
 mod error;
+mod json;
+mod likeness;
+pub mod metric;
+mod python;
 mod reading;
 pub mod reward;
 mod scene;
@@ -18,7 +23,8 @@ mod template;
 pub use answer::Answer;
 pub use boxes::{BoundingBox, Coordinates, LabelledBox, boxes};
 pub use error::{Error, Result};
-pub use reading::{box_overlap, interval_overlap, letter, numbers};
+pub use metric::overlap::{box_overlap, interval_overlap};
+pub use reading::{letter, numbers};
 pub use scene::{Relation, Scene, SceneObject};
 pub use score::Score;
 pub use sections::{Section, Splitter};

@@ -9,6 +9,10 @@ use serde_json::{Map, Value};
 
 use crate::{Error, Result};
 
+pub mod spatialthinker;
+
+use spatialthinker::SpatialThinker;
+
 /// One reply to score: a JSON object.
 #[derive(Clone, Debug, Default, Deserialize)]
 pub struct Row {
@@ -90,11 +94,16 @@ pub trait Reward: Send + Sync {
 }
 
 /// Every reward by name, with what it measures.
-pub const NAMES: &[(&str, &str)] = &[];
+pub const NAMES: &[(&str, &str)] = &[(
+    spatialthinker::NAME,
+    "scene graph before the answer: form, numbers of things, answer, places of things",
+)];
 
 /// The reward of a name. Settings replace published constants; each reward's `Settings` lists them.
 pub fn named(name: &str, mode: Mode, settings: &Map<String, Value>) -> Result<Box<dyn Reward>> {
-    let _ = (mode, settings);
+    if name == spatialthinker::NAME {
+        return Ok(Box::new(SpatialThinker::new(mode, self::settings(spatialthinker::NAME, settings)?)?));
+    }
     let known: Vec<&str> = NAMES.iter().map(|(name, _)| *name).collect();
     Err(Error::unknown("reward", name, &known))
 }

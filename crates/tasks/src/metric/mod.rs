@@ -1,0 +1,3 @@
+//! How close two values are, for rewards and benchmarks alike.
+
+pub mod overlap;
