@@ -40,6 +40,9 @@ pub enum Error {
     /// A scene graph that is not one.
     #[error("not a scene graph: {0}")]
     Scene(String),
+    /// A tool call that is not one.
+    #[error("not a tool call: {0}")]
+    Tool(String),
     /// A name that nothing has.
     #[error("unknown {what} \"{name}\"\nhint: choose one of: {known}")]
     Unknown {
@@ -83,7 +86,7 @@ impl Error {
     }
 
     /// A row that `reward` cannot judge, and why.
-    pub fn row(reward: &'static str, reason: impl Into<String>) -> Error {
+    pub(crate) fn row(reward: &'static str, reason: impl Into<String>) -> Error {
         Error::Row { reward, reason: reason.into() }
     }
 }

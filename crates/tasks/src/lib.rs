@@ -8,6 +8,7 @@ mod answer;
 mod assignment;
 mod boxes;
 mod error;
+pub mod format;
 mod json;
 mod likeness;
 pub mod metric;

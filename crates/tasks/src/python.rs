@@ -1,5 +1,7 @@
-//! What Python's text functions mean by a blank, a digit and a whole number, for measures that must agree with
-//! published Python code on every input. Rust's own differ in a handful of characters.
+//! What Python means by a digit and a whole number, for measures that must agree with published Python code on every
+//! input. Blanks are in `format::tags`.
+
+use crate::format::tags::strip;
 
 /// First digit of every run of ten decimal digits (Unicode 14, general category Nd; all runs are ten long).
 const ZEROS: [u32; 66] = [
@@ -19,16 +21,6 @@ pub(crate) fn digit(c: char) -> Option<u32> {
     let code = u32::from(c);
     let at = ZEROS.partition_point(|&zero| zero <= code);
     Some(code - ZEROS[at.checked_sub(1)?]).filter(|&value| value < 10)
-}
-
-/// Whether `str.strip` takes it off: white space, and the four ASCII separators.
-pub(crate) fn is_space(c: char) -> bool {
-    c.is_whitespace() || matches!(c, '\u{1c}'..='\u{1f}')
-}
-
-/// `str.strip`.
-pub(crate) fn strip(text: &str) -> &str {
-    text.trim_matches(is_space)
 }
 
 /// `int` of a text: blanks around, a sign, digits with single underscores between them. As the nearest `f64`.
@@ -68,8 +60,7 @@ mod tests {
     }
 
     #[test]
-    fn blanks_and_digits() {
-        assert_eq!(strip("\u{1f}\u{85}\u{a0} x\u{200b}\u{3000}"), "x\u{200b}");
+    fn digits_of_every_script() {
         let digits = (0..=0x10_ffff).filter_map(char::from_u32).filter(|&c| digit(c).is_some()).count();
         assert_eq!(digits, 660);
         assert_eq!((digit('\u{2f}'), digit('\u{669}'), digit('\u{66a}')), (None, Some(9), None));

@@ -1,17 +1,28 @@
 //! How good a reply is, by the published name of the measure. One file per reward; a reward and a metric are the
 //! same object. A row that a reward cannot judge is an error, never a silent zero: zero is a judgement.
 
+mod arithmetic;
+pub mod ego_r1;
+pub mod egothinker;
+mod equation;
+pub mod math;
+pub mod r1v;
+pub mod reverse;
+pub mod spatialthinker;
+pub mod st_r1;
+mod stray_number;
+#[cfg(test)]
+mod tests;
+pub mod video_r1;
+
 use std::collections::BTreeMap;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
+use crate::format::tags;
 use crate::{Error, Result};
-
-pub mod spatialthinker;
-
-use spatialthinker::SpatialThinker;
 
 /// One reply to score: a JSON object.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -30,6 +41,13 @@ pub struct Row {
     /// Everything else; each reward says which keys it reads.
     #[serde(flatten)]
     pub more: Map<String, Value>,
+}
+
+impl Row {
+    /// Whether a key of the row is `true`.
+    fn flag(&self, key: &str) -> bool {
+        self.more.get(key).and_then(Value::as_bool).unwrap_or(false)
+    }
 }
 
 /// Whose faults count.
@@ -94,24 +112,60 @@ pub trait Reward: Send + Sync {
 }
 
 /// Every reward by name, with what it measures.
-pub const NAMES: &[(&str, &str)] = &[(
-    spatialthinker::NAME,
-    "scene graph before the answer: form, numbers of things, answer, places of things",
-)];
+pub const NAMES: &[(&str, &str)] = &[
+    ("video-r1", "letters, numbers, words or closeness by problem_type; form; bonuses of the group"),
+    ("st-r1", "the first letter of the answer; form, not counted unless asked for"),
+    ("spatialthinker", "form, numbers of things, answer, and the places of things in a scene graph"),
+    ("r1v", "the answer, compared as mathematics, and the form"),
+    ("r1v-scene", "the answer, if observation, scene, thought and answer are all there"),
+    ("math", "the content of the last \\boxed{} and the form"),
+    ("egothinker-iou", "overlap of a box"),
+    ("egothinker-tiou", "overlap of a span of time"),
+    ("egothinker-format", "a thought, then an answer"),
+    ("ego-r1", "the letter of the last answer, else keeping to the tool protocol"),
+    ("reverse-consistency", "the letter, and agreement with the answers to the reverse question"),
+];
 
 /// The reward of a name. Settings replace published constants; each reward's `Settings` lists them.
 pub fn named(name: &str, mode: Mode, settings: &Map<String, Value>) -> Result<Box<dyn Reward>> {
-    if name == spatialthinker::NAME {
-        return Ok(Box::new(SpatialThinker::new(mode, self::settings(spatialthinker::NAME, settings)?)?));
-    }
-    let known: Vec<&str> = NAMES.iter().map(|(name, _)| *name).collect();
-    Err(Error::unknown("reward", name, &known))
+    use egothinker::{EgoThinker, Measure};
+    Ok(match name {
+        "video-r1" => Box::new(video_r1::VideoR1::new(mode, settings)?),
+        "st-r1" => Box::new(st_r1::StR1::new(mode, settings)?),
+        "spatialthinker" => Box::new(spatialthinker::SpatialThinker::new(mode, settings)?),
+        "r1v" => Box::new(r1v::R1v::new(false, mode, settings)?),
+        "r1v-scene" => Box::new(r1v::R1v::new(true, mode, settings)?),
+        "math" => Box::new(math::Maths::new(mode, settings)?),
+        "egothinker-iou" => Box::new(EgoThinker::new(Measure::Box, mode, settings)?),
+        "egothinker-tiou" => Box::new(EgoThinker::new(Measure::Span, mode, settings)?),
+        "egothinker-format" => Box::new(EgoThinker::new(Measure::Format, mode, settings)?),
+        "ego-r1" => Box::new(ego_r1::EgoR1::new(mode, settings)?),
+        "reverse-consistency" => Box::new(reverse::Reverse::new(mode, settings)?),
+        _ => {
+            let known: Vec<&str> = NAMES.iter().map(|(name, _)| *name).collect();
+            return Err(Error::unknown("reward", name, &known));
+        }
+    })
 }
 
 /// Settings of a reward as its own type; an unknown key is refused with the known ones.
-pub fn settings<T: DeserializeOwned>(reward: &'static str, given: &Map<String, Value>) -> Result<T> {
+pub(crate) fn settings<T: DeserializeOwned>(reward: &'static str, given: &Map<String, Value>) -> Result<T> {
     serde_json::from_value(Value::Object(given.clone()))
         .map_err(|error| Error::Setting { reward, reason: error.to_string() })
+}
+
+/// The gold answer inside its tags; a row without one is refused.
+fn gold<'a>(reward: &'static str, solution: &'a str) -> Result<&'a str> {
+    tags::first(solution, "answer")
+        .map(str::trim)
+        .filter(|answer| !answer.is_empty())
+        .ok_or_else(|| Error::row(reward, "no gold answer; give \"solution\" as <answer>…</answer>"))
+}
+
+/// The gold answer inside its tags, or the whole of an untagged one.
+fn gold_or_whole<'a>(reward: &'static str, solution: &'a str) -> Result<&'a str> {
+    let whole = solution.trim();
+    if whole.is_empty() || whole.contains("<answer>") { gold(reward, solution) } else { Ok(whole) }
 }
 
 /// A string as it is, any other value but null as JSON.

@@ -5,10 +5,11 @@ use super::passage::Passage;
 use super::published::{Drawn, Link, Thing, Truth, broken, drawn, graph, truth};
 use super::{NAME, Overlap, Row, Scored, SpatialThinker, Variant, size};
 use crate::assignment::assign;
+use crate::format::tags::strip;
 use crate::json::Json;
 use crate::likeness::Name;
 use crate::metric::overlap::{Shape, box_overlap_published, generalised_overlap_published};
-use crate::{Error, Result, python};
+use crate::{Error, Result};
 
 /// Price of leaving a true thing without a partner.
 const ALONE: f64 = 1e5;
@@ -93,7 +94,7 @@ impl SpatialThinker {
         if label.chars().all(plain) {
             return self.likeness.name(label.into());
         }
-        self.likeness.name(python::strip(&label.replace(['_', '-'], " ")).to_lowercase().into())
+        self.likeness.name(strip(&label.replace(['_', '-'], " ")).to_lowercase().into())
     }
 
     /// Mean worth of the true things, from `worth(found, wanted, overlap)` of each pair. `None` where the published
@@ -202,5 +203,5 @@ fn partners(mut prices: Vec<f64>, found: usize, wanted: usize) -> Option<Vec<Opt
 
 /// The answer as it is compared; an absent one is empty.
 fn answer(passage: &Passage<'_>) -> String {
-    python::strip(passage.answer().unwrap_or_default()).to_lowercase()
+    strip(passage.answer().unwrap_or_default()).to_lowercase()
 }

@@ -20,14 +20,14 @@ mod tests;
 use std::path::PathBuf;
 
 use serde::Deserialize;
+use serde_json::{Map, Value};
 
-use super::{Mode, Reward, Row, Scored};
+use super::{Mode, Reward, Row, Scored, settings};
 use crate::boxes::Coordinates;
 use crate::likeness::Likeness;
 use crate::{Error, Result};
 
-/// Its name.
-pub(crate) const NAME: &str = "spatialthinker";
+const NAME: &str = "spatialthinker";
 
 /// Published constants and variants, to be replaced by name.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -121,7 +121,8 @@ pub(super) struct SpatialThinker {
 }
 
 impl SpatialThinker {
-    pub(super) fn new(mode: Mode, settings: Settings) -> Result<SpatialThinker> {
+    pub(super) fn new(mode: Mode, given: &Map<String, Value>) -> Result<SpatialThinker> {
+        let settings: Settings = settings(NAME, given)?;
         let refuse = |reason: String| Err(Error::Setting { reward: NAME, reason });
         let numbers = [
             ("format", settings.format),

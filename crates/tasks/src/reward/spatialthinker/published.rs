@@ -3,6 +3,7 @@
 
 use super::NAME;
 use super::passage::Passage;
+use crate::format::tags::strip;
 use crate::json::Json;
 use crate::{Error, Result, python};
 
@@ -31,7 +32,7 @@ pub(super) struct Truth<'a> {
 
 /// The object that a scene section holds.
 pub(super) fn graph<'a>(passage: &Passage<'a>) -> Option<Json<'a>> {
-    let value = Json::parse(python::strip(passage.scene()?))?;
+    let value = Json::parse(strip(passage.scene()?))?;
     matches!(value, Json::Object(_)).then_some(value)
 }
 
