@@ -48,6 +48,55 @@ pub enum Error {
     /// A scene graph that is not one.
     #[error("not a scene graph: {0}")]
     Scene(String),
+    /// A tool call that is not one.
+    #[error("not a tool call: {0}")]
+    Tool(String),
+    /// A name that nothing has.
+    #[error("unknown {what} \"{name}\"\nhint: choose one of: {known}")]
+    Unknown {
+        /// What kind of thing was named.
+        what: &'static str,
+        /// The name.
+        name: String,
+        /// The names there are.
+        known: String,
+    },
+    /// A setting that a reward does not have or cannot use.
+    #[error("settings of reward {reward}: {reason}")]
+    Setting {
+        /// The reward.
+        reward: &'static str,
+        /// What is wrong with them.
+        reason: String,
+    },
+    /// A file of word vectors that is none.
+    #[error("word vectors {path}: {reason}")]
+    Vectors {
+        /// The file.
+        path: String,
+        /// What is wrong, and where.
+        reason: String,
+    },
+    /// A row that a reward cannot judge.
+    #[error("reward {reward}: {reason}")]
+    Row {
+        /// The reward.
+        reward: &'static str,
+        /// What the row lacks, and the remedy.
+        reason: String,
+    },
+}
+
+impl Error {
+    /// A name that is none of these.
+    pub(crate) fn unknown(what: &'static str, name: &str, known: &[&str]) -> Error {
+        Error::Unknown { what, name: name.to_owned(), known: known.join(", ") }
+    }
+
+    /// A row that `reward` cannot judge, and why.
+    pub(crate) fn row(reward: &'static str, reason: impl Into<String>) -> Error {
+        Error::Row { reward, reason: reason.into() }
+    }
 }
 
 /// Result of this room.
