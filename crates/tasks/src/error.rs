@@ -85,6 +85,15 @@ pub enum Error {
         /// What the row lacks, and the remedy.
         reason: String,
     },
+    /// A run that cannot go on. What, where, remedy.
+    #[error("{0}")]
+    Run(String),
+}
+
+impl From<std::io::Error> for Error {
+    fn from(error: std::io::Error) -> Error {
+        Error::Run(error.to_string())
+    }
 }
 
 impl Error {

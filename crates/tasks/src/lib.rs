@@ -16,6 +16,7 @@ pub mod metric;
 mod python;
 mod reading;
 pub mod reward;
+pub mod runner;
 mod scene;
 mod score;
 mod sections;

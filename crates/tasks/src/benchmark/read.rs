@@ -83,6 +83,13 @@ impl Benchmark {
         }
     }
 
+    /// The files with rows, answers and descriptions that are there.
+    pub fn annotation_files(&self, dir: &Path) -> Vec<PathBuf> {
+        let listed = self.files.iter().flat_map(|files| matching(dir, &files.path).unwrap_or_default());
+        let joined = self.join.iter().map(|join| dir.join(&join.path)).filter(|path| path.is_file());
+        listed.chain(joined).collect()
+    }
+
     /// Names of the outermost keys that are looked at in rows.
     pub fn columns(&self) -> BTreeSet<String> {
         let item = &self.item;

@@ -10,6 +10,7 @@ pub(crate) mod tags;
 mod tool;
 
 pub use choice::{choice, choice_among};
+pub(crate) use literal::literal;
 pub(crate) use quantity::python_float;
 pub use quantity::{Quantity, plain_number};
 pub use span::{plain_span, spans};

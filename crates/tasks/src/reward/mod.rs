@@ -151,8 +151,13 @@ pub fn named(name: &str, mode: Mode, settings: &Map<String, Value>) -> Result<Bo
 
 /// Settings of a reward as its own type; an unknown key is refused with the known ones.
 pub(crate) fn settings<T: DeserializeOwned>(reward: &'static str, given: &Map<String, Value>) -> Result<T> {
-    serde_json::from_value(Value::Object(given.clone()))
-        .map_err(|error| Error::Setting { reward, reason: error.to_string() })
+    let read = |given: Map<String, Value>| serde_json::from_value::<T>(Value::Object(given));
+    read(given.clone()).map_err(|error| {
+        let alone = |(key, value): (&String, &Value)| read(Map::from_iter([(key.clone(), value.clone())]));
+        let culprit = given.iter().find(|pair| alone(*pair).is_err());
+        let named = culprit.map_or_else(String::new, |(key, _)| format!("{key}: "));
+        Error::Setting { reward, reason: format!("{named}{error}") }
+    })
 }
 
 /// The gold answer inside its tags; a row without one is refused.
