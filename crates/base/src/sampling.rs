@@ -37,6 +37,9 @@ pub enum Sampling {
     Card(usize),
     /// The frame on screen at each of these times, in seconds.
     Timestamps(Vec<f64>),
+    /// The frames of another rule out of order ([`Sampling::out_of_order`]), with its rate: a control that keeps what
+    /// is seen and takes away when.
+    Shuffled(Box<Sampling>),
 }
 
 impl Sampling {
@@ -46,6 +49,12 @@ impl Sampling {
     pub const DEFAULT_MIN_FRAMES: usize = 4;
     /// Most frames (qwen-vl-utils `FPS_MAX_FRAMES`).
     pub const DEFAULT_MAX_FRAMES: usize = 768;
+
+    /// A fixed order of so many frames, far from the true one: every third from the third on, then from the second,
+    /// then from the first.
+    pub fn out_of_order(count: usize) -> impl Iterator<Item = usize> {
+        (0..3).rev().flat_map(move |first| (first..count).step_by(3))
+    }
 }
 
 impl Default for Sampling {

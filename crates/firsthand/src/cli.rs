@@ -32,6 +32,8 @@ pub(crate) enum Command {
     Dump(commands::dump::DumpOptions),
     Fetch(commands::fetch::FetchOptions),
     Eval(commands::eval::EvalOptions),
+    Compare(commands::compare::CompareOptions),
+    Score(commands::score::ScoreOptions),
     Doctor(commands::doctor::DoctorOptions),
     World(commands::world::WorldOptions),
     Train(commands::train::TrainOptions),

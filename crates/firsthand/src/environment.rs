@@ -23,6 +23,8 @@ const HF_TOKEN: &str = "HF_TOKEN";
 const HF_TOKEN_PATH: &str = "HF_TOKEN_PATH";
 /// `1`, `true`, `yes` or `on`: never touch the network.
 const HF_HUB_OFFLINE: &str = "HF_HUB_OFFLINE";
+/// Key that is sent to the judge of `eval`.
+const OPENAI_API_KEY: &str = "OPENAI_API_KEY";
 
 /// Name and meaning of each, for the documentation and `doctor`.
 pub(crate) const ALL: &[(&str, &str)] = &[
@@ -33,11 +35,17 @@ pub(crate) const ALL: &[(&str, &str)] = &[
     (HF_TOKEN, "access token for private and gated repositories"),
     (HF_TOKEN_PATH, "file that holds the token, default $HF_HOME/token"),
     (NO_COLOR, "any value: no colours"),
+    (OPENAI_API_KEY, "key that is sent to the judge of eval"),
     (XDG_CACHE_HOME, "where caches live, default ~/.cache"),
 ];
 
 fn value(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// `$OPENAI_API_KEY`.
+pub(crate) fn judge_key() -> Option<String> {
+    value(OPENAI_API_KEY)
 }
 
 /// Whether colours are welcome.

@@ -52,18 +52,23 @@ fn pixels([height, width]: [usize; 2]) -> Coordinates {
     Coordinates::Pixels { height: height as f64, width: width as f64 }
 }
 
-impl View<'_> {
-    /// The frame the model writes boxes in, for a medium of these `[height, width]`.
-    fn coordinates(&self, original: [usize; 2], resized: [usize; 2]) -> Coordinates {
-        match (self.style, self.family) {
-            // Its prompt states the original size.
-            (Style::SpatialThinker, _) => pixels(original),
-            (Style::EgoThinker, _) => Coordinates::Unit,
-            (_, Family::Qwen2Vl) => Coordinates::Thousand,
-            _ => pixels(resized),
-        }
+/// The frame a model writes boxes in, for a medium of these `[height, width]`.
+pub(crate) fn coordinates(
+    style: Style,
+    family: Family,
+    original: [usize; 2],
+    resized: [usize; 2],
+) -> Coordinates {
+    match (style, family) {
+        // Its prompt states the original size.
+        (Style::SpatialThinker, _) => pixels(original),
+        (Style::EgoThinker, _) => Coordinates::Unit,
+        (_, Family::Qwen2Vl) => Coordinates::Thousand,
+        _ => pixels(resized),
     }
+}
 
+impl View<'_> {
     /// Boxes of an answer, or of its scene graph, in pixels of the first medium's original picture. The medium is
     /// only looked at where there are boxes.
     fn boxes(
@@ -74,7 +79,7 @@ impl View<'_> {
     ) -> Vec<LabelledBox> {
         let Some(seen) = seen.filter(|_| !found.is_empty()) else { return Vec::new() };
         let Ok(Some(original)) = first_size(conversation.parts(), self.opener) else { return Vec::new() };
-        let from = self.coordinates(original, seen.size);
+        let from = coordinates(self.style, self.family, original, seen.size);
         let convert = |mut labelled: LabelledBox| {
             labelled.bounds = labelled.bounds.convert(from, pixels(original));
             labelled

@@ -11,7 +11,7 @@ use crate::location::{self, Location};
 use crate::resize::resize;
 use crate::still::{self, Still, StillOptions};
 use crate::video::{self, Budget, Video};
-use crate::{Error, Picture, Prepared, Probe, Result, SizeRule, choose, display_location, fetch};
+use crate::{Choice, Error, Picture, Prepared, Probe, Result, SizeRule, choose, display_location, fetch};
 
 /// A video after resizing may have as many pixels as this many of the largest pictures, far more than the longest
 /// context holds.
@@ -207,46 +207,83 @@ impl Opener {
         }
     }
 
+    /// Decodes what several questions will ask of one video, every frame once, and keeps it for them. Only parts of
+    /// the first one's file count. What fails is kept by nobody: opening that part says why.
+    pub fn prepare(&self, parts: &[&VideoPart], rule: &SizeRule) {
+        let Some(VideoSource::File(location)) = parts.first().map(|part| &part.source) else { return };
+        let name = display_location(location);
+        let Ok(path) = self.video_file(location, &name) else { return };
+        let Ok(hash) = self.cache.file_hash(&path) else { return };
+        let same = parts.iter().filter(|part| part.source == parts[0].source);
+        let keyed = same.map(|part| (self.key(&hash, part, rule), *part));
+        let missing: Vec<(Digest, &VideoPart)> =
+            keyed.filter(|(key, _)| self.cache.get(key).is_none()).collect();
+        if !self.cache.is_on() || missing.len() < 2 {
+            return;
+        }
+        let parts: Vec<&VideoPart> = missing.iter().map(|(_, part)| *part).collect();
+        let Ok(prepared) = self.decode_parts(&path, &name, &parts, rule) else { return };
+        for ((key, _), prepared) in missing.into_iter().zip(prepared) {
+            if let Ok(prepared) = prepared {
+                self.cache.put(key, &prepared);
+            }
+        }
+    }
+
     fn decode_video(&self, path: &Path, name: &str, part: &VideoPart, rule: &SizeRule) -> Result<Prepared> {
+        self.decode_parts(path, name, &[part], rule)?.remove(0)
+    }
+
+    /// Each part of a video, from one pass over the frames that any of them takes.
+    fn decode_parts(
+        &self,
+        path: &Path,
+        name: &str,
+        parts: &[&VideoPart],
+        rule: &SizeRule,
+    ) -> Result<Vec<Result<Prepared>>> {
         let video = Video::open(path, name)?;
-        let choice = choose(&part.sampling, &part.span, &video.timeline())
-            .map_err(|refusal| Error::choice(name, refusal))?;
-        self.check_frames(name, choice.indices.len())?;
-        let mut wanted = choice.indices.clone();
+        let choose = |part: &&VideoPart| {
+            let choice = choose(&part.sampling, &part.span, &video.timeline())
+                .map_err(|refusal| Error::choice(name, refusal))?;
+            self.check_frames(name, choice.indices.len())?;
+            Ok(choice)
+        };
+        let choices: Vec<Result<Choice>> = parts.iter().map(choose).collect();
+        let mut wanted: Vec<usize> =
+            choices.iter().flatten().flat_map(|choice| choice.indices.clone()).collect();
         wanted.sort_unstable();
         wanted.dedup();
         let budget = Budget { max_pixels: self.options.max_picture_pixels, threads: self.threads() };
-        let decoded = video::decode(&video, &wanted, budget, &|frame, picture| {
-            self.finish(&video, name, choice.indices.len(), frame, picture, part, rule)
-        })?;
-        let decoded: Vec<Shown> = decoded.into_iter().collect::<Result<_>>()?;
-        let original_size = decoded[0].original_size;
-        if decoded.iter().any(|shown| shown.original_size != original_size) {
-            return Err(Error::Decode {
-                location: name.into(),
-                reason: "its frames change size".into(),
-                remedy: "convert it to one size with `ffmpeg -i IN OUT.mp4`",
+        let decode = |frame, picture: Picture| {
+            let id = FrameId { index: frame, time: video.time(frame), hash: picture.hash() };
+            let takes = parts.iter().zip(&choices).map(|(part, choice)| {
+                let choice = choice.as_ref().ok().filter(|choice| choice.indices.contains(&frame))?;
+                Some(self.finish(name, choice.indices.len(), &id, &picture, part, rule))
             });
+            takes.collect::<Vec<_>>()
+        };
+        let decoded = match wanted.is_empty() {
+            true => Vec::new(),
+            false => video::decode(&video, &wanted, budget, &decode)?,
+        };
+        // By part: what was decoded of the frames it takes, in the order of the stream.
+        let mut shown: Vec<Vec<(usize, Result<Shown>)>> = parts.iter().map(|_| Vec::new()).collect();
+        for (frame, takes) in wanted.iter().zip(decoded) {
+            for (of_part, take) in shown.iter_mut().zip(takes) {
+                of_part.extend(take.map(|take| (*frame, take)));
+            }
         }
-        let place = |index: &usize| wanted.binary_search(index).expect("every chosen frame was decoded");
-        let shown: Vec<&Shown> = choice.indices.iter().map(|index| &decoded[place(index)]).collect();
-        Ok(Prepared {
-            frames: shown.iter().map(|s| s.frame.clone()).collect(),
-            pictures: shown.iter().map(|s| s.picture.clone()).collect(),
-            originals: shown.iter().filter_map(|s| s.original.clone()).collect(),
-            sample_fps: Some(choice.sample_fps),
-            original_size,
-        })
+        Ok(choices.into_iter().zip(shown).map(|(choice, shown)| in_order(name, &choice?, shown)).collect())
     }
 
     /// One decoded frame, identified and resized.
     fn finish(
         &self,
-        video: &Video,
         name: &str,
         frames: usize,
-        frame: usize,
-        original: Picture,
+        id: &FrameId,
+        original: &Picture,
         part: &VideoPart,
         rule: &SizeRule,
     ) -> Result<Shown> {
@@ -256,9 +293,9 @@ impl Opener {
             .map_err(|refusal| Error::size(name, refusal))?;
         self.check_resized(name, size, frames)?;
         Ok(Shown {
-            frame: FrameId { index: frame, time: video.time(frame), hash: original.hash() },
-            picture: resize(&original, size, rule.video_mode),
-            original: self.options.keep_originals.then_some(original),
+            frame: id.clone(),
+            picture: resize(original, size, rule.video_mode),
+            original: self.options.keep_originals.then(|| original.clone()),
             original_size,
         })
     }
@@ -380,6 +417,31 @@ struct Shown {
     picture: Picture,
     original: Option<Picture>,
     original_size: [usize; 2],
+}
+
+/// Decoded frames, ascending by number, in the order in which they were chosen.
+fn in_order(name: &str, choice: &Choice, decoded: Vec<(usize, Result<Shown>)>) -> Result<Prepared> {
+    let decoded: Vec<(usize, Shown)> =
+        decoded.into_iter().map(|(frame, shown)| Ok((frame, shown?))).collect::<Result<_>>()?;
+    let original_size = decoded[0].1.original_size;
+    if decoded.iter().any(|(_, shown)| shown.original_size != original_size) {
+        return Err(Error::Decode {
+            location: name.into(),
+            reason: "its frames change size".into(),
+            remedy: "convert it to one size with `ffmpeg -i IN OUT.mp4`",
+        });
+    }
+    let place = |index: &usize| {
+        decoded.binary_search_by_key(index, |(frame, _)| *frame).expect("every chosen frame was decoded")
+    };
+    let shown: Vec<&Shown> = choice.indices.iter().map(|index| &decoded[place(index)].1).collect();
+    Ok(Prepared {
+        frames: shown.iter().map(|s| s.frame.clone()).collect(),
+        pictures: shown.iter().map(|s| s.picture.clone()).collect(),
+        originals: shown.iter().filter_map(|s| s.original.clone()).collect(),
+        sample_fps: Some(choice.sample_fps),
+        original_size,
+    })
 }
 
 fn side(prepared: &Prepared) -> [usize; 2] {

@@ -25,7 +25,7 @@ pub struct Timeline {
 /// The frames a rule chose.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Choice {
-    /// Frame numbers in presentation order; may repeat.
+    /// Frame numbers in presentation order, unless the rule takes another; may repeat.
     pub indices: Vec<usize>,
     /// Chosen frames a second, as the reference reports it to the processor.
     pub sample_fps: f64,
@@ -41,6 +41,11 @@ pub fn choose(sampling: &Sampling, span: &Span, timeline: &Timeline) -> Result<C
     }
     if let Sampling::Timestamps(times) = sampling {
         return at_times(times, span, timeline);
+    }
+    if let Sampling::Shuffled(ordered) = sampling {
+        let Choice { indices, sample_fps } = choose(ordered, span, timeline)?;
+        let indices = Sampling::out_of_order(indices.len()).map(|place| indices[place]).collect();
+        return Ok(Choice { indices, sample_fps });
     }
     let (first, last) = frame_range(span, timeline)?;
     let total = last - first + 1;
@@ -76,7 +81,7 @@ pub fn choose(sampling: &Sampling, span: &Span, timeline: &Timeline) -> Result<C
                 sample_fps: rate(count),
             }
         }
-        Sampling::Timestamps(_) => unreachable!("handled above"),
+        Sampling::Timestamps(_) | Sampling::Shuffled(_) => unreachable!("handled above"),
     };
     Ok(choice)
 }

@@ -22,7 +22,7 @@ pub enum Coordinates {
 
 impl Coordinates {
     /// Length of `[width, height]` in this frame.
-    fn sides(self) -> [f64; 2] {
+    pub(crate) fn sides(self) -> [f64; 2] {
         match self {
             Coordinates::Pixels { height, width } => [width, height],
             Coordinates::Unit => [1.0, 1.0],
@@ -41,6 +41,20 @@ impl BoundingBox {
     pub fn convert(self, from: Coordinates, to: Coordinates) -> BoundingBox {
         let (from, to) = (from.sides(), to.sides());
         BoundingBox(std::array::from_fn(|i| self.0[i] / from[i % 2] * to[i % 2]))
+    }
+
+    /// The same box in another frame in whole numbers within it, as models are trained to write it: halves go to the
+    /// even number; pixels end at the side less 1, thousandths at 1000. Fractions only stay within 0 to 1.
+    pub fn written(self, from: Coordinates, to: Coordinates) -> BoundingBox {
+        let last = match to {
+            Coordinates::Pixels { .. } => to.sides().map(|side| side - 1.0),
+            Coordinates::Unit | Coordinates::Thousand => to.sides(),
+        };
+        let converted = self.convert(from, to).0;
+        BoundingBox(std::array::from_fn(|i| {
+            let number = if to == Coordinates::Unit { converted[i] } else { converted[i].round_ties_even() };
+            number.min(last[i % 2]).max(0.0)
+        }))
     }
 
     /// Whether all numbers are finite and the box has an area.
@@ -188,10 +202,13 @@ mod tests {
         // Box [146, 137, 615, 415] of a 428x640 picture: Qwen2-VL writes thousandths, Qwen2.5-VL pixels of 420x644.
         let original = Coordinates::Pixels { height: 428.0, width: 640.0 };
         let bounds = BoundingBox([146.0, 137.0, 615.0, 415.0]);
-        let rounded = |to| bounds.convert(original, to).0.map(f64::round);
-        assert_eq!(rounded(Coordinates::Thousand), [228.0, 320.0, 961.0, 970.0]);
+        assert_eq!(bounds.written(original, Coordinates::Thousand).0, [228.0, 320.0, 961.0, 970.0]);
         let resized = Coordinates::Pixels { height: 420.0, width: 644.0 };
-        assert_eq!(rounded(resized), [147.0, 134.0, 619.0, 407.0]);
+        assert_eq!(bounds.written(original, resized).0, [147.0, 134.0, 619.0, 407.0]);
+        let beyond = BoundingBox([-5.0, 1.0, 640.0, 428.0]);
+        assert_eq!(beyond.written(original, resized).0, [0.0, 1.0, 643.0, 419.0]);
+        assert_eq!(beyond.written(original, Coordinates::Thousand).0, [0.0, 2.0, 1000.0, 1000.0]);
+        assert_eq!(beyond.written(original, Coordinates::Unit).0, [0.0, 1.0 / 428.0, 1.0, 1.0]);
     }
 
     proptest! {

@@ -25,13 +25,16 @@ impl Score {
 
     /// 95% interval of the true share (Wilson 1927), which does not leave 0 to 1.
     pub fn interval(self) -> Option<[f64; 2]> {
-        let n = self.items as f64;
-        let share = self.accuracy()?;
-        const Z: f64 = 1.959_964;
-        let middle = (share + Z * Z / (2.0 * n)) / (1.0 + Z * Z / n);
-        let half = Z / (1.0 + Z * Z / n) * (share * (1.0 - share) / n + Z * Z / (4.0 * n * n)).sqrt();
-        Some([(middle - half).max(0.0), (middle + half).min(1.0)])
+        Some(wilson(self.accuracy()?, self.items as f64))
     }
+}
+
+/// Wilson's 95% interval of a share of `n` answers; `n` may be the worth of a sample instead of its size.
+pub(crate) fn wilson(share: f64, n: f64) -> [f64; 2] {
+    const Z: f64 = 1.959_964;
+    let middle = (share + Z * Z / (2.0 * n)) / (1.0 + Z * Z / n);
+    let half = Z / (1.0 + Z * Z / n) * (share * (1.0 - share) / n + Z * Z / (4.0 * n * n)).sqrt();
+    [(middle - half).max(0.0), (middle + half).min(1.0)]
 }
 
 #[cfg(test)]

@@ -29,7 +29,8 @@ pub enum Style {
 }
 
 /// What kind of answer is wanted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Kind {
     /// The letter of an option.
     MultipleChoice,
@@ -48,6 +49,17 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// All of them.
+    pub const ALL: [Kind; 7] = {
+        use Kind::*;
+        [MultipleChoice, Numerical, Ocr, FreeForm, Regression, Interval, Box]
+    };
+
+    /// The kind of that name.
+    pub fn named(name: &str) -> Option<Kind> {
+        Kind::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+
     /// The name on command lines and in files.
     pub fn name(self) -> &'static str {
         match self {
@@ -237,7 +249,7 @@ fn lettered(options: &[String], before: &str, after: &str) -> Vec<String> {
     bare.into_iter().zip(letters()).map(|(text, letter)| format!("{before}{letter}{after}{text}")).collect()
 }
 
-fn without_letter<'a>(option: &'a str, letter: &str) -> Option<&'a str> {
+pub(crate) fn without_letter<'a>(option: &'a str, letter: &str) -> Option<&'a str> {
     let option = option.trim();
     let rest = match option.strip_prefix('(') {
         Some(inner) => inner.strip_prefix(letter)?.strip_prefix(')')?,

@@ -1,8 +1,13 @@
-//! `eval`: measures a checkpoint. Which measurement is a subcommand; each has a file of its own.
+//! `eval`: measures a checkpoint, on benchmarks (`eval NAME...`) or on the simulated home (`eval world`). Each
+//! measurement has a file of its own.
 
+mod ask;
+mod benchmarks;
+mod families;
 mod grade;
 mod items;
-mod table;
+mod judge;
+mod list;
 mod world;
 
 use anyhow::Result;
@@ -10,20 +15,26 @@ use clap::{Args, Subcommand};
 
 /// Measure a checkpoint.
 #[derive(Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true, after_help = ask::EXAMPLES)]
 pub(crate) struct EvalOptions {
-    /// On what.
+    /// On what else.
     #[command(subcommand)]
-    measure: Measure,
+    measure: Option<Measure>,
+    #[command(flatten)]
+    ask: Box<ask::AskOptions>,
 }
 
 #[derive(Subcommand)]
 enum Measure {
     World(Box<world::WorldOptions>),
+    List(list::ListOptions),
 }
 
 /// Runs one measurement.
 pub(crate) fn run(options: &EvalOptions) -> Result<()> {
     match &options.measure {
-        Measure::World(options) => world::run(options),
+        Some(Measure::World(options)) => world::run(options),
+        Some(Measure::List(options)) => list::run(options),
+        None => ask::run(&options.ask),
     }
 }

@@ -2,12 +2,14 @@
 
 pub(crate) mod ask;
 pub(crate) mod batch;
+pub(crate) mod compare;
 pub(crate) mod docs;
 pub(crate) mod doctor;
 pub(crate) mod dump;
 pub(crate) mod eval;
 pub(crate) mod fetch;
 pub(crate) mod inspect;
+pub(crate) mod score;
 pub(crate) mod train;
 pub(crate) mod world;
 
@@ -21,6 +23,8 @@ pub(crate) fn run(command: Command) -> anyhow::Result<()> {
         Command::Inspect(options) => inspect::run(&options),
         Command::Dump(options) => dump::run(&options),
         Command::Eval(options) => eval::run(&options),
+        Command::Compare(options) => compare::run(&options),
+        Command::Score(options) => score::run(&options),
         Command::Doctor(options) => doctor::run(&options),
         Command::Fetch(options) => fetch::run(&options),
         Command::World(options) => world::run(&options),

@@ -127,17 +127,22 @@ impl MediaFlags {
         if self.fps.is_some() && spread != Spread::StR1 {
             return Err(wrong_usage("give --fps or --frames, not both (both only with --spread st-r1)"));
         }
-        Ok(Some(match spread {
-            Spread::Even => Sampling::Frames(frames),
-            Spread::Uniform => Sampling::Uniform(frames),
-            Spread::Card => Sampling::Card(frames),
-            Spread::StR1 => Sampling::RateThenUniform {
-                fps: self.fps.unwrap_or(1.0),
-                min_frames: Sampling::DEFAULT_MIN_FRAMES,
-                max_frames: Sampling::DEFAULT_MAX_FRAMES,
-                keep: frames,
-            },
-        }))
+        Ok(Some(spread_frames(frames, spread, self.fps)))
+    }
+}
+
+/// A number of frames, spread by a rule; `fps` is of the rule that chooses by rate first.
+pub(crate) fn spread_frames(frames: usize, spread: Spread, fps: Option<f64>) -> Sampling {
+    match spread {
+        Spread::Even => Sampling::Frames(frames),
+        Spread::Uniform => Sampling::Uniform(frames),
+        Spread::Card => Sampling::Card(frames),
+        Spread::StR1 => Sampling::RateThenUniform {
+            fps: fps.unwrap_or(1.0),
+            min_frames: Sampling::DEFAULT_MIN_FRAMES,
+            max_frames: Sampling::DEFAULT_MAX_FRAMES,
+            keep: frames,
+        },
     }
 }
 

@@ -84,6 +84,8 @@ fn the_other_rules_choose_as_they_say() {
     check(Sampling::Uniform(4), 2, &[0, 0, 0, 1]);
     check(Sampling::Card(4), 10, &[0, 2, 5, 7]);
     check(Sampling::Card(3), 2, &[0, 0, 1]);
+    check(Sampling::Shuffled(Box::new(Sampling::Card(5))), 10, &[4, 2, 8, 0, 6]);
+    check(Sampling::Shuffled(Box::new(Sampling::Uniform(2))), 10, &[9, 0]);
     check(rate(16), 300, &[0, 20, 40, 60, 80, 100, 120, 140, 159, 179, 199, 219, 239, 259, 279, 299]);
     let then = |keep| Sampling::RateThenUniform { fps: 2.0, min_frames: 4, max_frames: 16, keep };
     check(then(3), 300, &[0, 140, 299]);

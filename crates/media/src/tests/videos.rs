@@ -174,6 +174,30 @@ fn spans_limits_and_the_cache_reach_the_frames() {
 }
 
 #[test]
+fn what_is_prepared_together_equals_what_is_opened_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = clip(folder.path(), "clip.mp4", MOVING, &["-c:v", "libx264", "-g", "25"]);
+    let shuffled = Sampling::Shuffled(Box::new(Sampling::Frames(6)));
+    let rules =
+        [Sampling::Frames(6), shuffled, Sampling::Uniform(9), Sampling::Frames(10_000), Sampling::Card(4)];
+    let parts: Vec<VideoPart> = rules.into_iter().map(|sampling| video_part(&path, sampling)).collect();
+    let together = opener();
+    let rule = SizeRule::qwen_vl_utils(28);
+    together.prepare(&parts.iter().collect::<Vec<_>>(), &rule);
+    for part in &parts {
+        let (ours, alone) = (together.video(part, &rule), open(part));
+        match (ours, alone) {
+            (Ok(ours), Ok(alone)) => {
+                assert_eq!((&ours.frames, ours.sample_fps), (&alone.frames, alone.sample_fps));
+                assert!(ours.pictures == alone.pictures, "{:?}", part.sampling);
+                assert!(ours.originals == alone.originals, "{:?}", part.sampling);
+            }
+            (ours, alone) => assert_eq!(ours.unwrap_err().to_string(), alone.unwrap_err().to_string()),
+        }
+    }
+}
+
+#[test]
 fn a_changed_file_is_not_taken_from_the_cache() {
     let folder = tempfile::tempdir().unwrap();
     let opener = Opener::default();

@@ -24,6 +24,7 @@ pub use config::{Answers, Format, SourceConfig};
 pub use dataset::Dataset;
 pub use order::{Order, OrderOptions};
 pub use row::{BadRow, Error, Result, Row, RowId};
+pub use table::table_rows;
 
 #[cfg(test)]
 mod tests;

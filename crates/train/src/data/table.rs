@@ -111,6 +111,42 @@ impl Table {
     }
 }
 
+/// Every row of a parquet file as JSON, of its columns those named by `wanted`. A row that cannot be read is an error
+/// of one line, and the last: what stands behind it has no known beginning.
+pub fn table_rows(
+    path: &Path,
+    wanted: &[&str],
+) -> std::result::Result<impl Iterator<Item = std::result::Result<Value, String>> + use<>, String> {
+    let told = |error: ParquetError| error.to_string().split_whitespace().collect::<Vec<_>>().join(" ");
+    let table = Table::open(path, wanted).map_err(told)?;
+    let (mut group, mut rows, mut lost) = (0, None::<Rows>, false);
+    Ok(std::iter::from_fn(move || {
+        while !lost {
+            let next = match &mut rows {
+                Some(rows) => rows.next(),
+                None if group == table.groups() => return None,
+                None => match table.group(group) {
+                    Ok((_lock, opened)) => {
+                        rows = Some(opened);
+                        group += 1;
+                        continue;
+                    }
+                    Err(error) => Err(error),
+                },
+            };
+            match next {
+                Ok(Some(value)) => return Some(Ok(value)),
+                Ok(None) => rows = None,
+                Err(error) => {
+                    lost = true;
+                    return Some(Err(told(error)));
+                }
+            }
+        }
+        None
+    }))
+}
+
 impl Rows {
     fn skip(&mut self, rows: usize) -> Result<()> {
         for (_, column) in &mut self.columns {

@@ -184,3 +184,18 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn every_row_of_every_group_is_read_in_order() {
+    let home = tempfile::tempdir().unwrap();
+    let path = home.path().join("rows.parquet");
+    write(&path);
+    let rows: Vec<_> =
+        table_rows(&path, &["image_id", "options"]).unwrap().collect::<std::result::Result<_, _>>().unwrap();
+    assert_eq!(rows.len(), ROWS);
+    for (index, row) in rows.iter().enumerate() {
+        assert_eq!(row["image_id"], format!("image{index}"));
+        assert_eq!((row["options"].as_array().unwrap().len(), row.get("problem")), (2, None));
+    }
+    assert!(table_rows(&home.path().join("none.parquet"), &[]).is_err());
+}

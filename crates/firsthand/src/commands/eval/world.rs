@@ -15,9 +15,9 @@ use firsthand_tasks::Score;
 use firsthand_world::questions::{Family, Scope};
 use serde_json::json;
 
+use super::families::{Report, Row};
 use super::grade::is_right;
 use super::items::{self, Item, Shown};
-use super::table::{Report, Row};
 use crate::failure::{failure, wrong_usage};
 use crate::options::model::ModelFlags;
 use crate::progress::{Progress, Unit};
