@@ -32,7 +32,8 @@ pub struct Estimate {
     /// Its standard error; `None` from a single cluster.
     pub error: Option<f64>,
     /// 95% interval. Of rights and wrongs it is Wilson's, its sample made smaller by the design effect of the
-    /// clusters, so that it stays within 0 to 1 and is not empty when all are right.
+    /// clusters, so that it stays within 0 to 1 and is not empty when all are right. Of other scores it is Student's,
+    /// cut off at 0 and 1 where every score lies between them.
     pub interval: Option<[f64; 2]>,
     /// Answers.
     pub items: usize,
@@ -49,7 +50,7 @@ pub fn mean(observations: &[Observation<'_>]) -> Option<Estimate> {
     let shares = observations.iter().all(|o| o.value == 0.0 || o.value == 1.0);
     let interval = match error {
         Some(error) if shares => Some(share_interval(mean, error, n, clusters as f64)),
-        Some(error) => Some(around(mean, error, clusters)),
+        Some(error) => Some(within(observations.iter(), around(mean, error, clusters))),
         None => None,
     };
     Some(Estimate { mean, error, interval, items: observations.len(), clusters })
@@ -92,8 +93,13 @@ pub fn mean_of_groups(observations: &[(Observation<'_>, Vec<&str>)]) -> Option<E
         (weight(path) * (o.value - sum / count) / count, o.cluster)
     });
     let (error, clusters) = robust(influences, observations.len());
-    let interval = error.map(|error| around(mean, error, clusters));
-    Some(Estimate { mean, error, interval, items: observations.len(), clusters })
+    let bounded = |error| within(observations.iter().map(|(o, _)| o), around(mean, error, clusters));
+    Some(Estimate { mean, error, interval: error.map(bounded), items: observations.len(), clusters })
+}
+
+/// An interval without the part that no mean of scores between 0 and 1 can reach.
+fn within<'a>(mut all: impl Iterator<Item = &'a Observation<'a>>, [low, high]: [f64; 2]) -> [f64; 2] {
+    if all.all(|o| (0.0..=1.0).contains(&o.value)) { [low.max(0.0), high.min(1.0)] } else { [low, high] }
 }
 
 /// One item's scores in two runs.

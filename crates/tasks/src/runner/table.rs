@@ -69,7 +69,7 @@ fn benchmark(text: &mut String, all: &[Figures]) {
             if names.len() < 2 || names.len() > MOST_NAMES {
                 continue;
             }
-            let _ = writeln!(text, "\n{} by {group}:\n", setting(figures));
+            let _ = writeln!(text, "\n{}, by {group}:\n", setting(figures));
             line(text, [group.as_str(), "items", "mean", "95%"].into_iter());
             line(text, ["---"; 4].into_iter());
             for (name, estimate) in names {

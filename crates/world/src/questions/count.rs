@@ -33,7 +33,7 @@ fn group(view: &View<'_>, wished: usize, belongs: impl Fn(&Thing, &Seen) -> bool
 }
 
 fn of_a_colour(view: &View<'_>, rng: &mut Rng) -> Option<Draft> {
-    let wished = wish(rng, &[(0usize, 0.085), (1, 0.115), (2, 1.0)]);
+    let wished = wish(rng, &[(0usize, 0.057), (1, 0.077), (2, 1.0)]);
     let mut colours = Colour::ALL;
     rng.shuffle(&mut colours);
     let (colour, members) = colours
@@ -48,7 +48,7 @@ fn of_a_colour(view: &View<'_>, rng: &mut Rng) -> Option<Draft> {
 }
 
 fn on_furniture(view: &View<'_>, rng: &mut Rng) -> Option<Draft> {
-    let wished = wish(rng, &[(1usize, 0.8), (2, 0.8), (3, 0.7), (4, 1.5)]);
+    let wished = wish(rng, &[(1usize, 0.5), (2, 0.8), (3, 0.9), (4, 1.5)]);
     let slots = &view.world.home.slots;
     // On a chair there is never more than one thing, and shelves show books that are no things.
     let roomy = |s: &&Sight<'_>| {

@@ -28,7 +28,7 @@ fn held<'v, 'a>(view: &'v View<'a>, side: Side) -> Option<&'v Sight<'a>> {
 }
 
 fn which_hand(view: &View<'_>, rng: &mut Rng) -> Option<Draft> {
-    let side = wish(rng, &[(Side::Left, 1.0), (Side::Right, 0.15)]);
+    let side = wish(rng, &[(Side::Left, 1.0), (Side::Right, 0.3)]);
     let s = held(view, side)?;
     let right = words::side(side);
     let wrong = if side == Side::Left { "right" } else { "left" };

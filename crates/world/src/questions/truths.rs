@@ -19,17 +19,20 @@ fn truths(world: &World, q: &Question) -> Vec<FrameTruth> {
     world.clip(day, start, seconds, &options).unwrap().map(|(_, truth)| truth).collect()
 }
 
-/// The thing in a frame that a text names, of those that the question could mean.
+/// The things in a frame that a text names, of those that the question could mean. "brown desk lamp" names no desk.
 fn named<'a>(world: &World, truth: &'a FrameTruth, text: &str) -> Vec<&'a Seen> {
-    let name = |seen: &Seen| {
-        let thing = world.thing(seen.id).unwrap();
-        match (thing.kind, thing.colour) {
-            (Kind::Person, Some(colour)) => format!("person in {}", colour.name()),
-            (_, Some(colour)) => format!("{} {}", colour.name(), thing.name),
-            _ => thing.name.clone(),
-        }
+    let name = |thing: &crate::Thing| match (thing.kind, thing.colour) {
+        (Kind::Person, Some(colour)) => format!("person in {}", colour.name()),
+        (_, Some(colour)) => format!("{} {}", colour.name(), thing.name),
+        _ => thing.name.clone(),
     };
-    truth.things.iter().filter(|seen| format!(" {text} ").contains(&format!(" {} ", name(seen)))).collect()
+    let said = |name: &String| format!(" {text} ").contains(&format!(" {name} "));
+    let all: Vec<String> = world.card().things.iter().map(name).filter(said).collect();
+    let meant = |seen: &&Seen| {
+        let name = name(world.thing(seen.id).unwrap());
+        all.contains(&name) && !all.iter().any(|longer| *longer != name && longer.starts_with(&name))
+    };
+    truth.things.iter().filter(meant).collect()
 }
 
 fn middle(bounds: [u32; 4]) -> [f32; 2] {

@@ -13,13 +13,13 @@ use crate::things::{FixtureKind as F, Kind, RoomKind, Side, Thing};
 
 /// How eagerly each room is asked for, and its share of the answers that come out.
 const ROOMS: [(RoomKind, f32, f32); 7] = [
-    (RoomKind::Living, 0.2, 0.19),
-    (RoomKind::Kitchen, 0.32, 0.19),
+    (RoomKind::Living, 0.22, 0.18),
+    (RoomKind::Kitchen, 0.23, 0.21),
     (RoomKind::Bedroom, 0.45, 0.19),
-    (RoomKind::Bathroom, 0.9, 0.19),
-    (RoomKind::Hall, 1.0, 0.11),
-    (RoomKind::Study, 1.0, 0.11),
-    (RoomKind::Playroom, 1.0, 0.02),
+    (RoomKind::Bathroom, 0.8, 0.2),
+    (RoomKind::Hall, 1.0, 0.08),
+    (RoomKind::Study, 1.0, 0.1),
+    (RoomKind::Playroom, 1.0, 0.04),
 ];
 
 /// The room one is in, at the start or the end, as its furniture tells.
