@@ -12,6 +12,9 @@ const TARGETS: &[(&str, &str)] = &[
     ("image", "golden/tiny/media"),
     ("container", "golden/tiny/media"),
     ("weights", "golden/tiny/qwen2"),
+    ("answers", "fuzz/seeds/answers"),
+    ("rewards", "fuzz/seeds/rewards"),
+    ("benchmark", "crates/tasks/benchmarks"),
 ];
 
 /// SanitizerCoverage as libFuzzer expects it: edge counters, the table of edges, traced comparisons.

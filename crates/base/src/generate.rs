@@ -81,8 +81,10 @@ pub enum Finish {
 pub struct Generation {
     /// The text, without what stopped it.
     pub text: String,
-    /// The generated ids, a final stop token included.
+    /// The generated ids, a final stop token included. Servers do not tell them: then there are none.
     pub ids: Vec<u32>,
+    /// How many ids were generated, told or not.
+    pub new_tokens: usize,
     /// Log-probability of each id under the unmodified model distribution (temperature 1, nothing cut).
     pub logprobs: Vec<f32>,
     /// Why it ended.

@@ -38,7 +38,7 @@ pub enum Update {
     /// New text: whole characters, never part of a stop string.
     Text(SequenceId, String),
     /// The sequence is over, its last text already given out.
-    Over(SequenceId, Result<Answer, GenerateError>),
+    Over(SequenceId, Box<Result<Answer, GenerateError>>),
 }
 
 /// A sequence in progress, as text.
@@ -68,6 +68,7 @@ impl Open {
         Answer {
             generation: Generation {
                 text: self.text,
+                new_tokens: self.ids.len(),
                 ids: self.ids,
                 logprobs: self.logprobs,
                 finish,
@@ -173,7 +174,7 @@ impl<R: Runner, D: Render> Local<R, D> {
                 }
                 Event::Failed { sequence, error } => {
                     self.open.remove(&sequence);
-                    updates.push(Update::Over(sequence, Err(error.into())));
+                    updates.push(Update::Over(sequence, Box::new(Err(error.into()))));
                 }
             }
         }
@@ -212,7 +213,7 @@ impl<R: Runner, D: Render> Local<R, D> {
             open.give(sequence, piece, updates);
         }
         let finish = if open.is_stopped { Finish::Stop } else { finish };
-        updates.push(Update::Over(sequence, Ok(open.close(finish, summary))));
+        updates.push(Update::Over(sequence, Box::new(Ok(open.close(finish, summary)))));
     }
 
     /// Renders one conversation and answers it. `on_text` receives each new piece of text, and an empty one after
@@ -232,7 +233,7 @@ impl<R: Runner, D: Render> Local<R, D> {
             let mut has_text = false;
             for update in self.step() {
                 match update {
-                    Update::Over(_, answer) => return answer,
+                    Update::Over(_, answer) => return *answer,
                     Update::Text(_, piece) => {
                         has_text = true;
                         goes_on &= on_text(&piece);
@@ -279,7 +280,7 @@ impl<R: Runner, D: Render> Local<R, D> {
             for update in self.step() {
                 let Update::Over(id, answer) = update else { continue };
                 let index = indices.remove(&id).expect("every sequence of a batch has an index");
-                if !on_result(index, answer) {
+                if !on_result(index, *answer) {
                     return self.cancel_all();
                 }
             }

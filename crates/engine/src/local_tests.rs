@@ -242,7 +242,7 @@ fn rendered_inputs_are_submitted_and_stepped() {
     while !local.is_idle() {
         for update in local.step() {
             if let Update::Over(id, answer) = update {
-                over.push((id, answer.unwrap()));
+                over.push((id, (*answer).unwrap()));
             }
         }
     }

@@ -23,7 +23,7 @@ const HF_TOKEN: &str = "HF_TOKEN";
 const HF_TOKEN_PATH: &str = "HF_TOKEN_PATH";
 /// `1`, `true`, `yes` or `on`: never touch the network.
 const HF_HUB_OFFLINE: &str = "HF_HUB_OFFLINE";
-/// Key that is sent to the judge of `eval`.
+/// Key that is sent to the endpoint and to the judge of `eval`.
 const OPENAI_API_KEY: &str = "OPENAI_API_KEY";
 
 /// Name and meaning of each, for the documentation and `doctor`.
@@ -35,7 +35,7 @@ pub(crate) const ALL: &[(&str, &str)] = &[
     (HF_TOKEN, "access token for private and gated repositories"),
     (HF_TOKEN_PATH, "file that holds the token, default $HF_HOME/token"),
     (NO_COLOR, "any value: no colours"),
-    (OPENAI_API_KEY, "key that is sent to the judge of eval"),
+    (OPENAI_API_KEY, "key that is sent to the endpoint and to the judge of eval"),
     (XDG_CACHE_HOME, "where caches live, default ~/.cache"),
 ];
 
@@ -44,7 +44,7 @@ fn value(name: &str) -> Option<String> {
 }
 
 /// `$OPENAI_API_KEY`.
-pub(crate) fn judge_key() -> Option<String> {
+pub(crate) fn chat_key() -> Option<String> {
     value(OPENAI_API_KEY)
 }
 

@@ -4,6 +4,7 @@
 
 mod atomic;
 mod canvas;
+mod chat;
 mod cli;
 mod commands;
 mod environment;

@@ -130,7 +130,7 @@ impl Reply {
             finish: generation.finish,
             prompt_tokens: generation.prompt_tokens,
             cached_tokens: generation.cached_tokens,
-            new_tokens: generation.ids.len(),
+            new_tokens: generation.new_tokens,
             seconds: Seconds::of(&timing),
             manifest,
         }

@@ -20,7 +20,7 @@ mod still;
 mod version;
 mod video;
 
-pub use encode::{Preset, Quality, Rate, VideoCodec, VideoOptions, VideoWriter, draft_path, write_png};
+pub use encode::{Preset, Quality, Rate, VideoCodec, VideoOptions, VideoWriter, draft_path, png, write_png};
 pub use error::{Error, Refusal, Result};
 pub use fetch::discard_downloads;
 pub use location::display_location;

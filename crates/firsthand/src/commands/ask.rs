@@ -232,7 +232,7 @@ fn answer(
                 }
                 Update::Over(_, finished) => {
                     drop(reading);
-                    let finished = finished?;
+                    let finished = (*finished)?;
                     if !silent {
                         screen.finish()?;
                     }

@@ -1,8 +1,10 @@
 //! `eval`: measures a checkpoint, on benchmarks (`eval NAME...`) or on the simulated home (`eval world`). Each
 //! measurement has a file of its own.
 
+mod answerer;
 mod ask;
 mod benchmarks;
+mod endpoint;
 mod families;
 mod grade;
 mod items;

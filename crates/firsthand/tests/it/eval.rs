@@ -1,8 +1,6 @@
 //! `eval NAME...` and `compare`: runs over small benchmarks with random checkpoints, killed and resumed; what two runs
 //! did differently; files that cannot be used.
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -10,6 +8,7 @@ use std::time::{Duration, Instant};
 use firsthand_golden::{checkpoint, media};
 use serde_json::{Value, json};
 
+use crate::chat_server::ChatServer;
 use crate::program::{assert_failure, program, stderr, stdout};
 
 const TOML: &str = r#"
@@ -45,7 +44,7 @@ room = "{room}"
 const QUICK: [&str; 8] =
     ["--greedy", "--max-tokens", "6", "--min-pixels", "3136", "--max-pixels", "6272", "--parallel=3"];
 
-fn items(count: usize) -> Vec<Value> {
+pub(crate) fn items(count: usize) -> Vec<Value> {
     let (clips, golds, rooms) = (["clip.mp4", "small.png"], ["A", "B", "C"], ["hall", "attic"]);
     (0..count)
         .map(|id| {
@@ -58,7 +57,7 @@ fn items(count: usize) -> Vec<Value> {
 }
 
 /// A folder with a benchmark and its media.
-fn home(rows: &[Value]) -> tempfile::TempDir {
+pub(crate) fn home(rows: &[Value]) -> tempfile::TempDir {
     let home = tempfile::tempdir().unwrap();
     let data = home.path().join("data");
     fs_err::create_dir(&data).unwrap();
@@ -82,22 +81,22 @@ fn command(home: &Path, out: &str, more: &[&str]) -> Command {
     command
 }
 
-fn run(home: &Path, out: &str, more: &[&str]) -> Output {
+pub(crate) fn run(home: &Path, out: &str, more: &[&str]) -> Output {
     command(home, out, more).output().unwrap()
 }
 
 #[track_caller]
-fn good(output: &Output) {
+pub(crate) fn good(output: &Output) {
     assert!(output.status.success(), "{}{}", stdout(output), stderr(output));
 }
 
-fn rows(folder: &Path) -> Vec<Value> {
+pub(crate) fn rows(folder: &Path) -> Vec<Value> {
     let text = fs_err::read_to_string(folder.join("rows.jsonl")).unwrap();
     assert!(text.ends_with('\n'), "the last line is torn");
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
-fn json_of(path: &Path) -> Value {
+pub(crate) fn json_of(path: &Path) -> Value {
     serde_json::from_slice(&fs_err::read(path).unwrap()).unwrap()
 }
 
@@ -421,34 +420,12 @@ most = 4.0
     let home = home(&items(2));
     let home = home.path();
     fs_err::write(home.join("kitchen.toml"), open + judge).unwrap();
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = format!("http://{}/v1", listener.local_addr().unwrap());
-    let served = std::thread::spawn(move || {
-        let mut seen = Vec::new();
-        // The first question of an item is refused once, and asked again.
-        for status in ["500 Oops", "200 OK", "200 OK"] {
-            let (mut stream, _) = listener.accept().unwrap();
-            let mut reader = BufReader::new(stream.try_clone().unwrap());
-            let (mut line, mut length) = (String::new(), 0);
-            while reader.read_line(&mut line).unwrap() > 2 {
-                if let Some(value) = line.to_lowercase().strip_prefix("content-length: ") {
-                    length = value.trim().parse().unwrap();
-                }
-                line.clear();
-            }
-            let mut body = vec![0; length];
-            reader.read_exact(&mut body).unwrap();
-            seen.push(serde_json::from_slice::<Value>(&body).unwrap());
-            let reply = json!({"choices": [{"message": {"content": "{'sense': 3}"}}]}).to_string();
-            let head =
-                format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", reply.len());
-            stream.write_all((head + &reply).as_bytes()).unwrap();
-        }
-        seen
-    });
-    good(&run(home, "run", &["--frames", "2", "--judge", &address, "--judge-model", "wise"]));
-    let seen = served.join().unwrap();
-    assert_eq!((&seen[0]["temperature"], &seen[0]["model"]), (&json!(0), &json!("wise")));
+    // The first question of an item is refused once, and asked again.
+    let server = ChatServer::start(&[500], 1, |_| "{'sense': 3}".to_owned());
+    good(&run(home, "run", &["--frames", "2", "--judge", &server.address, "--judge-model", "wise"]));
+    let asked = &server.seen.lock().unwrap().asked;
+    assert_eq!(asked.len(), 3);
+    assert_eq!((&asked[0]["temperature"], &asked[0]["model"]), (&json!(0), &json!("wise")));
     assert_eq!(json_of(&home.join("run/results.json"))["figures"][0]["mean"]["mean"], 0.75);
     // Without a judge there are answers but no scores, and the exit code says so.
     let output = run(home, "unjudged", &["--frames", "2"]);

@@ -7,9 +7,11 @@
 mod ask;
 mod bad_input;
 mod batch;
+mod chat_server;
 mod docs;
 mod doctor;
 mod dump;
+mod endpoint;
 mod eval;
 mod fetch;
 mod hub_server;

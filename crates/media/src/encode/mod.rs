@@ -311,15 +311,20 @@ fn settings(
 
 /// Writes a picture (`[height, width, 3]` RGB8) as PNG. Panics on another number of bytes.
 pub fn write_png(path: &Path, width: usize, height: usize, rgb: &[u8]) -> Result<()> {
-    assert_eq!(rgb.len(), height * width * 3, "bytes of a {height}x{width} picture");
-    let name = path.display().to_string();
-    let remedy = "choose sides of at least one pixel, and check the free space";
-    let side = |side: usize| u32::try_from(side).map_err(|e| refused(&name, e.to_string(), remedy));
-    let mut bytes = Vec::new();
-    image::codecs::png::PngEncoder::new(&mut bytes)
-        .write_image(rgb, side(width)?, side(height)?, image::ExtendedColorType::Rgb8)
-        .map_err(|e| refused(&name, e.to_string(), remedy))?;
+    let bytes = png(&path.display().to_string(), width, height, rgb)?;
     let mut draft = Draft::create(path)?;
     draft.fill(&bytes)?;
     draft.commit()
+}
+
+/// A picture (`[height, width, 3]` RGB8) as PNG; errors call it by `name`. Panics on another number of bytes.
+pub fn png(name: &str, width: usize, height: usize, rgb: &[u8]) -> Result<Vec<u8>> {
+    assert_eq!(rgb.len(), height * width * 3, "bytes of a {height}x{width} picture");
+    let remedy = "choose sides of at least one pixel, and check the free space";
+    let side = |side: usize| u32::try_from(side).map_err(|e| refused(name, e.to_string(), remedy));
+    let mut bytes = Vec::new();
+    image::codecs::png::PngEncoder::new(&mut bytes)
+        .write_image(rgb, side(width)?, side(height)?, image::ExtendedColorType::Rgb8)
+        .map_err(|e| refused(name, e.to_string(), remedy))?;
+    Ok(bytes)
 }

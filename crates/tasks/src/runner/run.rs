@@ -269,7 +269,7 @@ impl<'a> Run<'a> {
             finish: generation.finish,
             media: generation.media,
             prompt_tokens: generation.prompt_tokens,
-            new_tokens: generation.ids.len(),
+            new_tokens: generation.new_tokens,
             seconds,
         })
     }

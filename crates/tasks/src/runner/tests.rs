@@ -94,6 +94,7 @@ impl Generate for Rote {
         Ok(Generation {
             text: said,
             ids: vec![1, 2],
+            new_tokens: 2,
             logprobs: vec![0.0; 2],
             finish: Finish::Stop,
             prompt_tokens: 7,

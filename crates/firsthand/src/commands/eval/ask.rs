@@ -1,36 +1,36 @@
-//! `eval NAME...`: asks a checkpoint the questions of benchmarks and writes rows, figures and what made them into a
-//! folder. The runner is `tasks`'; this file turns flags into its plan and lends it a model, media and a judge.
+//! `eval NAME...`: asks a model the questions of benchmarks and writes rows, figures and what made them into a
+//! folder. The runner is `tasks`'; this file turns flags into its plan and lends it media and a judge;
+//! `answerer` is the model.
 
-use std::cell::RefCell;
 use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Result;
 use clap::Args;
-use firsthand_base::{Manifest, PixelLimits, Sampling, VideoPart};
-use firsthand_engine::{Answer, EngineOptions, Local, Request};
-use firsthand_input::{Family, Renderer};
+use firsthand_base::{Manifest, PixelLimits, Sampling};
+use firsthand_input::Family;
 use firsthand_media::Opener;
-use firsthand_model::ModelRunner;
-use firsthand_tasks::runner::{Ask, Frames, Outside, Plan, Results, Run, Said};
+use firsthand_tasks::runner::{Frames, Outside, Plan, Results, Run};
 use firsthand_tasks::{Coordinates, Style};
 
+use super::answerer::Answerer;
 use super::benchmarks;
+use super::endpoint::EndpointFlags;
 use super::judge::{Judge, JudgeFlags};
 use crate::failure::{failure, wrong_usage};
 use crate::options::media::{Spread, spread_frames};
 use crate::options::model::ModelFlags;
 use crate::options::question::StyleFlag;
 use crate::options::sampling::{Choosing, SamplingFlags};
-use crate::progress::{Progress, Unit};
 use crate::reply;
-use crate::session::{self, STEP_TOKENS, Session};
+use crate::session::{self, Session};
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
   firsthand eval vsi-bench --data ~/data/vsi-bench --model Video-R1/Video-R1-7B --style video-r1 --frames 16,32 --out run
   firsthand eval mvbench tempcompass --data ~/data --model ./checkpoint --limit 100 --blind --shuffled --out run
+  firsthand eval vsi-bench --data ~/data --endpoint http://127.0.0.1:8000/v1 --endpoint-model qwen2.5-vl-7b --parallel 16 --frames 32 --out run
   firsthand eval my-kitchen.toml --data ~/data/my-kitchen --model ./checkpoint --out run
   firsthand eval --data ~/data/homes --model ./checkpoint --out run -- world
 
@@ -82,6 +82,8 @@ pub(crate) struct AskOptions {
     showing: ShowingFlags,
     #[command(flatten)]
     model: ModelFlags,
+    #[command(flatten)]
+    endpoint: EndpointFlags,
     #[command(flatten)]
     sampling: SamplingFlags,
     #[command(flatten)]
@@ -183,8 +185,11 @@ pub(super) fn run(options: &AskOptions) -> Result<()> {
     });
     let found = found.collect::<Result<Vec<_>>>()?;
     let opener = session::opener(false)?;
-    let session = Session::open(&options.model, opener.clone())?;
-    let Choosing { sampling, stop, .. } = options.sampling.resolve(session.renderer.generation_defaults())?;
+    let answerer = match options.endpoint.open(&opener)? {
+        Some(endpoint) => Answerer::There(Box::new(endpoint)),
+        None => Answerer::Here(Box::new(Session::open(&options.model, opener.clone())?)),
+    };
+    let Choosing { sampling, stop, .. } = options.sampling.resolve(&answerer.defaults())?;
     let plan = Plan {
         benchmarks: found,
         frames,
@@ -198,29 +203,11 @@ pub(super) fn run(options: &AskOptions) -> Result<()> {
         stop,
         retry_failed: options.retry_failed,
     };
-    let manifest = manifest(&session.manifest, options, &plan)?;
+    let manifest = manifest(answerer.manifest(), options, &plan)?;
     let judge = options.judge.open()?;
-    let world = World { opener: opener.clone(), family: session.renderer.family(), judge };
-    let mut run = Run::open(out, &plan, &manifest, &world, Some(&benchmarks::tables))?;
-    // A run that is complete needs no weights.
-    if let Some(first) = run.next_ask()? {
-        let parallel = usize::from(options.parallel);
-        let (renderer, runner) = session.load_for_many(parallel)?;
-        let step = EngineOptions {
-            step_tokens: STEP_TOKENS.max(parallel),
-            max_sequences: parallel,
-            ..EngineOptions::default()
-        };
-        let sizes = renderer.sizes().copied();
-        let mut local = Local::new(runner, renderer, step)?;
-        // What is asked under several settings is decoded in one pass.
-        let prepare = |videos: &[VideoPart]| {
-            if let Some(rule) = &sizes {
-                opener.prepare(&videos.iter().collect::<Vec<_>>(), rule);
-            }
-        };
-        run = answer_all(&mut local, run, first, &plan, &prepare)?;
-    }
+    let world = World { opener: opener.clone(), family: answerer.family(), judge };
+    let run = Run::open(out, &plan, &manifest, &world, Some(&benchmarks::tables))?;
+    let run = answerer.answer(run, &plan, usize::from(options.parallel), &opener)?;
     let progress = run.progress();
     let results = run.finish()?;
     let mut stdout = std::io::stdout().lock();
@@ -280,59 +267,4 @@ fn manifest(known: &Manifest, options: &AskOptions, plan: &Plan) -> Result<Manif
         say(&format!("benchmark {}", benchmark.name), benchmarks::digest(benchmark, folder)?);
     }
     Ok(manifest)
-}
-
-/// Feeds the engine and lets the run write each result as it comes.
-fn answer_all<'a>(
-    local: &mut Local<ModelRunner, Renderer>,
-    run: Run<'a>,
-    first: Ask,
-    plan: &Plan,
-    prepare: &dyn Fn(&[VideoPart]),
-) -> Result<Run<'a>> {
-    let bar = Progress::new("asking", run.progress().total as u64, &Unit::Things("rows"));
-    bar.skip(run.progress().done as u64);
-    let run = RefCell::new(run);
-    let first = RefCell::new(Some(first));
-    // Questions in the order the engine took them; the engine numbers them so.
-    let taken: RefCell<Vec<Option<Ask>>> = RefCell::default();
-    let trouble: RefCell<Option<firsthand_tasks::Error>> = RefCell::default();
-    let requests = std::iter::from_fn(|| {
-        if trouble.borrow().is_some() {
-            return None;
-        }
-        let before = run.borrow().progress().done;
-        let next = match first.take() {
-            Some(ask) => Ok(Some(ask)),
-            None => run.borrow_mut().next_ask(),
-        };
-        bar.add((run.borrow().progress().done - before) as u64);
-        match next {
-            Ok(ask) => {
-                let ask = ask?;
-                prepare(&run.borrow().videos(&ask));
-                let conversation = ask.conversation.clone();
-                taken.borrow_mut().push(Some(ask));
-                Some(Request { conversation, sampling: plan.sampling.clone(), stop: plan.stop.clone() })
-            }
-            Err(error) => {
-                trouble.replace(Some(error));
-                None
-            }
-        }
-    });
-    local.batch(requests, &mut |index, outcome| {
-        let ask = taken.borrow_mut()[index].take().expect("a question is answered once");
-        let said = outcome.map(|Answer { generation, timing }| {
-            let seconds = timing.render + timing.encode + timing.prefill + timing.decode;
-            Said { generation, seconds: seconds.as_secs_f64() }
-        });
-        bar.add(1);
-        let written = run.borrow_mut().record(ask, said);
-        written.map_err(|error| trouble.replace(Some(error))).is_ok()
-    })?;
-    match trouble.into_inner() {
-        Some(error) => Err(error.into()),
-        None => Ok(run.into_inner()),
-    }
 }
