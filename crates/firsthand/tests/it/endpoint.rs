@@ -148,10 +148,11 @@ fn what_passes_is_tried_again_and_what_does_not_is_a_failed_row() {
 
 #[test]
 fn a_killed_run_goes_on_with_the_same_server() {
-    let home = home(&items(24));
+    let home = home(&items(12));
     let home = home.path();
     let server = ChatServer::start(&[], 1, slow);
-    let more = ["--frames", "2", "--parallel", "2"];
+    // Two settings, decoded in one pass: 24 rows.
+    let more = ["--frames", "2,4", "--parallel", "2"];
     good(&ask(home, "whole", &server.address, &more));
     let torn = home.join("torn");
     let lines = || fs_err::read_to_string(torn.join("rows.jsonl")).map_or(0, |text| text.lines().count());

@@ -4,18 +4,20 @@
 use std::sync::{Mutex, PoisonError, mpsc};
 use std::time::Instant;
 
-use firsthand_base::{Generate, GenerateError};
+use firsthand_base::{Generate, GenerateError, VideoPart};
 
 use super::plan::Plan;
 use super::run::{Ask, Progress, Run, Said};
 use crate::{Error, Result};
 
-/// Asks everything that is left, as many questions at once as there are models. `on_row` hears of every row; returning
-/// false ends the asking, and what was asked already is still written.
+/// Asks everything that is left, as many questions at once as there are models. `prepare` hears, before a question is
+/// put, of the videos that it and the next ones about its item show ([`Run::videos`]). `on_row` hears of every row;
+/// returning false ends the asking, and what was asked already is still written.
 pub fn answer_all<G: Generate + Send>(
     run: &mut Run<'_>,
     plan: &Plan,
     models: &mut [G],
+    prepare: &dyn Fn(&[VideoPart]),
     on_row: &mut dyn FnMut(Progress) -> bool,
 ) -> Result<()> {
     if models.is_empty() {
@@ -47,6 +49,7 @@ pub fn answer_all<G: Generate + Send>(
                 match run.next_ask()? {
                     Some(ask) => {
                         open += 1;
+                        prepare(&run.videos(&ask));
                         questions.send(ask).expect("the threads wait for questions");
                     }
                     None => wanted = false,

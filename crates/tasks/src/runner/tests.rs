@@ -171,7 +171,7 @@ impl Home {
         let manifest = Manifest { program: "test".to_owned(), ..Manifest::default() };
         let mut run = Run::open(&self.out(), &self.plan, &manifest, &Bench, None).unwrap();
         let mut models = vec![Rote { answers_left }; models];
-        answer_all(&mut run, &self.plan, &mut models, &mut |_| true).unwrap();
+        answer_all(&mut run, &self.plan, &mut models, &|_| {}, &mut |_| true).unwrap();
         run.finish().unwrap()
     }
 

@@ -2,17 +2,16 @@
 //! model, many requests at the same time.
 
 use std::cell::RefCell;
-use std::sync::Arc;
 
 use anyhow::Result;
 use firsthand_base::{Manifest, VideoPart};
 use firsthand_engine::{Answer, EngineOptions, Local, Request};
 use firsthand_input::{Family, GenerationDefaults, Renderer};
-use firsthand_media::Opener;
+use firsthand_media::{Opener, SizeRule};
 use firsthand_model::ModelRunner;
 use firsthand_tasks::runner::{self, Ask, Plan, Run, Said};
 
-use super::endpoint::Endpoint;
+use super::endpoint::{self, Endpoint};
 use crate::progress::{Progress, Unit};
 use crate::session::{STEP_TOKENS, Session};
 
@@ -53,14 +52,19 @@ impl Answerer {
         mut run: Run<'a>,
         plan: &Plan,
         parallel: usize,
-        opener: &Arc<Opener>,
+        opener: &Opener,
     ) -> Result<Run<'a>> {
+        // What is asked under several settings is decoded in one pass.
+        let prepare = |videos: &[VideoPart], rule: &SizeRule| {
+            opener.prepare(&videos.iter().collect::<Vec<_>>(), rule);
+        };
         match self {
             Answerer::There(endpoint) => {
+                let prepare = |videos: &[VideoPart]| prepare(videos, &endpoint::sizes());
                 let mut models = vec![*endpoint; parallel];
                 let bar = bar(&run);
                 let mut done = run.progress().done;
-                runner::answer_all(&mut run, plan, &mut models, &mut |progress| {
+                runner::answer_all(&mut run, plan, &mut models, &prepare, &mut |progress| {
                     bar.add((progress.done - done) as u64);
                     done = progress.done;
                     true
@@ -69,7 +73,7 @@ impl Answerer {
             }
             // A run that is complete needs no weights.
             Answerer::Here(session) => match run.next_ask()? {
-                Some(first) => here(*session, run, first, plan, parallel, opener),
+                Some(first) => here(*session, run, first, plan, parallel, &prepare),
                 None => Ok(run),
             },
         }
@@ -89,7 +93,7 @@ fn here<'a>(
     first: Ask,
     plan: &Plan,
     parallel: usize,
-    opener: &Arc<Opener>,
+    prepare: &dyn Fn(&[VideoPart], &SizeRule),
 ) -> Result<Run<'a>> {
     let (renderer, runner) = session.load_for_many(parallel)?;
     let step = EngineOptions {
@@ -99,10 +103,9 @@ fn here<'a>(
     };
     let sizes = renderer.sizes().copied();
     let mut local = Local::new(runner, renderer, step)?;
-    // What is asked under several settings is decoded in one pass.
     let prepare = |videos: &[VideoPart]| {
         if let Some(rule) = &sizes {
-            opener.prepare(&videos.iter().collect::<Vec<_>>(), rule);
+            prepare(videos, rule);
         }
     };
     feed(&mut local, run, first, plan, &prepare)

@@ -24,6 +24,11 @@ const PATIENCE: Duration = Duration::from_secs(600);
 /// Sides of pictures are multiples of this, as for Qwen2.5-VL.
 const FACTOR: usize = 28;
 
+/// How pictures are sized before they are sent.
+pub(super) fn sizes() -> SizeRule {
+    SizeRule::qwen_vl_utils(FACTOR)
+}
+
 /// Flags that name a served model.
 #[derive(Args)]
 #[command(next_help_heading = "Model behind an address (in place of --model)")]
@@ -153,7 +158,7 @@ impl Showing<'_> {
     }
 
     fn part(&mut self, part: &Part, content: &mut Vec<Value>) -> Result<(), String> {
-        let sizes = SizeRule::qwen_vl_utils(FACTOR);
+        let sizes = sizes();
         let (location, prepared) = match part {
             Part::Text(text) => {
                 self.prompt.push_str(text);
