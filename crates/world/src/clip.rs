@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Error, Result};
 use crate::home::Fixture;
 use crate::math::{PI, atan2};
-use crate::render::{Camera, Frame, Renderer};
+use crate::render::{Frame, Renderer};
 use crate::scene::Wearer;
 use crate::things::{Kind, Side};
 use crate::timeline::DAY_S;
@@ -81,29 +81,14 @@ impl World {
         Ok(Clip { world: self, options: *options, day, start_s, next: 0, frames, renderer })
     }
 
-    /// One frame from a camera anywhere, the wearer's hands left out: more of a home than its wearer's way shows.
-    pub fn glance(
+    pub(crate) fn truth(
         &self,
+        frame: &Frame,
+        index: usize,
         day: u32,
         time_s: f64,
-        camera: Camera,
-        options: &ClipOptions,
-    ) -> Result<(Frame, FrameTruth)> {
-        // The checks of a clip that is one frame long.
-        drop(self.clip(day, time_s, 0.0, options)?);
-        let t = absolute(day, time_s);
-        let wearer = self.wearer(t, camera.field_of_view);
-        let mut renderer = Renderer::default();
-        let frame = self.staged(t, &wearer, Some(&camera), |stage| {
-            renderer.draw(stage, options.width, options.height, options.samples)
-        });
-        let mut truth = self.truth(&frame, 0, day, time_s, &wearer);
-        truth.camera = camera;
-        truth.hands.iter_mut().for_each(|hand| hand.contact = None);
-        Ok((frame, truth))
-    }
-
-    fn truth(&self, frame: &Frame, index: usize, day: u32, time_s: f64, wearer: &Wearer) -> FrameTruth {
+        wearer: &Wearer,
+    ) -> FrameTruth {
         let t = absolute(day, time_s);
         let tallies = tally(frame, self.things.len());
         let mut things = Vec::new();

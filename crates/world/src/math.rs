@@ -191,7 +191,7 @@ pub(crate) fn atan2(y: f32, x: f32) -> f32 {
 }
 
 /// The same angle in `(-pi, pi]`.
-pub(crate) fn wrap(angle: f32) -> f32 {
+pub fn wrap(angle: f32) -> f32 {
     let turned = angle - TAU * (angle / TAU).round();
     if turned <= -PI { turned + TAU } else { turned }
 }

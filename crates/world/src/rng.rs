@@ -42,21 +42,23 @@ impl Rng {
     }
 
     /// Uniform in `[low, high)`.
-    pub(crate) fn range(&mut self, low: f32, high: f32) -> f32 {
+    pub fn range(&mut self, low: f32, high: f32) -> f32 {
         let unit = (self.next() >> 40) as f32 / (1u64 << 24) as f32;
         low + (high - low) * unit
     }
 
     /// Uniform in `[low, high)`, for clock times.
-    pub(crate) fn span(&mut self, low: f64, high: f64) -> f64 {
+    pub fn span(&mut self, low: f64, high: f64) -> f64 {
         low + (high - low) * f64::from(self.range(0.0, 1.0))
     }
 
-    pub(crate) fn chance(&mut self, probability: f32) -> bool {
+    /// True as often as a probability says.
+    pub fn chance(&mut self, probability: f32) -> bool {
         self.range(0.0, 1.0) < probability
     }
 
-    pub(crate) fn pick<'a, T>(&mut self, items: &'a [T]) -> &'a T {
+    /// One of some; there must be at least one.
+    pub fn pick<'a, T>(&mut self, items: &'a [T]) -> &'a T {
         &items[self.below(items.len())]
     }
 

@@ -321,3 +321,35 @@ fn truth_and_events_survive_being_written() {
     let read: Vec<Event> = read_lines(&bytes);
     assert_eq!(read, world.events());
 }
+
+#[test]
+fn a_free_camera_shows_the_home_without_its_wearer() {
+    let world = World::lived(7, 1).unwrap();
+    let options = ClipOptions::default();
+    let time = world.card().spells[2].start_s;
+    let (mut still, mut shown, mut pairs) = (0, 0, 0);
+    for index in 0..40 {
+        let mut rng = Rng::new(index);
+        let Some([(before, _), (after, truth)]) = world.glances(1, time, &mut rng, &options).unwrap() else {
+            continue;
+        };
+        pairs += 1;
+        still += usize::from(before.rgb == after.rgb);
+        shown += truth
+            .things
+            .iter()
+            .filter(|s| matches!(world.thing(s.id).unwrap().kind, Kind::Object(_)))
+            .count();
+        assert!(truth.hands.iter().all(|hand| hand.pixels + hand.arm_pixels == 0 && hand.contact.is_none()));
+        for seen in &truth.things {
+            assert_eq!(seen.pixels as usize, after.ids.iter().filter(|id| **id == seen.id.0).count());
+        }
+        let again = world.glances(1, time, &mut Rng::new(index), &options).unwrap().unwrap();
+        assert!(again[0].0.rgb == before.rgb && again[1].1 == truth);
+    }
+    assert!(
+        pairs >= 30 && (pairs / 4..=3 * pairs / 4).contains(&still),
+        "{still} of {pairs} pairs are still"
+    );
+    assert!(shown >= 2 * pairs, "{shown} objects in {pairs} pairs");
+}

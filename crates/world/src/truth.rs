@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
 use crate::home::RoomId;
-use crate::math::Vec3;
+use crate::math::{PI, Vec3, atan2, wrap};
 use crate::render::{Camera, Frame};
 use crate::things::{Side, ThingId};
 use crate::timeline::Place;
@@ -79,6 +79,15 @@ pub struct FrameTruth {
     pub things: Vec<Seen>,
     /// Left, then right.
     pub hands: [HandTruth; 2],
+}
+
+impl FrameTruth {
+    /// Degrees from the way that leads from a thing to the eye to the way its front points, in `(-180, 180]`: 0 is
+    /// towards the eye, 90 to the right of the picture.
+    pub fn facing(&self, seen: &Seen) -> f32 {
+        let [dx, dy] = [self.camera.at.x - seen.at.x, self.camera.at.y - seen.at.y];
+        wrap(seen.yaw - atan2(dy, dx)) * 180.0 / PI
+    }
 }
 
 /// Counts of one id.

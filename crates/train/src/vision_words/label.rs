@@ -1,9 +1,9 @@
 //! What each merged patch of a pair of frames shows, in words: shares of a few groups, read from the id plane and
 //! the truth of the frames. Knows no model.
 
-use firsthand_world::questions::{AREAS, DEPTHS};
+use firsthand_world::questions::{AREAS, DEPTHS, area_rank, depth_rank};
 use firsthand_world::{
-    Colour, FixtureKind, Frame, FrameTruth, Kind, ObjectKind, SIGNS, Seen, Side, ThingId, World,
+    Colour, FixtureKind, Frame, FrameTruth, Kind, ObjectKind, SIGNS, Seen, Side, ThingId, World, wrap,
 };
 
 /// Side of a merged patch, pixels.
@@ -136,16 +136,16 @@ impl<'a> Labeller<'a> {
         for label in &mut labels {
             label.set(CENTRE, 1.0, 1);
         }
-        self.mark_centres(&pair[1].1, width / CELL, &mut labels);
+        self.mark_centres(&pair[1].1, [width, height], &mut labels);
         labels
     }
 
     /// The patch in the middle of a thing speaks for that thing alone, however much of others it shows: one look
     /// then finds a thing's place and all that is true of it. Where middles meet, the smaller thing speaks.
-    fn mark_centres(&self, truth: &FrameTruth, columns: usize, labels: &mut [Label]) {
+    fn mark_centres(&self, truth: &FrameTruth, size: [usize; 2], labels: &mut [Label]) {
         let middle = |bounds: [u32; 4]| {
             let [x1, y1, x2, y2] = bounds.map(|side| side as usize);
-            (y1 + y2) / 2 / CELL * columns + (x1 + x2) / 2 / CELL
+            (y1 + y2) / 2 / CELL * (size[0] / CELL) + (x1 + x2) / 2 / CELL
         };
         let mut things: Vec<&Seen> =
             truth.things.iter().filter(|seen| seen.pixels >= least(self.kind(seen.id))).collect();
@@ -159,7 +159,7 @@ impl<'a> Labeller<'a> {
             label.weight[COLOUR] = if label.shares[COLOUR].is_empty() { 0.0 } else { weight };
             self.describe(label, seen.id, seen.depth, truth);
             label.set(CENTRE, weight, 0);
-            label.set(AREA, 1.0, area(seen.bounds));
+            label.set(AREA, 1.0, area_rank(seen.bounds, size));
             if let Some(sign) = seen.sign.and_then(|sign| SIGNS.iter().position(|&other| other == sign)) {
                 label.set(SIGN, 1.0, sign);
             }
@@ -176,7 +176,7 @@ impl<'a> Labeller<'a> {
                     self.add_kind(label, "hand", 1.0);
                     label.weight[KIND] = 1.5;
                     label.set(CENTRE, 1.5, 0);
-                    label.set(AREA, 1.0, area(bounds));
+                    label.set(AREA, 1.0, area_rank(bounds, size));
                 }
                 label.set(FRONT, 1.0, 2 + usize::from(hand.side == Side::Right));
             }
@@ -192,12 +192,9 @@ impl<'a> Labeller<'a> {
         if !self.kind(seen.id).has_front() {
             return None;
         }
-        let to_eye = (truth.camera.at.y - seen.at.y).atan2(truth.camera.at.x - seen.at.x);
-        let off = wrap(seen.yaw - to_eye).to_degrees();
-        match off {
+        match truth.facing(seen) {
             o if o.abs() < 40.0 => Some(0),
             o if o.abs() > 140.0 => Some(1),
-            // Left of the thing's way to the eye is right in the picture.
             o if (50.0..130.0).contains(&o) => Some(3),
             o if (-130.0..-50.0).contains(&o) => Some(2),
             _ => None,
@@ -277,7 +274,7 @@ impl<'a> Labeller<'a> {
     fn describe(&self, label: &mut Label, id: ThingId, depth: f32, truth: &FrameTruth) {
         let seen = truth.things.iter().find(|seen| seen.id == id);
         let metres = seen.map_or(depth, |seen| seen.depth);
-        label.set(DEPTH, 1.0, DEPTHS.iter().position(|&(_, end)| metres < end).expect("the last is endless"));
+        label.set(DEPTH, 1.0, depth_rank(metres));
         if matches!(self.kind(id), Kind::Object(_)) {
             let held = truth.hands.iter().any(|hand| hand.contact == Some(id));
             label.set(HELD, if held { 2.0 } else { 0.5 }, usize::from(!held));
@@ -298,17 +295,6 @@ fn least(kind: Kind) -> u32 {
         Kind::Fixture(_) => 400,
         _ => u32::MAX,
     }
-}
-
-/// Index in [`AREAS`].
-fn area([x1, y1, x2, y2]: [u32; 4]) -> usize {
-    let cells = ((x2 - x1) * (y2 - y1)) as f32 / (CELL * CELL) as f32;
-    AREAS.iter().position(|&(_, end)| cells < end).expect("the last is endless")
-}
-
-fn wrap(angle: f32) -> f32 {
-    let tau = std::f32::consts::TAU;
-    (angle + 1.5 * tau).rem_euclid(tau) - 0.5 * tau
 }
 
 impl Label {

@@ -14,12 +14,12 @@ const IN_PICTURE: usize = 8;
 /// Most things asked for at once.
 const SOUGHT: usize = 5;
 /// Ends a question that wants an observation and a scene graph before the reasons.
-pub const WITH_SCENE: &str = "answer with a scene .";
+const WITH_SCENE: &str = "answer with a scene .";
 const IN_MOMENT: usize = 3;
 
 /// What is said to a model, and what it should reply.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Lesson {
+pub(crate) struct Lesson {
     /// The user's words.
     pub ask: String,
     /// The reply.
@@ -27,7 +27,7 @@ pub struct Lesson {
 }
 
 /// Everything nameable in a shot: of a picture from left to right, of a clip at the second picture of every pair.
-pub fn description(world: &World, shot: &Shot) -> Option<Lesson> {
+pub(crate) fn description(world: &World, shot: &Shot) -> Option<Lesson> {
     if shot.frames.len() < 2 {
         let say = sights(world, shot, 0, IN_PICTURE)?;
         return Some(Lesson { ask: "What is in the picture?".into(), say });
@@ -51,7 +51,7 @@ fn sights(world: &World, shot: &Shot, index: usize, most: usize) -> Option<Strin
 
 /// Things of a picture asked for by name, or by noun where that is enough, some of them not there: the shortest text
 /// per look at a picture.
-pub fn search(world: &World, shot: &Shot, rng: &mut Rng) -> Option<Lesson> {
+pub(crate) fn search(world: &World, shot: &Shot, rng: &mut Rng) -> Option<Lesson> {
     let mut sights = shot.sights(world, 0);
     rng.shuffle(&mut sights);
     sights.truncate(SOUGHT);
@@ -85,13 +85,13 @@ pub fn search(world: &World, shot: &Shot, rng: &mut Rng) -> Option<Lesson> {
 }
 
 /// A question about a picture that wants observation and scene graph as well.
-pub fn with_scene(question: &Question) -> Option<Lesson> {
+pub(crate) fn with_scene(question: &Question) -> Option<Lesson> {
     let drawn = question.observe.is_some() && question.scene.as_ref().is_some_and(|s| !s.objects.is_empty());
     drawn.then(|| Lesson { ask: format!("{}\n{WITH_SCENE}", question.prompt()), say: question.completion() })
 }
 
 /// The question with its facts in front of it: what is left to learn is to bind the deciding one to a letter.
-pub fn facts(question: &Question) -> Lesson {
+pub(crate) fn facts(question: &Question) -> Lesson {
     // Of a choice, the listing of the options and what follows; of anything else, what follows "so".
     let reasons = question.reasons();
     let decided =
@@ -101,4 +101,45 @@ pub fn facts(question: &Question) -> Lesson {
         };
     let say = format!("<think>{decided}</think>\n<answer>{}</answer>", question.answer_text());
     Lesson { ask: format!("{}\n{}", question.think, question.prompt()), say }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clip::ClipOptions;
+
+    #[test]
+    fn what_is_found_is_there_and_what_is_not_is_not() {
+        let world = World::lived(5, 1).unwrap();
+        let (mut found, mut missed) = (0, 0);
+        for spell in world.card().spells {
+            let shot = Shot::frame(&world, 1, spell.start_s, &ClipOptions::default()).unwrap();
+            let seen = |word: &str| {
+                let mut things = shot.truth(0).things.iter().map(|seen| world.thing(seen.id).unwrap());
+                things.any(|thing| name(thing) == word || noun(thing) == word)
+            };
+            for number in 0..4 {
+                let Some(Lesson { ask, say }) =
+                    search(&world, &shot, &mut Rng::new(spell.start_s as u64 + number))
+                else {
+                    continue;
+                };
+                let (asked, said) = (ask.trim_start_matches("find ").split(" , "), say.split(" . "));
+                assert_eq!(asked.clone().count(), said.clone().count(), "{ask} / {say}");
+                for (asked, said) in asked.zip(said) {
+                    match said.strip_prefix("no ") {
+                        Some(absent) => {
+                            assert!(absent == asked && !seen(absent), "{ask} / {say}");
+                            missed += 1;
+                        }
+                        None => {
+                            assert!(said.starts_with(asked) && seen(asked), "{ask} / {say}");
+                            found += 1;
+                        }
+                    }
+                }
+            }
+        }
+        assert!(found > 40 && missed > 5, "{found} found, {missed} not there");
+    }
 }

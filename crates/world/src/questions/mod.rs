@@ -30,13 +30,12 @@ mod write;
 
 pub use family::{Family, Scope};
 pub use files::Item;
-pub use lesson::{Lesson, WITH_SCENE, description, facts, search, with_scene};
 pub use lesson_files::{LESSON_FILES, write_lessons};
 pub use moments::{Moment, moment};
 pub use question::{Clock, Gold, Graph, Link, Medium, Node, ProblemType, Question};
 pub use sample::{Batch, Plan, Sampler, sample};
 pub use shot::{SAMPLE_RATE, Shot};
-pub use words::{AREAS, DEPTHS};
+pub use words::{AREAS, DEPTHS, area_rank, depth_rank};
 pub use write::{Progress, WriteOptions, Written, write};
 
 use crate::rng::Rng;

@@ -8,7 +8,6 @@ use super::view::View;
 use super::words::{self, say};
 use crate::colour::Colour;
 use crate::event::Action;
-use crate::math::{PI, atan2, wrap};
 use crate::rng::Rng;
 use crate::things::{Kind, Thing};
 use crate::world::World;
@@ -147,17 +146,12 @@ pub(crate) fn location(view: &View<'_>, rng: &mut Rng) -> Option<Draft> {
 
 /// Which way a thing with a front faces.
 pub(crate) fn orientation(view: &View<'_>, rng: &mut Rng) -> Option<Draft> {
-    let faces = |s: &Sight<'_>| {
-        let [dx, dy] = [view.truth.camera.at.x - s.seen.at.x, view.truth.camera.at.y - s.seen.at.y];
-        let off = wrap(s.seen.yaw - atan2(dy, dx)) * 180.0 / PI;
-        // Off to the left seen from the thing is to the right of the picture.
-        match off {
-            o if o.abs() < 30.0 => Some("toward me"),
-            o if o.abs() > 150.0 => Some("away from me"),
-            o if (60.0..120.0).contains(&o) => Some("to the right"),
-            o if (-120.0..-60.0).contains(&o) => Some("to the left"),
-            _ => None,
-        }
+    let faces = |s: &Sight<'_>| match view.truth.facing(s.seen) {
+        o if o.abs() < 30.0 => Some("toward me"),
+        o if o.abs() > 150.0 => Some("away from me"),
+        o if (60.0..120.0).contains(&o) => Some("to the right"),
+        o if (-120.0..-60.0).contains(&o) => Some("to the left"),
+        _ => None,
     };
     let fixture = rng.chance(0.5);
     let options: &[(&str, f32)] = if fixture {

@@ -61,15 +61,19 @@ pub(crate) fn column(x: f32) -> char {
 }
 
 /// Rank of a distance among [`DEPTHS`].
-pub(crate) fn depth_rank(metres: f32) -> usize {
+pub fn depth_rank(metres: f32) -> usize {
     DEPTHS.iter().position(|(_, end)| metres < *end).unwrap_or(DEPTHS.len() - 1)
 }
 
-/// The word for the area of a box.
-pub(crate) fn area_word([x1, y1, x2, y2]: [u32; 4], [width, height]: [usize; 2]) -> &'static str {
+/// Rank of a box's area among [`AREAS`].
+pub fn area_rank([x1, y1, x2, y2]: [u32; 4], [width, height]: [usize; 2]) -> usize {
     let share = ((x2 - x1) * (y2 - y1)) as f32 / (width * height) as f32;
     let squares = share * (COLUMNS * ROWS) as f32;
-    AREAS.iter().find(|(_, end)| squares < *end).map_or("giant", |(word, _)| word)
+    AREAS.iter().position(|(_, end)| squares < *end).unwrap_or(AREAS.len() - 1)
+}
+
+pub(crate) fn area_word(bounds: [u32; 4], size: [usize; 2]) -> &'static str {
+    AREAS[area_rank(bounds, size)].0
 }
 
 pub(crate) fn depth_word(metres: f32) -> &'static str {
