@@ -299,17 +299,18 @@ impl<R: Runner> Engine<R> {
         self.scheduler.advance(planned);
         let Some(logits) = logits else { return };
         let sequence = self.scheduler.get_mut(planned.id);
-        let choice = match sequence.sampler.choose(&logits, sequence.ids.len()) {
-            Ok(choice) => choice,
+        let id = match sequence.sampler.choose(&logits, sequence.ids.len()) {
+            Ok(id) => id,
             Err(error) => return self.fail(planned.id, error, events),
         };
-        sequence.push(choice.id);
-        let finish = if sequence.stop_tokens.contains(&choice.id) {
+        sequence.push(id);
+        let finish = if sequence.stop_tokens.contains(&id) {
             Some(Finish::Stop)
         } else {
             (sequence.ids.len() >= sequence.most_tokens).then_some(Finish::Length)
         };
-        events.push(Event::Token { sequence: planned.id, id: choice.id, logprob: choice.logprob });
+        let logprob = self.runner.log_probability(&logits, id);
+        events.push(Event::Token { sequence: planned.id, id, logprob });
         if let Some(finish) = finish {
             let summary = self.cancel(planned.id).expect("it was running");
             events.push(Event::Finished { sequence: planned.id, finish, summary });

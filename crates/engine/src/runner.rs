@@ -77,6 +77,9 @@ pub trait Runner {
     /// Drops the features kept under `key`. Unknown keys are ignored.
     fn forget(&mut self, key: &Digest);
 
+    /// Log-probability of a token under one row of logits, in the arithmetic that training this model uses.
+    fn log_probability(&self, logits: &[f32], id: u32) -> f32;
+
     /// Runs every row and answers, in the order of `rows`, the `vocab` logits of its last token where
     /// [`Row::logits`] asks for them and `None` elsewhere.
     ///

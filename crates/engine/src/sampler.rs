@@ -10,14 +10,6 @@ use firsthand_base::SamplingOptions;
 use crate::distribution::{Candidate, Summary, at_least, largest, summarise, total_from};
 use crate::{Error, Result};
 
-/// A chosen token.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Choice {
-    pub(crate) id: u32,
-    /// Log-probability under the unmodified distribution.
-    pub(crate) logprob: f32,
-}
-
 /// Chooses the tokens of one sequence.
 pub(crate) struct Sampler {
     options: SamplingOptions,
@@ -51,19 +43,17 @@ impl Sampler {
     }
 
     /// Chooses a token; `position` is its index in the sequence, for errors.
-    pub(crate) fn choose(&mut self, logits: &[f32], position: usize) -> Result<Choice> {
+    pub(crate) fn choose(&mut self, logits: &[f32], position: usize) -> Result<u32> {
         let plain = summarise(logits).map_err(|what| Error::Logits { position, what })?;
-        let total = total_from(logits, plain.max);
-        let id = self.pick(logits, plain, total);
-        let logprob = f64::from(logits[id as usize] - plain.max) - total.ln();
+        let id = self.pick(logits, plain);
         if self.options.repetition_penalty != 1.0 {
             self.seen.insert(id);
         }
         self.chosen += 1;
-        Ok(Choice { id, logprob: logprob as f32 })
+        Ok(id)
     }
 
-    fn pick(&self, logits: &[f32], plain: Summary, total: f64) -> u32 {
+    fn pick(&self, logits: &[f32], plain: Summary) -> u32 {
         let greedy = self.options.temperature == 0.0;
         let penalised = self.options.repetition_penalty != 1.0;
         // Top-k keeps every token that ties with the k-th; greedy takes the lowest id.
@@ -74,12 +64,12 @@ impl Sampler {
         let scores = self.adjusted(logits);
         let summary = match &scores {
             Cow::Borrowed(_) if greedy => return plain.argmax,
-            Cow::Borrowed(_) => return self.draw(logits, plain, total),
+            Cow::Borrowed(_) => return self.draw(logits, plain),
             Cow::Owned(scores) => summarise(scores),
         };
         match summary {
             Ok(summary) if greedy => summary.argmax,
-            Ok(summary) => self.draw(&scores, summary, total_from(&scores, summary.max)),
+            Ok(summary) => self.draw(&scores, summary),
             // A temperature or penalty near zero overflowed: its limit is the likeliest token.
             Err(_) => plain.argmax,
         }
@@ -100,7 +90,8 @@ impl Sampler {
         scores
     }
 
-    fn draw(&self, scores: &[f32], summary: Summary, total: f64) -> u32 {
+    fn draw(&self, scores: &[f32], summary: Summary) -> u32 {
+        let total = total_from(scores, summary.max);
         let uniform = uniform(self.options.seed, self.chosen);
         let Some(kept) = self.keep(scores, summary, total) else {
             return draw_from_all(scores, summary, total, uniform);

@@ -127,7 +127,7 @@ fn draws_follow_the_distribution_and_the_seed() {
         let count = |seed, draws| {
             let mut sampler = Sampler::new(&SamplingOptions { seed, ..cut.clone() }, &[]).unwrap();
             let mut counts = vec![0u32; logits.len()];
-            (0..draws).for_each(|_| counts[sampler.choose(&logits, 0).unwrap().id as usize] += 1);
+            (0..draws).for_each(|_| counts[sampler.choose(&logits, 0).unwrap() as usize] += 1);
             counts
         };
         let counts = count(1, draws);
@@ -160,25 +160,20 @@ fn draws_are_uniform_over_seeds_and_counters() {
 }
 
 #[test]
-fn greedy_takes_the_lowest_of_equals_and_states_the_plain_log_probability() {
+fn greedy_takes_the_lowest_of_equals() {
     let mut logits = vec![0.0f32; 2000];
     logits[1200] = 4.0;
     logits[77] = 4.0;
-    let exact = 4.0 - (1998.0 + 2.0 * 4f64.exp()).ln();
     let mut greedy = Sampler::new(&options(0.0, 0, 1.0, 1.0), &[]).unwrap();
-    let choice = greedy.choose(&logits, 0).unwrap();
-    assert_eq!(choice.id, 77);
-    assert!((f64::from(choice.logprob) - exact).abs() < 1e-6);
-    // The penalty moves the choice, not the log-probability's distribution; the new token is penalised next.
+    assert_eq!(greedy.choose(&logits, 0).unwrap(), 77);
+    // The new token is penalised next.
     let mut penalised = Sampler::new(&options(0.0, 0, 1.0, 2.0), &[77, 5]).unwrap();
-    let choice = penalised.choose(&logits, 0).unwrap();
-    assert_eq!(choice.id, 1200);
-    assert!((f64::from(choice.logprob) - exact).abs() < 1e-6);
+    assert_eq!(penalised.choose(&logits, 0).unwrap(), 1200);
     logits[1201] = 2.5;
-    assert_eq!(penalised.choose(&logits, 0).unwrap().id, 1201);
+    assert_eq!(penalised.choose(&logits, 0).unwrap(), 1201);
     // So low a temperature overflows: the limit is greedy.
     let mut cold = Sampler::new(&options(1e-40, 0, 1.0, 1.0), &[]).unwrap();
-    assert_eq!(cold.choose(&logits, 0).unwrap().id, 77);
+    assert_eq!(cold.choose(&logits, 0).unwrap(), 77);
 }
 
 #[test]
@@ -188,7 +183,7 @@ fn a_token_that_cannot_come_never_comes() {
     logits[0] = 1.0;
     for (top_k, top_p) in [(0, 1.0), (50, 1.0), (0, 0.99), (50, 0.99)] {
         let mut sampler = Sampler::new(&options(0.9, top_k, top_p, 1.0), &[]).unwrap();
-        let ids: Vec<u32> = (0..200).map(|_| sampler.choose(&logits, 0).unwrap().id).collect();
+        let ids: Vec<u32> = (0..200).map(|_| sampler.choose(&logits, 0).unwrap()).collect();
         assert!(ids.iter().all(|id| [0, 2999].contains(id)) && ids.contains(&0) && ids.contains(&2999));
     }
     let error =

@@ -122,6 +122,11 @@ impl Runner for Toy {
         assert!(self.features.remove(key).is_some(), "what is forgotten was kept");
     }
 
+    fn log_probability(&self, logits: &[f32], id: u32) -> f32 {
+        let total: f64 = logits.iter().map(|&logit| f64::from(logit).exp()).sum();
+        (f64::from(logits[id as usize]) - total.ln()) as f32
+    }
+
     fn forward(&mut self, rows: &[Row<'_>]) -> Result<Vec<Option<Vec<f32>>>, ToyError> {
         self.check(rows);
         self.steps.push(rows.iter().map(|row| row.tokens.len()).sum());

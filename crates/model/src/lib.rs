@@ -24,7 +24,7 @@ pub mod vision;
 pub mod weights;
 
 pub use adapter::AdapterConfig;
-pub use backend::Precision;
+pub use backend::{Order, Precision};
 pub use config::Config;
 pub use decoder::Keep;
 pub use error::ModelError;
@@ -34,7 +34,7 @@ pub use parts::Gradients;
 pub use plan::{Plan, Workload};
 pub use runner::{CacheOptions, ModelRunner};
 pub use tower::Tower;
-pub use training::{Example, Known, Training, next_tokens};
+pub use training::{Example, Known, Loss, Training, next_tokens};
 pub use weights::{Dtype, Quantize};
 
 #[cfg(test)]

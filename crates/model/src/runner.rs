@@ -1,6 +1,7 @@
 //! The model as the engine drives it: rows of new tokens against a paged cache, vision features kept by key.
 //! Decides nothing: which block, which row and when are the engine's.
 
+use std::borrow::Borrow;
 use std::collections::HashMap;
 
 use candle_core::Tensor;
@@ -8,7 +9,7 @@ use firsthand_base::{Digest, Position, VisionItem};
 use firsthand_engine::{Limits, Row, Runner};
 
 use crate::error::{ModelError, Result};
-use crate::layers::{CacheRow, CacheType, KvCache, place_rows};
+use crate::layers::{CacheRow, CacheType, KvCache, log_probability, place_rows};
 use crate::model::Model;
 
 /// Size and number type of the cache.
@@ -22,18 +23,18 @@ pub struct CacheOptions {
     pub kind: CacheType,
 }
 
-/// A model with its cache and the features of the items in use.
-pub struct ModelRunner {
-    model: Model,
+/// A model, owned or borrowed, with its cache and the features of the items in use.
+pub struct ModelRunner<M = Model> {
+    model: M,
     cache: KvCache,
     features: HashMap<Digest, Tensor>,
     limits: Limits,
 }
 
-impl ModelRunner {
+impl<M: Borrow<Model>> ModelRunner<M> {
     /// Allocates the cache. Its pages become resident as they are written.
-    pub fn new(model: Model, options: CacheOptions) -> ModelRunner {
-        let config = model.config.decoder();
+    pub fn new(model: M, options: CacheOptions) -> ModelRunner<M> {
+        let config = model.borrow().config.decoder();
         let block_tokens = options.block_tokens.max(1);
         let blocks = options.tokens.div_ceil(block_tokens).max(1);
         let cache =
@@ -45,7 +46,7 @@ impl ModelRunner {
 
     /// The model.
     pub fn model(&self) -> &Model {
-        &self.model
+        self.model.borrow()
     }
 
     /// Refuses rows that do not fit the cache or each other.
@@ -81,7 +82,7 @@ impl ModelRunner {
     /// Token rows of all sequences with vision features in their places.
     fn embed(&self, rows: &[Row<'_>]) -> Result<Tensor> {
         let ids: Vec<u32> = rows.iter().flat_map(|row| row.tokens).copied().collect();
-        let mut embeds = self.model.decoder.embed.layer.forward(&ids)?;
+        let mut embeds = self.model().decoder.embed.layer.forward(&ids)?;
         let mut first = 0;
         for row in rows {
             for slot in &row.vision {
@@ -96,7 +97,7 @@ impl ModelRunner {
 
     /// Names what most likely made a logit NaN or infinite.
     fn diagnose(&self, token: usize, value: f32) -> ModelError {
-        let cause = match self.model.check_weights() {
+        let cause = match self.model().check_weights() {
             Err(broken) => broken.to_string(),
             Ok(()) => "numbers grew too large for their type; try --dtype f32".into(),
         };
@@ -104,7 +105,7 @@ impl ModelRunner {
     }
 }
 
-impl Runner for ModelRunner {
+impl<M: Borrow<Model>> Runner for ModelRunner<M> {
     type Error = ModelError;
 
     fn limits(&self) -> Limits {
@@ -112,13 +113,17 @@ impl Runner for ModelRunner {
     }
 
     fn encode(&mut self, item: &VisionItem) -> Result<()> {
-        let features = self.model.features(item)?;
+        let features = self.model().features(item)?;
         self.features.insert(item.key, features);
         Ok(())
     }
 
     fn forget(&mut self, key: &Digest) {
         self.features.remove(key);
+    }
+
+    fn log_probability(&self, logits: &[f32], id: u32) -> f32 {
+        log_probability(logits, id)
     }
 
     fn forward(&mut self, rows: &[Row<'_>]) -> Result<Vec<Option<Vec<f32>>>> {
@@ -135,7 +140,7 @@ impl Runner for ModelRunner {
             .collect();
         let wanted: Vec<usize> = (0..rows.len()).filter(|&at| rows[at].logits).collect();
         // 2. Blocks over the cache, norm of the last tokens that are asked for     [wanted, width]
-        let decoder = &self.model.decoder;
+        let decoder = &self.model.borrow().decoder;
         let normed = decoder.forward_cached(embeds, &positions, &places, &mut self.cache, &wanted)?;
         if wanted.is_empty() {
             return Ok(rows.iter().map(|_| None).collect());

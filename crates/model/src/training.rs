@@ -8,7 +8,7 @@ use std::ops::Range;
 use candle_core::{DType, Device, Tensor};
 use firsthand_base::{Digest, ModelInput, VisionItem};
 
-use crate::backend::Precision;
+use crate::backend::{Order, Precision};
 use crate::decoder::Keep;
 use crate::error::{ModelError, Result};
 use crate::layers::{LossRow, add_rows, gather_rows};
@@ -29,6 +29,15 @@ pub struct Example<'a> {
     pub targets: &'a [LossRow],
 }
 
+/// What a pass found.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Loss {
+    /// The weighted cross-entropy of all targets.
+    pub total: f64,
+    /// Log-probability of every target, in order.
+    pub logs: Vec<f32>,
+}
+
 /// Finds features by the key of their item.
 pub type Known<'a> = &'a dyn Fn(&Digest) -> Option<Tensor>;
 
@@ -47,12 +56,21 @@ pub struct Training<'a> {
     pub share_prefix: bool,
     /// Precision of all products, backward ones too. Weights, activations and sums stay f32.
     pub matmul: Precision,
+    /// Order of the sums of the decoder's forward pass.
+    pub order: Order,
 }
 
 impl<'a> Training<'a> {
     /// The gradients of `wanted` parameters, in the plainest way.
     pub fn new(wanted: &'a dyn Fn(&str) -> bool) -> Self {
-        Training { wanted, recompute: false, features: None, share_prefix: false, matmul: Precision::F32 }
+        Training {
+            wanted,
+            recompute: false,
+            features: None,
+            share_prefix: false,
+            matmul: Precision::F32,
+            order: Order::Fastest,
+        }
     }
 
     fn keep(&self) -> Keep {
@@ -69,12 +87,26 @@ struct Items {
 }
 
 impl Model {
-    /// Log-probability of every target, in order, without a gradient.
-    pub fn log_probabilities(&self, examples: &[Example<'_>]) -> Result<Vec<f32>> {
-        let inputs: Vec<_> = examples.iter().map(|example| example.input).collect();
-        let (pack, normed) = self.hidden(&inputs)?;
-        let targets = self.targets(examples, &pack)?;
-        self.decoder.log_probabilities(&normed, &targets)
+    /// Log-probability of every target, in order, without a gradient: nothing is `wanted`, whatever `training` says.
+    pub fn log_probabilities(&self, examples: &[Example<'_>], training: &Training<'_>) -> Result<Vec<f32>> {
+        let work = || {
+            let inputs: Vec<_> = examples.iter().map(|example| example.input).collect();
+            inputs.iter().try_for_each(|input| self.check(input))?;
+            let items = self.items(&inputs, training, &Gradients::new(&|_| false))?;
+            let mut logs = Vec::new();
+            let groups = groups(&inputs, training);
+            for groups in packs(&groups, &inputs) {
+                let members = groups[0].inputs.start..groups[groups.len() - 1].inputs.end;
+                let pack = Pack::new(&inputs, groups);
+                let targets = self.targets(&examples[members], &pack)?;
+                let embeds = self.embed(&pack, &items.features)?;
+                let sequences = self.decoder.sequences(&pack.positions, pack.segments.clone());
+                let (normed, _) = self.decoder.forward(embeds, &sequences, Keep::Nothing, 0)?;
+                logs.extend(self.decoder.log_probabilities(&normed, &targets)?);
+            }
+            Ok(logs)
+        };
+        training.matmul.scope(|| training.order.scope(work))
     }
 
     /// The weighted cross-entropy of all targets, and the gradients of the wanted parameters by checkpoint key.
@@ -83,7 +115,7 @@ impl Model {
         &self,
         examples: &[Example<'_>],
         training: &Training<'_>,
-    ) -> Result<(f64, BTreeMap<String, Tensor>)> {
+    ) -> Result<(Loss, BTreeMap<String, Tensor>)> {
         let mut gradients = BTreeMap::new();
         let loss = self.loss_and_gradients_into(examples, training, &mut gradients)?;
         Ok((loss, gradients))
@@ -96,9 +128,10 @@ impl Model {
         examples: &[Example<'_>],
         training: &Training<'_>,
         gradients: &mut BTreeMap<String, Tensor>,
-    ) -> Result<f64> {
+    ) -> Result<Loss> {
         let mut grads = Gradients::over(training.wanted, std::mem::take(gradients));
-        let loss = training.matmul.scope(|| self.add_gradients(examples, training, &mut grads));
+        let add = || self.add_gradients(examples, training, &mut grads);
+        let loss = training.matmul.scope(|| training.order.scope(add));
         *gradients = grads.into_map();
         loss
     }
@@ -108,20 +141,22 @@ impl Model {
         examples: &[Example<'_>],
         training: &Training<'_>,
         grads: &mut Gradients<'_>,
-    ) -> Result<f64> {
+    ) -> Result<Loss> {
         let inputs: Vec<_> = examples.iter().map(|example| example.input).collect();
         inputs.iter().try_for_each(|input| self.check(input))?;
         self.check_adapter()?;
         // 1. Features of every item
         let mut items = self.items(&inputs, training, grads)?;
         // 2. Decoder, forward and back, pack by pack
-        let groups = if training.share_prefix { Group::sharing(&inputs) } else { Group::alone(inputs.len()) };
-        let mut loss = 0.0;
+        let groups = groups(&inputs, training);
+        let mut loss = Loss::default();
         for groups in packs(&groups, &inputs) {
             let members = groups[0].inputs.start..groups[groups.len() - 1].inputs.end;
             let pack = Pack::new(&inputs, groups);
             let targets = self.targets(&examples[members], &pack)?;
-            loss += self.add_pack(&pack, &targets, training, &mut items, grads)?;
+            loss.logs.extend(self.add_pack(&pack, &targets, training, &mut items, grads)?);
+            let terms = targets.iter().zip(&loss.logs[loss.logs.len() - targets.len()..]);
+            loss.total -= terms.map(|(row, log)| f64::from(row.weight) * f64::from(*log)).sum::<f64>();
         }
         // 3. Back through the tower
         for (trail, dfeatures) in items.trails.into_values() {
@@ -130,7 +165,7 @@ impl Model {
         Ok(loss)
     }
 
-    /// One pass of the decoder, forward and back.
+    /// One pass of the decoder, forward and back; gives the log-probabilities.
     fn add_pack(
         &self,
         pack: &Pack,
@@ -138,7 +173,7 @@ impl Model {
         training: &Training<'_>,
         items: &mut Items,
         grads: &mut Gradients<'_>,
-    ) -> Result<f64> {
+    ) -> Result<Vec<f32>> {
         let embeds_wanted = !items.trails.is_empty() || self.decoder.embed.wanted(grads);
         let from = self.decoder.first_wanted(embeds_wanted, grads);
         let embeds = self.embed(pack, &items.features)?;
@@ -152,12 +187,12 @@ impl Model {
             targets.iter().map(|target| LossRow { row: place(target.row), ..*target }).collect();
         sequences.wanted = (scored.len() < pack.ids.len()).then_some(scored);
         let (normed, trail) = self.decoder.forward(embeds, &sequences, training.keep(), from)?;
-        let (loss, dnormed) = self.decoder.loss(&normed, &targets, grads)?;
+        let (logs, dnormed) = self.decoder.loss(&normed, &targets, grads)?;
         let dx = self.decoder.backward(trail, &dnormed, &sequences, from, grads)?;
         if embeds_wanted {
             self.backward_embeds(pack, &dx, items, grads)?;
         }
-        Ok(loss)
+        Ok(logs)
     }
 
     /// Finds or computes the features of every item.
@@ -245,6 +280,11 @@ impl Model {
         let ids: Vec<u32> = rows.iter().map(|&row| pack.ids[row]).collect();
         self.decoder.embed.collect(&ids, &gather_rows(dx, &rows)?, grads)
     }
+}
+
+/// Which inputs compute their beginning together.
+fn groups(inputs: &[&ModelInput], training: &Training<'_>) -> Vec<Group> {
+    if training.share_prefix { Group::sharing(inputs) } else { Group::alone(inputs.len()) }
 }
 
 /// Cuts groups into runs of at most [`PACK_ROWS`] rows, or of one group.

@@ -27,7 +27,7 @@ mod tests {
     use firsthand_golden::{checkpoint, media};
     use firsthand_input::{RenderOptions, VideoTime};
     use firsthand_media::Opener;
-    use firsthand_model::{Example, LoadOptions, Model};
+    use firsthand_model::{Example, LoadOptions, Model, Training};
 
     use super::*;
     use crate::data::{Dataset, Format, RowId, SourceConfig};
@@ -94,7 +94,8 @@ mod tests {
         let model = Model::load(&checkpoint("qwen2_5_vl"), &LoadOptions::default()).unwrap();
         let loss = |video: &str| {
             let (input, targets) = prepare(&renderer, &seen(video)).unwrap();
-            let found = model.log_probabilities(&[Example { input: &input, targets: &targets }]).unwrap();
+            let examples = [Example { input: &input, targets: &targets }];
+            let found = model.log_probabilities(&examples, &Training::new(&|_| true)).unwrap();
             (-found.iter().sum::<f32>() / found.len() as f32, input)
         };
         let (clip, input) = loss("clip.mp4");

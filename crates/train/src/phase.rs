@@ -186,7 +186,7 @@ impl Passes<'_> {
             rows.iter().zip(&weighted).map(|(row, targets)| Example { input: &row.input, targets }).collect();
         let inputs: Vec<&ModelInput> = rows.iter().map(|row| &row.input).collect();
         for pass in pack(&inputs, self.phase.pass_tokens, training.share_prefix) {
-            loss += model.loss_and_gradients_into(&examples[pass], &training, &mut gradients)?;
+            loss += model.loss_and_gradients_into(&examples[pass], &training, &mut gradients)?.total;
         }
         Ok(Made { loss, gradients, tokens: tokens as u64, scored: scored as u64, more: BTreeMap::new() })
     }

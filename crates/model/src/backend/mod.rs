@@ -8,10 +8,12 @@ pub(crate) mod cpu;
 pub(crate) mod cuda;
 pub(crate) mod host;
 mod memory;
+mod order;
 mod precision;
 
 use candle_core::{Device, Result};
 
+pub use order::Order;
 pub use precision::Precision;
 
 /// Opens a device by name: `cpu` or `cuda`.

@@ -185,13 +185,14 @@ impl Decoder {
         self.head.forward(normed)
     }
 
-    /// Weighted cross-entropy and its gradient with respect to the normed hidden states; adds to the head's.
+    /// Log-probabilities of the targets, and the gradient of their weighted cross-entropy with respect to the normed
+    /// hidden states; adds to the head's.
     pub fn loss(
         &self,
         normed: &Tensor,
         targets: &[LossRow],
         grads: &mut Gradients<'_>,
-    ) -> Result<(f64, Tensor)> {
+    ) -> Result<(Vec<f32>, Tensor)> {
         let shape = [self.head.layer.outputs(), self.head.layer.inputs()];
         let slot = grads.slot(&format!("{}.weight", self.head.key), &shape)?;
         Ok(cross_entropy(normed, &self.head.layer, targets, slot)?)

@@ -4,7 +4,7 @@
 use candle_core::{Result, Tensor};
 
 use super::{Linear, gather_rows, rows};
-use crate::backend::cpu::loss;
+use crate::backend::cpu::{loss, simd};
 use crate::backend::host::{self, Rows};
 
 /// Rows whose logits exist at one time.
@@ -21,25 +21,23 @@ pub struct LossRow {
     pub weight: f32,
 }
 
-/// `(Σ weight * -log p(target), d hidden)` for `hidden [n, width]` under `head`. Adds to the head's weight
-/// gradient `[vocabulary, width]` when one is given. Rows not named have a zero gradient.
+/// `log p` of each target, whose weighted sum is the loss, and d hidden, for `hidden [n, width]` under `head`. Adds to
+/// the head's weight gradient `[vocabulary, width]` when one is given. Rows not named have a zero gradient.
 pub fn cross_entropy(
     hidden: &Tensor,
     head: &Linear,
     targets: &[LossRow],
     mut grad_head: Option<&mut Tensor>,
-) -> Result<(f64, Tensor)> {
+) -> Result<(Vec<f32>, Tensor)> {
     let (n, width) = hidden.dims2()?;
     let mut dhidden = host::matrix(vec![0f32; n * width], n, width)?;
-    let mut total = 0.0;
+    let mut logs = Vec::with_capacity(targets.len());
     for chunk in targets.chunks(CHUNK) {
         let index: Vec<usize> = chunk.iter().map(|target| target.row).collect();
         let x = gather_rows(hidden, &index)?;
         let mut logits = head.forward(&x)?;
         host::edit_dense(&mut logits, |logits| {
-            let logs = loss::gradients(logits, head.outputs(), chunk);
-            let terms = logs.iter().zip(chunk).map(|(log, row)| f64::from(row.weight) * f64::from(*log));
-            total -= terms.sum::<f64>();
+            logs.extend(loss::gradients(logits, head.outputs(), chunk));
             Ok(())
         })?;
         if let Some(grad) = grad_head.as_deref_mut() {
@@ -47,7 +45,7 @@ pub fn cross_entropy(
         }
         rows::add_rows(&mut dhidden, &index, &head.backward_input(&logits)?)?;
     }
-    Ok((total, dhidden))
+    Ok((logs, dhidden))
 }
 
 /// `log p(target)` of each named row, without a gradient. Weights are not used.
@@ -60,4 +58,9 @@ pub fn log_probabilities(hidden: &Tensor, head: &Linear, targets: &[LossRow]) ->
         out.extend(loss::log_probabilities(logits.dense()?, logits.shape.cols, chunk));
     }
     Ok(out)
+}
+
+/// `log p(target)` under one row of logits, to the bit what [`log_probabilities`] gives for such a row.
+pub fn log_probability(logits: &[f32], target: u32) -> f32 {
+    loss::score(simd::level(), logits, target)
 }

@@ -8,7 +8,7 @@ use firsthand_golden::{FAMILIES, Fixture, cases};
 
 use super::{flat, input, load};
 use crate::layers::CacheType;
-use crate::training::{Example, Training, next_tokens};
+use crate::training::{Example, Loss, Training, next_tokens};
 use crate::{CacheOptions, Model, ModelRunner};
 
 const BLOCK: usize = 16;
@@ -222,8 +222,8 @@ fn an_item_that_examples_share_counts_for_each() {
     let targets = next_tokens(&input.ids, 20..input.ids.len());
     let example = Example { input: &input, targets: &targets };
     let training = Training { recompute: true, ..Training::new(&|key| key.starts_with("visual.")) };
-    let (one, alone) = model.loss_and_gradients(&[example], &training).unwrap();
-    let (two, twice) = model.loss_and_gradients(&[example, example], &training).unwrap();
+    let (Loss { total: one, .. }, alone) = model.loss_and_gradients(&[example], &training).unwrap();
+    let (Loss { total: two, .. }, twice) = model.loss_and_gradients(&[example, example], &training).unwrap();
     assert!((two - 2.0 * one).abs() < 1e-5 * one);
     for (key, gradient) in &alone {
         let double = (gradient * 2.0).unwrap();

@@ -8,6 +8,7 @@ mod laws;
 pub(crate) mod made;
 mod parameters;
 mod quantised;
+mod rollouts;
 mod training;
 
 use std::sync::Arc;

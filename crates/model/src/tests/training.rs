@@ -10,7 +10,7 @@ use firsthand_golden::{FAMILIES, Fixture};
 use super::{flat, input, load};
 use crate::backend::cpu::simd::{Level, level};
 use crate::layers::LossRow;
-use crate::training::{Example, Training, next_tokens};
+use crate::training::{Example, Loss, Training, next_tokens};
 use crate::{ModelError, Precision};
 
 /// The input of a family with the most in it, and questions after it: other tokens from some row on.
@@ -73,9 +73,9 @@ fn a_shared_beginning_changes_nothing() {
         let examples = examples(&inputs, &targets);
         for recompute in [false, true] {
             let plain = Training { recompute, ..Training::new(&|_| true) };
-            let (loss, alone) = model.loss_and_gradients(&examples, &plain).unwrap();
+            let (Loss { total: loss, .. }, alone) = model.loss_and_gradients(&examples, &plain).unwrap();
             let sharing = Training { share_prefix: true, ..plain };
-            let (again, shared) = model.loss_and_gradients(&examples, &sharing).unwrap();
+            let (Loss { total: again, .. }, shared) = model.loss_and_gradients(&examples, &sharing).unwrap();
             assert!((loss - again).abs() <= 1e-5 * loss, "{family}: {loss} {again}");
             let (far, key) = worst(&shared, &alone);
             assert!(far <= 1e-5, "{family}: {key} differs by {far:.1e}");
@@ -93,11 +93,11 @@ fn packs_of_a_batch_add_up_to_gradients_that_were_there() {
     let many: Vec<_> = few.iter().cycle().take(few.len() * 8).copied().collect();
     assert!(many.iter().map(|example| example.input.ids.len()).sum::<usize>() > 2048);
     let training = Training::new(&|_| true);
-    let (loss, mut expected) = model.loss_and_gradients(&few, &training).unwrap();
+    let (Loss { total: loss, .. }, mut expected) = model.loss_and_gradients(&few, &training).unwrap();
     for gradient in expected.values_mut() {
         *gradient = (&*gradient * 8.0).unwrap();
     }
-    let (many_loss, at_once) = model.loss_and_gradients(&many, &training).unwrap();
+    let (Loss { total: many_loss, .. }, at_once) = model.loss_and_gradients(&many, &training).unwrap();
     assert!((many_loss - 8.0 * loss).abs() <= 1e-5 * many_loss);
     let (far, key) = worst(&at_once, &expected);
     assert!(far <= 1e-5, "{key} differs by {far:.1e}");
@@ -122,11 +122,11 @@ fn rows_without_a_target_still_teach_what_is_attended_to() {
     let run =
         |targets: &[LossRow]| model.loss_and_gradients(&[Example { input, targets }], &training).unwrap();
     let ((loss, one), (again, every)) = (run(&[last]), run(&all));
-    assert!((loss - again).abs() <= 1e-6 * loss);
+    assert!((loss.total - again.total).abs() <= 1e-6 * loss.total);
     let (far, key) = worst(&one, &every);
     assert!(far <= 1e-5, "{key} differs by {far:.1e}");
     let (nothing, gradients) = run(&[]);
-    assert!(nothing == 0.0 && gradients.values().flat_map(flat).all(|slope| slope == 0.0));
+    assert!(nothing.total == 0.0 && gradients.values().flat_map(flat).all(|slope| slope == 0.0));
 }
 
 #[test]
@@ -138,7 +138,8 @@ fn features_known_before_replace_the_tower() {
             inputs[0].vision.iter().map(|item| (item.key, model.features(item).unwrap())).collect();
         let decoder = |key: &str| !key.starts_with("visual.");
         let plain = Training::new(&decoder);
-        let (loss, expected) = model.loss_and_gradients(&examples(&inputs, &targets), &plain).unwrap();
+        let (Loss { total: loss, .. }, expected) =
+            model.loss_and_gradients(&examples(&inputs, &targets), &plain).unwrap();
         // Without patches the tower could not run.
         for item in inputs.iter_mut().flat_map(|input| &mut input.vision) {
             item.patches = std::sync::Arc::default();
@@ -147,7 +148,7 @@ fn features_known_before_replace_the_tower() {
         assert!(model.loss_and_gradients(&examples, &plain).is_err());
         let find = |key: &_| known.get(key).cloned();
         let training = Training { features: Some(&find), ..plain };
-        let (again, gradients) = model.loss_and_gradients(&examples, &training).unwrap();
+        let (Loss { total: again, .. }, gradients) = model.loss_and_gradients(&examples, &training).unwrap();
         assert_eq!(loss, again);
         assert_eq!(worst(&gradients, &expected).0, 0.0);
         let short = |key: &_| known.get(key).map(|all| all.narrow(0, 0, 1).unwrap());
@@ -166,9 +167,9 @@ fn bf16_products_stay_near_f32_ones() {
         let targets = targets(&inputs);
         let examples = examples(&inputs, &targets);
         let exact = Training { share_prefix: true, ..Training::new(&|_| true) };
-        let (loss, expected) = model.loss_and_gradients(&examples, &exact).unwrap();
+        let (Loss { total: loss, .. }, expected) = model.loss_and_gradients(&examples, &exact).unwrap();
         let rounded = Training { matmul: Precision::Bf16, ..exact };
-        let (near, gradients) = model.loss_and_gradients(&examples, &rounded).unwrap();
+        let (Loss { total: near, .. }, gradients) = model.loss_and_gradients(&examples, &rounded).unwrap();
         assert!((loss - near).abs() <= 2e-3 * loss, "{family}: {loss} {near}");
         let (far, key) = worst(&gradients, &expected);
         assert!(far <= 6e-2, "{family}: {key} differs by {far:.1e}");

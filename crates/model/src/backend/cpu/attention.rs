@@ -11,7 +11,9 @@ use super::gemm::{Matrix, gemm_at};
 use super::math::{exp, sum};
 use super::panels::Panels;
 use super::simd::{Level, simd};
+use super::stepped;
 use super::threads::{self, Shared};
+use crate::backend::Order;
 use crate::backend::host::View;
 use crate::layers::{Heads, Mask, Segment};
 
@@ -153,6 +155,9 @@ impl Inputs<'_> {
 
 /// Fills `y [n, query * dim]` and `log_sum [n, query]` for the rows of the segments.
 pub(crate) fn forward(level: Level, inputs: Inputs<'_>, y: &mut [f32], log_sum: &mut [f32]) {
+    if Order::current() == Order::One && inputs.mask == Mask::Causal {
+        return stepped::forward(level, inputs, y, log_sum);
+    }
     let Heads { query, dim, .. } = inputs.heads;
     let keys = inputs.panels(level, inputs.k, true);
     let values = inputs.panels(level, inputs.v, false);

@@ -1,6 +1,7 @@
 //! Attention of new tokens over a paged cache. A row of one token reads its blocks in place, some hundreds of
 //! tokens at a time, all query heads of a key/value head together. A row of more tokens gathers each head's keys
-//! and values once and works through strips of queries like `attention`.
+//! and values once and works through strips of queries like `attention`; in [`Order::One`] it is so many rows of one
+//! token.
 #![allow(unsafe_code)]
 
 use std::cell::RefCell;
@@ -14,11 +15,12 @@ use super::math::exp;
 use super::panels::Panels;
 use super::simd::{Level, simd};
 use super::threads::{self, Shared};
+use crate::backend::Order;
 use crate::backend::host::View;
 use crate::layers::{CacheRow, Heads};
 
 /// Cached tokens of one task of a row of one token; fixed, so that the result is, too.
-const SPAN: usize = 512;
+pub(super) const SPAN: usize = 512;
 /// Queries of a strip of a longer row.
 const STRIP: usize = 32;
 /// Features a value's sum is kept in registers for.
@@ -93,7 +95,11 @@ pub(crate) fn forward(
     for row in rows {
         match row.tokens {
             0 => {}
-            1 => single.push((first, row)),
+            1 => single.push((first, *row)),
+            tokens if Order::current() == Order::One => {
+                let alone = |i| (first + i, CacheRow { tokens: 1, start: row.start + i, ..*row });
+                single.extend((0..tokens).map(alone));
+            }
             _ => prefill(level, q, first, row, pages, heads, y),
         }
         first += row.tokens;
@@ -151,7 +157,7 @@ fn prefill(
 }
 
 /// Part of a query head's result: over one span of keys.
-struct Partial {
+pub(super) struct Partial {
     max: f32,
     sum: f32,
     y: Vec<f32>,
@@ -161,7 +167,7 @@ struct Partial {
 fn decode(
     level: Level,
     q: View<'_>,
-    rows: &[(usize, &CacheRow<'_>)],
+    rows: &[(usize, CacheRow<'_>)],
     pages: Pages<'_>,
     heads: Heads,
     y: &mut [f32],
@@ -192,7 +198,7 @@ fn decode(
 }
 
 /// All query heads of one key/value head over one span of keys.
-fn span_of(
+pub(super) fn span_of(
     level: Level,
     queries: &[f32],
     pages: &Pages<'_>,
@@ -238,8 +244,8 @@ fn span_of(
     parts.map(|((max, sum), y)| Partial { max, sum, y: y.to_vec() }).collect()
 }
 
-/// Joins the spans of one head, in order.
-fn join<'a>(parts: impl Iterator<Item = &'a Partial> + Clone, y: &mut [f32]) {
+/// Joins the spans of one head, in order; returns the log of the sum of exponentials.
+pub(super) fn join<'a>(parts: impl Iterator<Item = &'a Partial> + Clone, y: &mut [f32]) -> f32 {
     let max = parts.clone().map(|part| part.max).fold(f32::NEG_INFINITY, f32::max);
     let total: f32 = parts.clone().map(|part| part.sum * exp(part.max - max)).sum();
     y.fill(0.0);
@@ -247,6 +253,7 @@ fn join<'a>(parts: impl Iterator<Item = &'a Partial> + Clone, y: &mut [f32]) {
         let share = exp(part.max - max) / total;
         y.iter_mut().zip(&part.y).for_each(|(y, value)| *y = share.mul_add(*value, *y));
     }
+    max + total.ln()
 }
 
 simd! {

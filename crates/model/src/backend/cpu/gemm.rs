@@ -4,13 +4,13 @@
 //! A product with a bf16 operand is a bf16 product: the other operand is rounded too, where the machine has bf16
 //! dot products; elsewhere bf16 is widened. An element's sum runs over `k` in blocks that depend on `k` only, so
 //! it is the same for every number of threads and rows, except that products of few rows (`dots`) and of many
-//! (`tiles`) add in different orders.
+//! (`tiles`) add in different orders. [`Order::One`] leaves `dots` out.
 
 use half::bf16;
 
 use super::simd::{self, Level};
 use super::{dots, widened};
-use crate::backend::Precision;
+use crate::backend::{Order, Precision};
 
 /// Elements of a matrix.
 #[derive(Clone, Copy)]
@@ -112,7 +112,7 @@ pub(crate) fn gemm_at(
     }
     let bf16 = matches!(a.data, Elements::Bf16(_)) || matches!(b.data, Elements::Bf16(_)) || rounds;
     let arithmetic = if bf16 && level >= Level::Avx512Bf16 { Arithmetic::Bf16 } else { Arithmetic::F32 };
-    if dots::suits(a, b) {
+    if Order::current() == Order::Fastest && dots::suits(a, b) {
         return dots::product(level, arithmetic, a, b.t(), out, out_stride, accumulate);
     }
     #[cfg(target_arch = "x86_64")]

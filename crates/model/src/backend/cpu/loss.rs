@@ -12,10 +12,9 @@ pub(crate) fn gradients(logits: &mut [f32], vocabulary: usize, targets: &[LossRo
     let shared = Shared::new(&mut logs);
     threads::for_pieces(logits, vocabulary, |i, row| {
         let (level, LossRow { target, weight, .. }) = (simd::level(), targets[i]);
-        let logit = row[target as usize];
-        let (max, sum) = softmax(level, row, vocabulary, 1.0);
         // SAFETY: each row is one task.
-        unsafe { shared.piece(i, 1)[0] = logit - max - sum.ln() };
+        unsafe { shared.piece(i, 1)[0] = score(level, row, target) };
+        let (_, sum) = softmax(level, row, vocabulary, 1.0);
         scale(level, row, weight / sum);
         row[target as usize] -= weight;
     });
@@ -31,7 +30,8 @@ pub(crate) fn log_probabilities(logits: &[f32], vocabulary: usize, targets: &[Lo
     logs
 }
 
-fn score(level: Level, row: &[f32], target: u32) -> f32 {
+/// The log-probability of a target under a row of logits.
+pub(crate) fn score(level: Level, row: &[f32], target: u32) -> f32 {
     let (max, sum) = max_and_sum(level, row);
     row[target as usize] - max - sum.ln()
 }

@@ -19,6 +19,7 @@ mod pack;
 mod panels;
 pub(crate) mod rope;
 pub(crate) mod simd;
+mod stepped;
 pub(crate) mod threads;
 #[cfg(target_arch = "x86_64")]
 mod tiles;
