@@ -18,6 +18,7 @@ pub mod optimizer;
 pub mod pack;
 pub mod phase;
 pub mod recipe;
+pub mod rl;
 pub mod run;
 pub mod schedule;
 pub mod vision_words;
