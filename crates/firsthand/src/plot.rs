@@ -1,4 +1,4 @@
-//! The loss of a run as a picture: every step as a dot, a smoothed line over them, phases set apart. Only that; the
+//! One number of a run, as its loss, as a picture: every step as a dot, a smoothed line over them, phases set apart. Only that; the
 //! numbers are in metrics.jsonl.
 
 use firsthand_train::metrics::Record;
@@ -18,13 +18,13 @@ const EDGE: Rgb = [200, 120, 60];
 /// Steps over which the line is smoothed, as a share of all.
 const SMOOTHING: f64 = 0.02;
 
-/// Draws the loss. A range of more than one power of ten is drawn on a logarithmic scale.
-pub(crate) fn loss(records: &[Record]) -> Canvas {
+/// Draws one number of every step. A range of more than one power of ten is drawn on a logarithmic scale.
+pub(crate) fn curve(records: &[Record], title: &str, of: &dyn Fn(&Record) -> Option<f64>) -> Canvas {
     let mut canvas = Canvas::filled(HEIGHT, WIDTH, PAPER);
-    let points: Vec<(u64, f64)> = records.iter().filter_map(|r| Some((r.step, r.loss?))).collect();
-    canvas.write("LOSS", [16, FRAME[0]], 3, INK);
+    let points: Vec<(u64, f64)> = records.iter().filter_map(|r| Some((r.step, of(r)?))).collect();
+    canvas.write(title, [16, FRAME[0]], 3, INK);
     let (Some(first), Some(last)) = (points.first(), points.last()) else {
-        canvas.write("NO STEP HAD A FINITE LOSS", [HEIGHT / 2, FRAME[0] + 20], 3, INK);
+        canvas.write("NO STEP HAD A FINITE NUMBER", [HEIGHT / 2, FRAME[0] + 20], 3, INK);
         return canvas;
     };
     let scale = Scale::new(&points, (first.0, last.0));

@@ -258,6 +258,18 @@ impl Model {
         crate::parameters::replace(&folder.join(CONFIG), format!("{fields:#}\n").as_bytes())
     }
 
+    /// Runs `work` with the model as it is without its adapter.
+    pub fn beneath_adapter<R>(&mut self, work: impl FnOnce(&Model) -> R) -> R {
+        let mut taken = Vec::new();
+        self.visit_linears(&mut |named| taken.push(named.layer.set_lora(None)));
+        let config = self.adapter.take();
+        let result = work(self);
+        self.adapter = config;
+        let mut taken = taken.into_iter();
+        self.visit_linears(&mut |named| _ = named.layer.set_lora(taken.next().flatten()));
+        result
+    }
+
     /// Adds the adapter to the weights and takes it away: the model computes the same, up to rounding.
     pub fn merge(&mut self) -> Result<()> {
         if self.adapter.is_none() {

@@ -28,6 +28,8 @@ pub struct ModelRunner<M = Model> {
     model: M,
     cache: KvCache,
     features: HashMap<Digest, Tensor>,
+    /// Computed elsewhere: not to be computed again.
+    known: HashMap<Digest, Tensor>,
     limits: Limits,
 }
 
@@ -41,12 +43,17 @@ impl<M: Borrow<Model>> ModelRunner<M> {
             KvCache::new(config.layers, blocks, block_tokens, config.kv_heads, config.head_dim, options.kind);
         let limits =
             Limits { block_tokens, blocks, max_context: config.max_context, vocab: config.vocab_size };
-        ModelRunner { model, cache, features: HashMap::new(), limits }
+        ModelRunner { model, cache, features: HashMap::new(), known: HashMap::new(), limits }
     }
 
     /// The model.
     pub fn model(&self) -> &Model {
         self.model.borrow()
+    }
+
+    /// Takes features of items that were computed before with this model's tower.
+    pub fn know(&mut self, features: &HashMap<Digest, Tensor>) {
+        self.known.extend(features.iter().map(|(key, features)| (*key, features.clone())));
     }
 
     /// Refuses rows that do not fit the cache or each other.
@@ -113,7 +120,10 @@ impl<M: Borrow<Model>> Runner for ModelRunner<M> {
     }
 
     fn encode(&mut self, item: &VisionItem) -> Result<()> {
-        let features = self.model().features(item)?;
+        let features = match self.known.get(&item.key) {
+            Some(features) => features.clone(),
+            None => self.model().features(item)?,
+        };
         self.features.insert(item.key, features);
         Ok(())
     }

@@ -48,6 +48,9 @@ pub struct State {
     pub tokens: u64,
     /// Seconds spent.
     pub seconds: f64,
+    /// Batches of prompts drawn in it, where steps may draw several.
+    #[serde(default)]
+    pub draws: u64,
     /// Lengths of the metrics files, by name.
     pub metrics: BTreeMap<String, u64>,
 }
@@ -67,6 +70,7 @@ impl State {
             skipped: 0,
             tokens: 0,
             seconds: 0.0,
+            draws: 0,
             metrics: BTreeMap::new(),
         }
     }

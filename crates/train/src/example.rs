@@ -1,7 +1,7 @@
 //! One row to what a training step takes: the conversation as model input, and which tokens are scored. Every token
 //! of the chosen assistant turns is a target, the one that ends the turn included, and nothing else is.
 
-use firsthand_base::ModelInput;
+use firsthand_base::{ModelInput, Part, Sampling};
 use firsthand_input::Renderer;
 use firsthand_model::layers::LossRow;
 
@@ -19,6 +19,27 @@ pub fn prepare(renderer: &Renderer, row: &Row) -> firsthand_input::Result<(Model
     let score = |at: usize| LossRow { row: at - 1, target: input.ids[at], weight: 1.0 };
     let targets = learned.iter().cloned().flatten().map(score).collect();
     Ok((input, targets))
+}
+
+/// The prompt of a row, without the last answer; with `shuffle`, and where it shows a video, also the same with the
+/// frames of each video out of order.
+pub fn ask(
+    renderer: &Renderer,
+    row: &Row,
+    shuffle: bool,
+) -> firsthand_input::Result<(ModelInput, Option<ModelInput>)> {
+    let mut conversation = row.conversation.clone();
+    conversation.messages.pop();
+    let input = renderer.input(&conversation)?.input;
+    let mut moves = false;
+    for part in conversation.messages.iter_mut().flat_map(|message| &mut message.parts) {
+        if let Part::Video(video) = part {
+            video.sampling = Sampling::Shuffled(Box::new(std::mem::take(&mut video.sampling)));
+            moves = shuffle;
+        }
+    }
+    let shuffled = moves.then(|| renderer.input(&conversation)).transpose()?;
+    Ok((input, shuffled.map(|rendered| rendered.input)))
 }
 
 #[cfg(test)]

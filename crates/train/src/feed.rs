@@ -10,9 +10,9 @@ use firsthand_base::ModelInput;
 use firsthand_input::Renderer;
 use firsthand_model::layers::LossRow;
 
-use crate::data::{BadRow, Dataset, Order, RowId};
+use crate::data::{BadRow, Dataset, Order, Row, RowId};
 use crate::error::{Result, TrainError};
-use crate::example::prepare;
+use crate::example::{ask, prepare};
 
 /// Steps that may be ready before the trainer wants them.
 const AHEAD: u64 = 3;
@@ -30,6 +30,29 @@ pub struct Prepared {
     pub input: ModelInput,
     /// What is scored.
     pub targets: Vec<LossRow>,
+    /// For rows that are asked instead of learned.
+    pub asked: Option<Arc<Asked>>,
+}
+
+/// A row whose input is its prompt alone.
+#[derive(Clone, Debug)]
+pub struct Asked {
+    /// With what rewards read.
+    pub row: Row,
+    /// The prompt with the frames of its videos out of order.
+    pub shuffled: Option<ModelInput>,
+}
+
+/// What rows are prepared for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// To be learned: the whole conversation.
+    Learn,
+    /// To be asked: the prompt.
+    Ask {
+        /// Whether videos are prepared with their frames out of order too.
+        shuffle: bool,
+    },
 }
 
 /// The rows of one step.
@@ -51,6 +74,7 @@ struct Shared {
     dataset: Arc<Dataset>,
     order: Order,
     renderer: Arc<Renderer>,
+    purpose: Purpose,
     /// Items of a step.
     size: usize,
     /// Steps from here on are not made.
@@ -72,16 +96,31 @@ struct Queue {
     closed: bool,
 }
 
+impl Purpose {
+    /// Opens a row's media and makes its input.
+    pub fn prepare(self, renderer: &Renderer, id: RowId, row: &Row) -> firsthand_input::Result<Prepared> {
+        let Purpose::Ask { shuffle } = self else {
+            let (input, targets) = prepare(renderer, row)?;
+            return Ok(Prepared { id, input, targets, asked: None });
+        };
+        let (input, shuffled) = ask(renderer, row, shuffle)?;
+        let asked = Some(Arc::new(Asked { row: row.clone(), shuffled }));
+        Ok(Prepared { id, input, targets: Vec::new(), asked })
+    }
+}
+
 impl Feed {
     /// Starts to prepare steps `first..end` of `size` items.
     pub fn start(
         (dataset, order): (Arc<Dataset>, Order),
         renderer: Arc<Renderer>,
+        purpose: Purpose,
         size: usize,
         (first, end): (u64, u64),
     ) -> Feed {
         let queue = Mutex::new(Queue { next: first, wanted: first, ..Queue::default() });
-        let shared = Arc::new(Shared { dataset, order, renderer, size, end, queue, changed: Condvar::new() });
+        let shared =
+            Arc::new(Shared { dataset, order, renderer, purpose, size, end, queue, changed: Condvar::new() });
         let work = |_| {
             let shared = shared.clone();
             std::thread::spawn(move || shared.work())
@@ -170,8 +209,8 @@ impl Shared {
                 continue;
             }
             let row = self.dataset.row(id).map_err(|error| TrainError::Data(error.to_string()))?;
-            match prepare(&self.renderer, &row) {
-                Ok((input, targets)) => step.rows.push(Arc::new(Prepared { id, input, targets })),
+            match self.purpose.prepare(&self.renderer, id, &row) {
+                Ok(prepared) => step.rows.push(Arc::new(prepared)),
                 Err(error) => step.bad.push(self.dataset.blame(&row, error.to_string())),
             }
         }

@@ -11,6 +11,7 @@ pub mod features;
 pub mod feed;
 pub mod guard;
 pub mod init;
+mod journey;
 pub mod memory;
 pub mod merge;
 pub mod metrics;

@@ -14,6 +14,7 @@ use crate::data::SourceConfig;
 use crate::error::{Result, TrainError};
 use crate::init::NewModel;
 use crate::optimizer::AdamW;
+use crate::rl::RlRecipe;
 use crate::schedule::{Decay, Schedule};
 use crate::vision_words::WorldPairs;
 use text::{explain, flatten};
@@ -168,6 +169,8 @@ pub enum PhaseKind {
     Sft,
     /// Dense word labels on every patch of frames of simulated homes.
     VisionWords,
+    /// Reinforcement learning on what the model itself says.
+    Rl,
 }
 
 /// Learning rates of the three parts; 0 freezes.
@@ -198,7 +201,8 @@ pub struct PhaseRecipe {
     pub steps: Option<u64>,
     /// Passes over the rows of the sources.
     pub epochs: Option<f64>,
-    /// Items of one optimizer step before `accumulate`: rows; media with `questions`; frame pairs of `vision-words`.
+    /// Items of one optimizer step before `accumulate`: rows; media with `questions`; frame pairs of `vision-words`;
+    /// prompts of `rl`.
     #[serde(default = "one")]
     pub batch: usize,
     /// A step sums the gradients of this many batches.
@@ -252,6 +256,8 @@ pub struct PhaseRecipe {
     pub max_skipped: u32,
     /// Frames of a `vision-words` phase.
     pub pairs: Option<WorldPairs>,
+    /// Samples, rewards and algorithm of an `rl` phase.
+    pub rl: Option<RlRecipe>,
 }
 
 /// Checkpoints.
@@ -369,8 +375,14 @@ impl Recipe {
 
     /// The sources of a phase, in the recipe's order.
     pub fn sources_of(&self, phase: &PhaseRecipe) -> Vec<SourceConfig> {
-        let named =
-            |source: &&SourceConfig| phase.sources.as_ref().is_none_or(|names| names.contains(&source.name));
+        let held_out = |source: &SourceConfig| {
+            let mut all = self.phases.iter().filter_map(|phase| phase.rl.as_ref()?.held_out.as_ref());
+            all.any(|held_out| held_out.source == source.name)
+        };
+        let named = |source: &&SourceConfig| match &phase.sources {
+            Some(names) => names.contains(&source.name),
+            None => !held_out(source),
+        };
         self.sources.iter().filter(named).cloned().collect()
     }
 }

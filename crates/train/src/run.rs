@@ -4,28 +4,23 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Instant;
 
 use firsthand_base::Part;
 use firsthand_input::Renderer;
 use firsthand_media::Opener;
-use firsthand_model::{AdapterConfig, Checkpoint, Dtype, LoadOptions, Model, Precision, Quantize};
+use firsthand_model::{AdapterConfig, Checkpoint, Dtype, LoadOptions, Model, Quantize};
 
 use crate::checkpoint::{self, Saved, State, Store};
 use crate::data::{BadRow, Dataset, Order, OrderOptions, RowId, SourceConfig};
 use crate::error::{Result, TrainError};
-use crate::features::Features;
-use crate::feed::Feed;
-use crate::guard::{Guard, Verdict};
 use crate::init::pieces;
+use crate::journey::Journey;
 use crate::memory::MemoryPlan;
 use crate::metrics::{Metrics, Record};
-use crate::optimizer::{self, Optimizer};
-use crate::phase::{self, Made, Passes};
-use crate::recipe::{
-    DtypeRecipe, MatmulRecipe, OnBadRow, PhaseKind, PhaseRecipe, QuantizeRecipe, Rates, Recipe,
-};
-use crate::vision_words::{self, Pairs, VisionWords};
+use crate::optimizer::Optimizer;
+use crate::recipe::{DtypeRecipe, OnBadRow, PhaseKind, QuantizeRecipe, Recipe};
+use crate::rl::{HeldOut, RlRecipe};
+use crate::vision_words;
 
 /// Whoever watches a run.
 pub trait Watch {
@@ -76,12 +71,15 @@ pub struct Outcome {
     pub was_finished: bool,
 }
 
+/// Rows of a phase in their order.
+pub(crate) type Data = (Arc<Dataset>, Order);
+
 /// A run whose recipe and data were checked.
 pub struct Run {
-    recipe: Recipe,
+    pub(crate) recipe: Recipe,
     start: PathBuf,
     /// One for each phase; `None` where a phase draws its own data.
-    data: Vec<Option<(Arc<Dataset>, Order)>>,
+    pub(crate) data: Vec<Option<Data>>,
     settings: BTreeMap<String, String>,
     digest: String,
     opener: Arc<Opener>,
@@ -91,10 +89,10 @@ impl Run {
     /// Opens the data of a recipe and checks everything that can be checked without weights. `start` is the
     /// checkpoint directory that `recipe.model.start` names; it is not looked at for a new model.
     pub fn open(recipe: Recipe, start: Option<PathBuf>, opener: Arc<Opener>) -> Result<Run> {
-        let mut data: Vec<Option<(Arc<Dataset>, Order)>> = Vec::new();
+        let mut data: Vec<Option<Data>> = Vec::new();
         let mut opened: Vec<(Vec<SourceConfig>, Arc<Dataset>)> = Vec::new();
         for phase in &recipe.phases {
-            if phase.kind != PhaseKind::Sft {
+            if phase.kind == PhaseKind::VisionWords {
                 data.push(None);
                 continue;
             }
@@ -130,7 +128,7 @@ impl Run {
     }
 
     /// Steps of a phase.
-    fn steps(&self, at: usize) -> u64 {
+    pub(crate) fn steps(&self, at: usize) -> u64 {
         let phase = &self.recipe.phases[at];
         match (phase.steps, phase.epochs, &self.data[at]) {
             (Some(steps), _, _) => steps,
@@ -249,8 +247,26 @@ impl Run {
         Ok(())
     }
 
+    /// The checkpoint the run starts from, where a phase counts the distance to it. An adapter's is under it.
+    pub(crate) fn reference(&self, rl: &RlRecipe) -> Result<Option<Model>> {
+        if rl.kl.weight == 0.0 || self.recipe.adapter.is_some() {
+            return Ok(None);
+        }
+        Ok(Some(Model::load(&self.start, &self.load_options())?))
+    }
+
+    /// The held-out questions of a phase, with what is known of them at a step.
+    pub(crate) fn held_out(&self, rl: &RlRecipe, step: u64) -> Result<Option<HeldOut>> {
+        let Some(recipe) = &rl.held_out else { return Ok(None) };
+        let source = self.recipe.sources.iter().find(|source| source.name == recipe.source);
+        let source = SourceConfig { weight: None, ..source.expect("the recipe was checked").clone() };
+        let dataset = Arc::new(Dataset::open(&[source]).map_err(data_error)?);
+        let path = recipe.results.clone().unwrap_or_else(|| self.recipe.output.join("results.json"));
+        HeldOut::open(dataset, path, recipe.right_from, step).map(Some)
+    }
+
     /// The files of a checkpoint in the published layout, or of an adapter in PEFT's.
-    fn write_model(&self, model: &Model, dir: &Path, as_type: DtypeRecipe) -> Result<()> {
+    pub(crate) fn write_model(&self, model: &Model, dir: &Path, as_type: DtypeRecipe) -> Result<()> {
         if model.adapter().is_some() {
             let base = self.recipe.model.start.clone().unwrap_or_else(|| self.start.display().to_string());
             return Ok(model.save_adapter(dir, &base)?);
@@ -312,188 +328,4 @@ fn dtype(recipe: DtypeRecipe) -> Dtype {
 
 fn data_error(error: crate::data::Error) -> TrainError {
     TrainError::Data(error.to_string())
-}
-
-/// A run on its way.
-struct Journey<'a> {
-    run: &'a Run,
-    store: &'a Store,
-    watch: &'a mut dyn Watch,
-    metrics: Metrics,
-    state: State,
-    features_bytes: u64,
-    /// Rows that were named as left out.
-    named: HashSet<(PathBuf, usize)>,
-}
-
-/// What makes the gradients of a phase.
-enum Work {
-    Rows { feed: Feed, features: Option<Features> },
-    Pairs { words: VisionWords, pairs: Pairs },
-}
-
-impl Journey<'_> {
-    /// One phase from where the state is to its end.
-    fn phase(
-        &mut self,
-        phase: &PhaseRecipe,
-        model: &mut Model,
-        renderer: &Arc<Renderer>,
-        mut optimizer: Optimizer,
-    ) -> Result<()> {
-        let run = self.run;
-        let steps = run.steps(self.state.phase);
-        let schedule = phase.schedule_of(steps);
-        let trained = phase::trained(model, phase, run.recipe.adapter.is_some())?;
-        let wanted: HashSet<String> = trained.iter().map(|parameter| parameter.key.clone()).collect();
-        let precision = match run.recipe.model.matmul {
-            MatmulRecipe::F32 => Precision::F32,
-            MatmulRecipe::Auto | MatmulRecipe::Bf16 => Precision::Bf16,
-        };
-        let passes = Passes { phase, wanted: &wanted, precision };
-        let mut work = self.work(phase, model, renderer, steps)?;
-        let mut last = Instant::now();
-        while self.state.step < steps {
-            let made = self.make(&passes, model, renderer, &mut work)?;
-            let factor = schedule.factor(self.state.step);
-            let norm = optimizer::global_norm(made.gradients.values())?;
-            let at = (phase.name.as_str(), self.state.step + 1);
-            let verdict = self.state.guard.judge(at, made.loss, norm, phase.max_skipped)?;
-            if verdict == Verdict::Take {
-                let scale = optimizer::clip(norm, phase.clip);
-                phase::update(model, &mut optimizer, phase, &trained, &made.gradients, (factor, scale))?;
-            }
-            let seconds = last.elapsed().as_secs_f64();
-            last = Instant::now();
-            self.advance(phase, &made, norm, factor, seconds, optimizer.steps)?;
-            let is_last = self.state.step == steps;
-            if is_last {
-                self.enter_next_phase();
-            }
-            let stop = self.watch.stop();
-            if stop || is_last || self.state.total_step.is_multiple_of(run.recipe.save.every) {
-                let dir = self.save(model, (!is_last).then_some(&optimizer))?;
-                last = Instant::now();
-                if stop {
-                    return Err(TrainError::Stopped { step: self.state.total_step, checkpoint: dir });
-                }
-            }
-            if is_last {
-                break;
-            }
-        }
-        Ok(())
-    }
-
-    fn enter_next_phase(&mut self) {
-        self.state.skipped += self.state.guard.skipped;
-        self.state.guard = Guard::default();
-        self.state.phase += 1;
-        (self.state.step, self.state.optimizer_steps) = (0, 0);
-    }
-
-    fn work(&self, phase: &PhaseRecipe, model: &Model, renderer: &Arc<Renderer>, steps: u64) -> Result<Work> {
-        Ok(match (&self.run.data[self.state.phase], &phase.pairs) {
-            (Some(data), _) => {
-                let feed =
-                    Feed::start(data.clone(), renderer.clone(), phase.step_items(), (self.state.step, steps));
-                let folder = self.run.recipe.output.join("cache/features");
-                let features =
-                    phase.cache_features.then(|| Features::new(&folder, self.features_bytes)).transpose()?;
-                Work::Rows { feed, features }
-            }
-            (None, Some(pairs)) => {
-                let words = VisionWords::new(model, renderer)?;
-                // Each batch of an accumulated step is drawn by itself.
-                let first = self.state.step * phase.accumulate as u64;
-                Work::Pairs { words, pairs: Pairs::start(pairs, phase.batch, first)? }
-            }
-            (None, None) => unreachable!("the recipe was checked: a phase has rows or pairs"),
-        })
-    }
-
-    /// Loss and gradients of the next step.
-    fn make(
-        &mut self,
-        passes: &Passes<'_>,
-        model: &Model,
-        renderer: &Renderer,
-        work: &mut Work,
-    ) -> Result<Made> {
-        match work {
-            Work::Rows { feed, features } => {
-                let step = feed.next_step()?;
-                for bad in &step.bad {
-                    if self.run.recipe.data.on_bad_row == OnBadRow::Stop {
-                        return Err(TrainError::Data(format!(
-                            "{bad}; repair the row, or set data.on_bad_row = \"skip\""
-                        )));
-                    }
-                    if self.named.insert((bad.file.clone(), bad.line)) {
-                        self.watch.note(&format!("left out: {bad}"));
-                    }
-                }
-                if let (true, Some(bad)) = (step.rows.is_empty(), step.bad.first()) {
-                    return Err(TrainError::Data(format!(
-                        "no row of a whole step can be used; the first: {bad}"
-                    )));
-                }
-                let made = passes.rows(model, &step.rows, features.as_mut())?;
-                if features.is_some() {
-                    step.rows.iter().for_each(|row| feed.remember(row));
-                }
-                Ok(made)
-            }
-            Work::Pairs { words, pairs } => passes.pairs(model, renderer, words, pairs),
-        }
-    }
-
-    /// Counts a step and writes its metrics.
-    fn advance(
-        &mut self,
-        phase: &PhaseRecipe,
-        made: &Made,
-        norm: f64,
-        factor: f64,
-        seconds: f64,
-        optimizer_steps: u64,
-    ) -> Result<()> {
-        let state = &mut self.state;
-        state.step += 1;
-        state.total_step += 1;
-        state.optimizer_steps = optimizer_steps;
-        state.tokens += made.tokens;
-        state.seconds += seconds;
-        let Rates { vision, merger, language, named } = phase.learning_rate;
-        let learning_rate =
-            Rates { vision: factor * vision, merger: factor * merger, language: factor * language, named };
-        let finite = |value: f64| value.is_finite().then_some(value);
-        let record = Record {
-            step: state.total_step,
-            phase: phase.name.clone(),
-            phase_step: state.step,
-            loss: finite(made.loss),
-            learning_rate,
-            gradient_norm: finite(norm),
-            tokens: made.tokens,
-            scored: made.scored,
-            tokens_per_second: made.tokens as f64 / seconds.max(1e-9),
-            skipped: state.skipped + state.guard.skipped,
-            more: made.more.clone(),
-        };
-        if state.total_step.is_multiple_of(self.run.recipe.log.every) {
-            self.metrics.write(&record)?;
-        }
-        self.watch.step(&record);
-        Ok(())
-    }
-
-    fn save(&mut self, model: &Model, optimizer: Option<&Optimizer>) -> Result<PathBuf> {
-        self.state.metrics = self.metrics.sync()?;
-        let run = self.run;
-        let write = |dir: &Path| run.write_model(model, dir, DtypeRecipe::Auto);
-        let dir = self.store.write(&self.state, optimizer, run.recipe.save.keep, write)?;
-        self.watch.saved(&dir);
-        Ok(dir)
-    }
 }

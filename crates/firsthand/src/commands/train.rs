@@ -8,9 +8,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
 use firsthand_train::metrics::Record;
+use firsthand_train::recipe::PhaseKind;
 use firsthand_train::{Outcome, Outline, Recipe, Run, Watch};
 use serde_json::json;
 
+use crate::failure::failure;
 use crate::interrupt;
 use crate::options::model::checkpoint_directory;
 use crate::plot;
@@ -44,6 +46,30 @@ OUTPUT then has checkpoints/step-*/ (checkpoint directories with the trainer's s
 events, loss.png, and in the end final/. The same command continues a run that was interrupted or killed, to the same
 weights bit for bit. Ctrl-C writes a checkpoint first; pressed twice it does not.";
 
+const RL_EXAMPLES: &str = "\
+Examples:
+  firsthand train rl recipes/quick-rl.toml --dry-run
+  firsthand train rl recipes/quick-rl.toml --out runs/quick
+
+A recipe has what `firsthand train sft --help` shows, and in place of its [train]:
+  [train]
+  kind = \"rl\"
+  steps = 100
+  batch = 8                                      # prompts of a step
+  learning_rate = { language = 1e-6, merger = 1e-6, vision = 1e-6 }
+  [train.rl]
+  algorithm = \"grpo\"                           # grpo, dr-grpo, dapo, gspo, cispo, rloo, reinforce++, remax
+  group = 8                                      # samples of each prompt
+  max_tokens = 768
+  kl = { weight = 0.04, estimator = \"k3\" }       # k1, k2, k3, abs, chi2
+  temporal = { form = \"contrast\", samples = 4 }  # T-GRPO: compatible or contrast
+  held_out = { source = \"held-out\", every = 20 }
+  [[train.rl.reward]]
+  name = \"video-r1\"                            # a name of `firsthand score --list`
+
+OUTPUT then has what `train sft` writes, reward.png, samples as text in rollouts/, and with held_out results.json:
+accuracy before and after with its interval. The same command continues a killed run, to the same weights bit for bit.";
+
 /// Train a checkpoint.
 #[derive(Args)]
 pub(crate) struct TrainOptions {
@@ -53,7 +79,12 @@ pub(crate) struct TrainOptions {
 
 #[derive(Subcommand)]
 enum Verb {
-    Sft(SftOptions),
+    /// Supervised fine-tuning by a recipe: full or low-rank, in phases, resumable to the bit.
+    #[command(after_help = EXAMPLES)]
+    Sft(RunOptions),
+    /// Reinforcement learning by a recipe: the model answers, rewards judge, resumable to the bit.
+    #[command(after_help = RL_EXAMPLES)]
+    Rl(RunOptions),
     Merge(MergeOptions),
 }
 
@@ -70,13 +101,15 @@ struct MergeOptions {
     out: PathBuf,
 }
 
-/// Supervised fine-tuning by a recipe: full or low-rank, in phases, resumable to the bit.
+/// A recipe and what to do with it.
 #[derive(Args)]
-#[command(after_help = EXAMPLES)]
-struct SftOptions {
+struct RunOptions {
     /// The recipe.
     #[arg(value_name = "RECIPE.toml")]
     recipe: PathBuf,
+    /// Folder for the run instead of the recipe's `output`.
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
     /// Check everything, say what would be done, and do nothing.
     #[arg(long)]
     dry_run: bool,
@@ -88,7 +121,8 @@ struct SftOptions {
 /// Runs one of the verbs.
 pub(crate) fn run(options: &TrainOptions) -> Result<()> {
     match &options.verb {
-        Verb::Sft(options) => sft(options),
+        Verb::Sft(options) => train(options, false),
+        Verb::Rl(options) => train(options, true),
         Verb::Merge(options) => merge(options),
     }
 }
@@ -100,8 +134,20 @@ fn merge(options: &MergeOptions) -> Result<()> {
     Ok(())
 }
 
-fn sft(options: &SftOptions) -> Result<()> {
-    let recipe = Recipe::read(&options.recipe)?;
+/// Runs a recipe, `rl` or not: a run that samples takes other time and memory than its author may have meant.
+fn train(options: &RunOptions, rl: bool) -> Result<()> {
+    let mut recipe = Recipe::read(&options.recipe)?;
+    let samples = recipe.phases.iter().any(|phase| phase.kind == PhaseKind::Rl);
+    if samples != rl {
+        let (has, verb) = if samples { ("a phase", "rl") } else { ("no phase", "sft") };
+        return Err(failure(
+            format!("{}: the recipe has {has} of kind \"rl\"", options.recipe.display()),
+            format!("run `firsthand train {verb}` with it"),
+        ));
+    }
+    if let Some(out) = &options.out {
+        recipe.output.clone_from(out);
+    }
     let start = match &recipe.model.start {
         Some(start) => Some(checkpoint_directory(start, "main").context("[model] start")?),
         None => None,
@@ -177,7 +223,11 @@ impl Watch for Screen {
     fn step(&mut self, record: &Record) {
         let Some(progress) = &self.progress else { return };
         let loss = record.loss.map_or_else(|| "not finite".to_owned(), |loss| format!("{loss:.4}"));
-        progress.say(&format!("{}: loss {loss}, {:.0} tokens/s", record.phase, record.tokens_per_second));
+        let what = match record.more.get("reward") {
+            Some(reward) => format!("reward {reward:.3}"),
+            None => format!("loss {loss}"),
+        };
+        progress.say(&format!("{}: {what}, {:.0} tokens/s", record.phase, record.tokens_per_second));
         progress.add(1);
     }
 
@@ -205,7 +255,11 @@ fn draw(output: &Path) -> Result<()> {
     if records.is_empty() {
         return Ok(());
     }
-    plot::loss(&records).save(&output.join("loss.png"))
+    if records.iter().any(|record| record.more.contains_key("reward")) {
+        let reward = |record: &Record| record.more.get("reward").copied();
+        plot::curve(&records, "REWARD", &reward).save(&output.join("reward.png"))?;
+    }
+    plot::curve(&records, "LOSS", &|record| record.loss).save(&output.join("loss.png"))
 }
 
 fn print(out: &mut impl Write, outline: &Outline, output: &Path) -> Result<()> {

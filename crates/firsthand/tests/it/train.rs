@@ -80,22 +80,38 @@ impl School {
     }
 
     pub(crate) fn train(&self, recipe: &str) -> Command {
+        self.command("sft", recipe)
+    }
+
+    /// `train` with a verb.
+    pub(crate) fn command(&self, verb: &str, recipe: &str) -> Command {
         let mut command = program(self.home.path());
-        command.args(["train", "sft", recipe]).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.args(["train", verb, recipe]).stdout(Stdio::piped()).stderr(Stdio::piped());
         command
     }
 
     /// Runs a recipe to its end.
     #[track_caller]
     pub(crate) fn finish(&self, recipe: &str) -> String {
-        let output = self.train(recipe).output().unwrap();
+        self.finish_as("sft", recipe)
+    }
+
+    /// Runs a recipe to its end with a verb.
+    #[track_caller]
+    pub(crate) fn finish_as(&self, verb: &str, recipe: &str) -> String {
+        let output = self.command(verb, recipe).output().unwrap();
         assert!(output.status.success(), "{}", stderr(&output));
         stdout(&output)
     }
 
     /// Starts a recipe and waits until its metrics have `steps` lines; `None` when it ended before.
     fn until(&self, recipe: &str, name: &str, steps: usize) -> Option<Child> {
-        let mut child = self.train(recipe).spawn().unwrap();
+        self.until_as("sft", recipe, name, steps)
+    }
+
+    /// [`School::until`] with a verb.
+    pub(crate) fn until_as(&self, verb: &str, recipe: &str, name: &str, steps: usize) -> Option<Child> {
+        let mut child = self.command(verb, recipe).spawn().unwrap();
         let deadline = Instant::now() + Duration::from_secs(60);
         let lines = || fs_err::read_to_string(self.path(name).join("metrics.jsonl")).unwrap_or_default();
         while lines().lines().count() < steps {
@@ -119,7 +135,7 @@ fn curve(run: &Path) -> Vec<(u64, Value, Value)> {
 }
 
 #[track_caller]
-fn assert_same_run(one: &Path, other: &Path) {
+pub(crate) fn assert_same_run(one: &Path, other: &Path) {
     let model = |run: &Path| fs_err::read(run.join("final/model.safetensors")).unwrap();
     assert!(model(one) == model(other), "weights differ: {} and {}", one.display(), other.display());
     assert_eq!(curve(one), curve(other));

@@ -25,6 +25,8 @@ pub enum Format {
     Stvqa,
     /// OpenAI-style JSONL: `messages` of `role` and `content`, parts with `image_url` and `video_url` among them.
     Messages,
+    /// `questions.jsonl` of `firsthand world questions`.
+    World,
 }
 
 impl Format {
@@ -36,6 +38,7 @@ impl Format {
             Format::ShareGpt => "sharegpt",
             Format::Stvqa => "stvqa",
             Format::Messages => "messages",
+            Format::World => "world",
         }
     }
 }

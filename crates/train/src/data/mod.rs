@@ -19,6 +19,7 @@ mod store;
 mod stvqa;
 mod table;
 mod video_r1;
+mod world;
 
 pub use config::{Answers, Format, SourceConfig};
 pub use dataset::Dataset;

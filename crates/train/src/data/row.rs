@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use firsthand_base::Conversation;
 use firsthand_tasks::Kind;
+use serde_json::{Map, Value};
 
 use super::config::Answers;
 
@@ -37,6 +38,8 @@ pub struct Row {
     pub options: Vec<String>,
     /// The gold answer as the file has it, tags included.
     pub solution: Option<String>,
+    /// The other keys of the row, which rewards may read; not its turns and not the bytes of its media.
+    pub facts: Map<String, Value>,
 }
 
 /// A row that cannot be used. One line: where, what, remedy.

@@ -5,13 +5,13 @@ use std::path::Path;
 
 use firsthand_base::{Conversation, Message, Part, Role};
 use firsthand_tasks::{Question, Style};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::config::{Format, SourceConfig};
 use super::fields::{Fields, Reason};
 use super::media::MediaRules;
 use super::row::Row;
-use super::{messages, share_gpt, st_r1, stvqa, video_r1};
+use super::{messages, share_gpt, st_r1, stvqa, video_r1, world};
 
 /// The rules of one source.
 pub(super) struct Reader<'a> {
@@ -32,6 +32,7 @@ impl Reader<'_> {
             kind: None,
             options: Vec::new(),
             solution: None,
+            facts: facts(value),
         };
         let fields = || Fields::of(value, &self.config.columns);
         match self.config.format {
@@ -40,6 +41,7 @@ impl Reader<'_> {
             Format::ShareGpt => share_gpt::read(self, fields()?, &mut row)?,
             Format::Stvqa => stvqa::read(self, fields()?, &mut row)?,
             Format::Messages => messages::read(self, value, &mut row)?,
+            Format::World => world::read(self, value, &mut row)?,
         }
         check(&row.conversation)?;
         Ok(row)
@@ -75,6 +77,14 @@ impl Reader<'_> {
         let parts = vec![Part::Text(text)];
         row.conversation.messages.push(Message { role: Role::Assistant, parts });
     }
+}
+
+/// The keys of a row without its turns and the bytes of its media.
+fn facts(value: &Value) -> Map<String, Value> {
+    const LEFT_OUT: [&str; 6] = ["messages", "conversations", "images", "image", "history", "scene"];
+    let all = value.as_object().into_iter().flatten();
+    let kept = all.filter(|(key, _)| !LEFT_OUT.contains(&key.as_str()));
+    kept.map(|(key, value)| (key.clone(), value.clone())).collect()
 }
 
 /// A row teaches something: its last turn is the assistant's, and assistants speak in words that are there.

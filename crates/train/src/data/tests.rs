@@ -224,6 +224,41 @@ fn messages_are_taken_as_they_stand() {
     assert_eq!(videos, [(Sampling::Uniform(6), Some(7000)), (Sampling::Frames(4), Some(9000))]);
 }
 
+/// A row of `firsthand world questions`.
+fn world(media: Value) -> Value {
+    json!({
+        "seed": 3, "media": media, "size": [224, 168], "id": "q", "family": "instance_location", "kind": "left or right",
+        "medium": {"frame": {"day": 1, "time_s": 9.0}}, "problem_type": "multiple choice",
+        "question": "Where is the cup?", "options": ["left", "right"], "answer": {"option": 1}, "chance": 0.5,
+        "think": "cup e4 . so right", "scene": {"objects": [{"id": "cup.1", "bbox": [1, 2, 30, 40]}], "relationships": []},
+    })
+}
+
+#[test]
+fn world_questions_bring_what_rewards_read() {
+    let mut boxed = world(json!("small.png"));
+    boxed["answer"] = json!({"box": [1, 2, 30, 40]});
+    boxed["options"] = json!([]);
+    let rows = fixture(Format::World, "rows.jsonl", lines(&[world(json!("small.png")), boxed])).rows();
+    assert_eq!((rows[0].kind, rows[1].kind), (Some(Kind::MultipleChoice), Some(Kind::Box)));
+    let solution = rows[0].solution.as_deref().unwrap();
+    assert!(
+        solution.starts_with("<scene>{") && solution.ends_with("</scene>\n<answer>B</answer>"),
+        "{solution}"
+    );
+    assert_eq!(rows[1].solution.as_deref(), Some("[1, 2, 30, 40]"));
+    assert_eq!(rows[0].facts["problem"], json!("Where is the cup?"));
+    assert_eq!(
+        (&rows[0].facts["problem_type"], &rows[1].facts["problem_type"], &rows[0].facts["image_size"]),
+        (&json!("multiple choice"), &json!("visor"), &json!([224, 168]))
+    );
+    let said = rows[0].conversation.messages.last().unwrap();
+    assert_eq!(
+        said.parts,
+        [Part::Text("<think>cup e4 . left A , right B . so right B</think>\n<answer>B</answer>".into())]
+    );
+}
+
 /// Rows of every format that cannot be used, and why.
 #[test]
 fn bad_rows_are_named_with_their_line_and_reason() {
@@ -236,6 +271,7 @@ fn bad_rows_are_named_with_their_line_and_reason() {
             Format::Messages => {
                 json!({"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]})
             }
+            Format::World => world(json!("small.png")),
         };
         let fixture = fixture(format, "rows.jsonl", lines(&[good.clone(), row.clone(), good]));
         let dataset = fixture.open().unwrap();
@@ -266,6 +302,8 @@ fn bad_rows_are_named_with_their_line_and_reason() {
     check(VideoR1, edited("options", json!([])), "0 options; give two options or more");
     check(VideoR1, edited("solution", Value::Null), "solution: expected a string");
     check(VideoR1, edited("process", Value::Null), "set reasoning = false");
+    check(World, world(Value::Null), "a question about days has no medium");
+    check(World, json!({"seed": 3}), "missing field");
     check(VideoR1, json!("text"), "expected an object, found \"text\"");
     check(
         StR1,

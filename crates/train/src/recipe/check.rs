@@ -2,6 +2,7 @@
 
 use super::text::suggestion;
 use super::{AdapterRecipe, PhaseKind, PhaseRecipe, Rates, Recipe};
+use crate::rl::RlRecipe;
 
 impl Recipe {
     pub(super) fn check(&self) -> Result<(), String> {
@@ -70,8 +71,14 @@ impl PhaseRecipe {
             _ => {}
         }
         let Rates { vision, merger, language, .. } = self.learning_rate;
+        if self.rl.is_some() != (self.kind == PhaseKind::Rl) {
+            return Err(
+                "kind = \"rl\" and a table [train.rl] (or [phase.rl]) belong together; give both or none"
+                    .into(),
+            );
+        }
         match self.kind {
-            PhaseKind::Sft => {
+            PhaseKind::Sft | PhaseKind::Rl => {
                 for name in self.sources.iter().flatten() {
                     if !recipe.sources.iter().any(|source| source.name == *name) {
                         let known: Vec<&str> =
@@ -88,6 +95,9 @@ impl PhaseRecipe {
                 if self.cache_features && (vision > 0.0 || merger > 0.0) {
                     return Err("cache_features keeps what a frozen tower gives, but vision or merger is trained; set their learning_rate to 0 or cache_features = false".into());
                 }
+                if let Some(rl) = &self.rl {
+                    self.check_rl(rl, recipe)?;
+                }
             }
             PhaseKind::VisionWords => {
                 if self.pairs.is_none() || self.steps.is_none() {
@@ -101,6 +111,30 @@ impl PhaseRecipe {
                 if self.sources.is_some() || self.questions.is_some() || self.cache_features {
                     return Err("kind = \"vision-words\" draws its own frames; leave out sources, questions and cache_features".into());
                 }
+            }
+        }
+        Ok(())
+    }
+
+    fn check_rl(&self, rl: &RlRecipe, recipe: &Recipe) -> Result<(), String> {
+        rl.check()?;
+        if self.questions.is_some() || self.cache_features || self.accumulate > 1 {
+            return Err(
+                "kind = \"rl\" samples every prompt anew; leave out questions, cache_features and accumulate"
+                    .into(),
+            );
+        }
+        if let Some(held_out) = &rl.held_out {
+            let known: Vec<&str> = recipe.sources.iter().map(|source| source.name.as_str()).collect();
+            if !known.contains(&held_out.source.as_str()) {
+                let hint = suggestion(&held_out.source, &known);
+                return Err(format!("rl.held_out: no source has the name {:?}{hint}", held_out.source));
+            }
+            if recipe.sources_of(self).iter().any(|source| source.name == held_out.source) {
+                return Err(format!(
+                    "rl.held_out: the phase also learns from {:?}; name its sources without it",
+                    held_out.source
+                ));
             }
         }
         Ok(())

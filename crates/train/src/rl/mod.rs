@@ -2,10 +2,19 @@
 //! weighted cross-entropy. Rollouts and gradients use the same weights, tokens and order of sums.
 
 pub mod algorithms;
+pub mod held_out;
+pub mod judge;
+pub mod learner;
 pub mod objective;
+pub mod recipe;
+pub mod rollout;
+pub mod show;
 
 #[cfg(test)]
 mod tests;
 
 pub use algorithms::{Algorithm, Sample};
+pub use held_out::{HeldOut, Measured, Results};
+pub use learner::{Learner, Round};
 pub use objective::{Averaging, Clip, Estimator, KlPlace, KlRecipe, Objective, Ratio};
+pub use recipe::RlRecipe;

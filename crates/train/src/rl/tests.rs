@@ -73,6 +73,7 @@ fn samples(golden: &Golden) -> Vec<Sample> {
         new: seen.new.clone(),
         reference: if golden.case.kl.weight == 0.0 { Vec::new() } else { seen.reference.clone() },
         values: seen.values.clone(),
+        bonus: 0.0,
         is_baseline: seen.is_baseline,
     };
     golden.samples.iter().map(sample).collect()

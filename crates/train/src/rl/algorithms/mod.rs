@@ -34,6 +34,8 @@ pub struct Sample {
     pub reference: Vec<f32>,
     /// The critic's values when it was sampled; empty without a critic.
     pub values: Vec<f32>,
+    /// What its advantage grows by after all normalisation.
+    pub bonus: f64,
     /// Compared with and not learned from: the greedy completion of ReMax, those over shuffled frames.
     pub is_baseline: bool,
 }
@@ -102,7 +104,7 @@ impl Algorithm {
 
 /// The advantage of every token of every sample; zeros for baselines.
 pub fn advantages(samples: &[Sample], objective: &Objective) -> Vec<Vec<f64>> {
-    match objective.algorithm {
+    let mut all = match objective.algorithm {
         Algorithm::Grpo | Algorithm::DrGrpo | Algorithm::Dapo | Algorithm::Gspo | Algorithm::Cispo => {
             grpo::advantages(samples, objective)
         }
@@ -110,7 +112,11 @@ pub fn advantages(samples: &[Sample], objective: &Objective) -> Vec<Vec<f64>> {
         Algorithm::ReinforcePp => reinforce_pp::advantages(samples, objective),
         Algorithm::Remax => remax::advantages(samples, objective),
         Algorithm::Ppo => ppo::advantages(samples, objective),
+    };
+    for (sample, row) in samples.iter().zip(&mut all).filter(|(sample, _)| !sample.is_baseline) {
+        row.iter_mut().for_each(|advantage| *advantage += sample.bonus);
     }
+    all
 }
 
 /// The same advantage for every token of a sample.
@@ -121,7 +127,7 @@ fn spread(samples: &[Sample], of: impl Fn(usize) -> f64) -> Vec<Vec<f64>> {
 }
 
 /// Rewards of the other learned samples of the same prompt, and its own among them.
-fn group_of<'a>(samples: &'a [Sample], group: usize) -> impl Iterator<Item = &'a Sample> {
+fn group_of(samples: &[Sample], group: usize) -> impl Iterator<Item = &Sample> {
     samples.iter().filter(move |sample| sample.group == group && !sample.is_baseline)
 }
 

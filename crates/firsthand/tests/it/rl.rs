@@ -1,0 +1,166 @@
+//! `train rl` on the tiny checkpoint: what it writes, that the policy which sampled is the policy that learns, and
+//! that a run which was killed ends with the weights of one that was not.
+
+use serde_json::{Value, json};
+
+use crate::program::{assert_failure, files, stderr};
+use crate::train::{School, assert_same_run};
+
+/// A cold start that teaches the form, then samples over pictures and clips.
+const PHASES: &str = r#"
+[[phase]]
+name = "form"
+sources = ["rows"]
+steps = 40
+batch = 8
+learning_rate = { language = 3e-3 }
+clip = 1.0
+[[phase]]
+name = "rewards"
+kind = "rl"
+sources = ["rows"]
+steps = 6
+batch = 3
+learning_rate = { language = 1e-3, merger = 1e-3 }
+clip = 1.0
+[phase.rl]
+ALGORITHM
+max_tokens = 24
+parallel = 9
+show_every = 2
+held_out = { source = "held-out", every = 3 }
+[[phase.rl.reward]]
+name = "video-r1"
+kinds = ["multiple-choice"]
+"#;
+
+fn school() -> School {
+    let school = School::new();
+    let row = |i: usize, shift: usize| {
+        let (kind, path) = [("image", "photo.jpg"), ("video", "clip.mp4")][i % 2];
+        let letter = ["A", "B", "C"][(i + shift) % 3];
+        json!({
+            "problem_id": i, "problem": "what is it", "data_type": kind, "problem_type": "multiple choice",
+            "options": ["A. red", "B. blue", "C. cup"], "process": "", "solution": format!("<answer>{letter}</answer>"),
+            "path": firsthand_golden::media(path),
+        })
+    };
+    let write = |name: &str, rows: Vec<Value>| {
+        fs_err::write(school.path(name), Value::from(rows).to_string()).unwrap();
+    };
+    write("answers.json", (0..12).map(|i| row(i, 0)).collect());
+    write("held-out.json", (0..6).map(|i| row(i, 1)).collect());
+    school
+}
+
+/// A recipe of both phases, whose `[phase.rl]` begins with `algorithm`.
+fn recipe(school: &School, name: &str, algorithm: &str) -> String {
+    let source = |name: &str, file: &str| {
+        format!(
+            "[[source]]\nname = \"{name}\"\nformat = \"video-r1\"\npath = \"{file}\"\nstyle = \"plain\"\nreasoning = false\n\
+             sampling = {{ frames = 4 }}\nvideo = {{ resized = [56, 84] }}\nimage = {{ resized = [56, 56] }}\n"
+        )
+    };
+    let text = format!(
+        "output = \"{name}\"\nseed = 5\n[model]\nstart = {:?}\nmatmul = \"bf16\"\n{}{}[save]\nevery = 2\nkeep = 30\n{}",
+        firsthand_golden::checkpoint("qwen2_5_vl"),
+        source("rows", "answers.json"),
+        source("held-out", "held-out.json"),
+        PHASES.replace("ALGORITHM", algorithm),
+    );
+    let file = format!("{name}.toml");
+    fs_err::write(school.path(&file), text).unwrap();
+    file
+}
+
+fn metrics(school: &School, name: &str) -> Vec<Value> {
+    let text = fs_err::read_to_string(school.path(name).join("metrics.jsonl")).unwrap();
+    let lines = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    lines.filter(|line| line["phase"] == "rewards").collect()
+}
+
+#[test]
+fn a_run_samples_is_judged_and_says_so() {
+    let school = school();
+    let recipe = recipe(
+        &school,
+        "run",
+        "algorithm = \"grpo\"\ngroup = 4\nupdates = 2\nkl = { weight = 0.05 }\ntemporal = { form = \"contrast\", samples = 2 }",
+    );
+    school.finish_as("rl", &recipe);
+    let steps = metrics(&school, "run");
+    assert_eq!(steps.len(), 6);
+    for step in &steps {
+        let more = &step["more"];
+        assert_eq!(more["mismatch"], 0.0, "the policy that acted is the policy that learns: {step}");
+        for name in ["reward", "accuracy", "kl", "clipped", "entropy", "length", "cut", "temporal_bonus"] {
+            assert!(more[name].is_f64(), "{name} in {step}");
+        }
+        assert!(more["video-r1.accuracy"].is_f64() && more["zero_variance"].is_f64(), "{step}");
+    }
+    let moved = steps.iter().any(|step| step["more"]["kl"].as_f64().unwrap() > 0.0);
+    assert!(moved, "after the first update the policy has left its reference");
+    let run = school.path("run");
+    let results: Value = serde_json::from_slice(&fs_err::read(run.join("results.json")).unwrap()).unwrap();
+    let at = |measured: &Value| measured["step"].as_u64().unwrap();
+    assert_eq!((at(&results["before"]), at(&results["after"])), (0, 6));
+    let curve: Vec<u64> = results["curve"].as_array().unwrap().iter().map(at).collect();
+    assert_eq!(curve, [0, 3, 6]);
+    assert_eq!(results["after"]["items"], 6);
+    let shown = fs_err::read_to_string(run.join("rollouts/step-000041.txt")).unwrap();
+    for part in ["what is it", "right: <answer>", "## sample 1: reward", "## shuffled 5", "video-r1/accuracy"]
+    {
+        assert!(shown.contains(part), "{part} in {shown}");
+    }
+    assert!(files(&run).iter().any(|file| file == "reward.png"));
+}
+
+#[cfg(unix)]
+#[test]
+fn killed_at_any_step_it_ends_with_the_same_weights() {
+    let school = school();
+    for (name, algorithm) in [
+        ("dapo", "algorithm = \"dapo\"\ngroup = 4\nrefill = 2\noverlong = 8"),
+        ("remax", "algorithm = \"remax\"\ngroup = 2\nkl = { weight = 0.1, estimator = \"k1\" }"),
+    ] {
+        let (whole, killed) = (format!("{name}-whole"), format!("{name}-killed"));
+        school.finish_as("rl", &recipe(&school, &whole, algorithm));
+        let recipe = recipe(&school, &killed, algorithm);
+        let mut kills = 0;
+        for step in [40, 41, 42, 44] {
+            if let Some(mut child) = school.until_as("rl", &recipe, &killed, step) {
+                child.kill().unwrap();
+                child.wait().unwrap();
+                kills += 1;
+            }
+        }
+        assert!(kills >= 3, "only {kills} kills came before the end");
+        school.finish_as("rl", &recipe);
+        assert_same_run(&school.path(&whole), &school.path(&killed));
+        let read = |run: &str| fs_err::read_to_string(school.path(run).join("results.json")).unwrap();
+        assert_eq!(read(&whole), read(&killed));
+    }
+}
+
+#[test]
+fn recipes_that_cannot_work_say_so_at_once() {
+    let school = school();
+    let check = |algorithm: &str, expected: &str| {
+        let recipe = recipe(&school, "bad", algorithm);
+        let output = school.command("rl", &recipe).output().unwrap();
+        assert_failure(&output, &[expected]);
+        assert!(!school.path("bad").exists());
+    };
+    check("group = 1", "group: 1: \"grpo\" compares the samples of a prompt; give at least 2");
+    check("algorithm = \"grop\"", "grpo");
+    check("temperature = 0.0", "temperature: 0");
+    check("kl = { weight = -1.0 }", "kl.weight: -1");
+    check("kl = { estimator = \"k2\" }", "its weight is 0");
+    check("overlong = 24", "overlong: 24 tokens of at most 24");
+    check("temporal = { samples = 0 }", "temporal.samples: 0");
+    check("updates = 0", "updates: 0");
+    check("algorithm = \"ppo\"", "ppo needs a critic");
+    let recipe = recipe(&school, "bad", "group = 4");
+    let output = school.command("sft", &recipe).output().unwrap();
+    assert!(stderr(&output).contains("run `firsthand train rl` with it"), "{}", stderr(&output));
+}

@@ -1,0 +1,304 @@
+//! A run on its way: the steps of each phase, what makes their gradients, the update, the metrics and the checkpoints.
+//! What a run is made of and how it begins and ends is `run`'s.
+
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Instant;
+
+use firsthand_input::Renderer;
+use firsthand_model::{Model, Precision};
+
+use crate::checkpoint::{State, Store};
+use crate::error::{Result, TrainError};
+use crate::features::Features;
+use crate::feed::{Feed, Purpose, Step};
+use crate::guard::{Guard, Verdict};
+use crate::metrics::{Metrics, Record};
+use crate::optimizer::{self, Optimizer};
+use crate::phase::{self, Made, Passes};
+use crate::recipe::{DtypeRecipe, MatmulRecipe, OnBadRow, PhaseRecipe, Rates, Recipe};
+use crate::rl::{HeldOut, Learner, Round, show};
+use crate::run::{Data, Run, Watch};
+use crate::vision_words::{Pairs, VisionWords};
+
+/// A run on its way.
+pub(crate) struct Journey<'a> {
+    pub(crate) run: &'a Run,
+    pub(crate) store: &'a Store,
+    pub(crate) watch: &'a mut dyn Watch,
+    pub(crate) metrics: Metrics,
+    pub(crate) state: State,
+    pub(crate) features_bytes: u64,
+    /// Rows that were named as left out.
+    pub(crate) named: HashSet<(PathBuf, usize)>,
+}
+
+/// What makes the gradients of a phase.
+enum Work {
+    Rows { feed: Feed, features: Option<Features> },
+    Pairs { words: VisionWords, pairs: Pairs },
+    Rollouts { feed: Feed, learner: Box<Learner>, held_out: Option<HeldOut>, round: Box<Round> },
+}
+
+impl Journey<'_> {
+    /// One phase from where the state is to its end.
+    pub(crate) fn phase(
+        &mut self,
+        phase: &PhaseRecipe,
+        model: &mut Model,
+        renderer: &Arc<Renderer>,
+        mut optimizer: Optimizer,
+    ) -> Result<()> {
+        let run = self.run;
+        let steps = run.steps(self.state.phase);
+        let schedule = phase.schedule_of(steps);
+        let trained = phase::trained(model, phase, run.recipe.adapter.is_some())?;
+        let wanted: HashSet<String> = trained.iter().map(|parameter| parameter.key.clone()).collect();
+        let passes = Passes { phase, wanted: &wanted, precision: precision(&run.recipe) };
+        let mut work = self.work(phase, model, renderer, steps)?;
+        let mut last = Instant::now();
+        while self.state.step < steps {
+            self.measure(phase, model, renderer, &mut work, None)?;
+            let factor = schedule.factor(self.state.step);
+            let mut taken = None;
+            for update in 0..self.begin(phase, model, renderer, &mut work)? {
+                let made = self.make(&passes, model, renderer, &mut work, update)?;
+                let norm = optimizer::global_norm(made.gradients.values())?;
+                let at = (phase.name.as_str(), self.state.step + 1);
+                let verdict = self.state.guard.judge(at, made.loss, norm, phase.max_skipped)?;
+                if verdict == Verdict::Take {
+                    let scale = optimizer::clip(norm, phase.clip);
+                    phase::update(model, &mut optimizer, phase, &trained, &made.gradients, (factor, scale))?;
+                }
+                taken = Some((made, norm));
+            }
+            let (made, norm) = taken.expect("a step has an update");
+            let seconds = last.elapsed().as_secs_f64();
+            last = Instant::now();
+            self.advance(phase, &made, norm, factor, seconds, optimizer.steps)?;
+            let is_last = self.state.step == steps;
+            if is_last {
+                self.measure(phase, model, renderer, &mut work, Some(steps))?;
+                self.enter_next_phase();
+            }
+            let stop = self.watch.stop();
+            if stop || is_last || self.state.total_step.is_multiple_of(run.recipe.save.every) {
+                let dir = self.save(model, (!is_last).then_some(&optimizer))?;
+                last = Instant::now();
+                if stop {
+                    return Err(TrainError::Stopped { step: self.state.total_step, checkpoint: dir });
+                }
+            }
+            if is_last {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn enter_next_phase(&mut self) {
+        self.state.skipped += self.state.guard.skipped;
+        self.state.guard = Guard::default();
+        self.state.phase += 1;
+        (self.state.step, self.state.optimizer_steps, self.state.draws) = (0, 0, 0);
+    }
+
+    fn work(&self, phase: &PhaseRecipe, model: &Model, renderer: &Arc<Renderer>, steps: u64) -> Result<Work> {
+        let feed = |data: &Data, purpose, range| {
+            Feed::start(data.clone(), renderer.clone(), purpose, phase.step_items(), range)
+        };
+        Ok(match (&self.run.data[self.state.phase], &phase.pairs, &phase.rl) {
+            (Some(data), _, Some(rl)) => {
+                let range = (self.state.draws, steps * (1 + rl.refill as u64));
+                let feed = feed(data, Purpose::Ask { shuffle: rl.temporal.is_some() }, range);
+                let Rates { vision, merger, .. } = phase.learning_rate;
+                let learner = Learner::new(
+                    rl,
+                    renderer,
+                    self.run.reference(rl)?,
+                    self.run.recipe.seed,
+                    precision(&self.run.recipe),
+                    vision == 0.0 && merger == 0.0,
+                )?;
+                let held_out = self.run.held_out(rl, self.state.step)?;
+                Work::Rollouts { feed, learner: Box::new(learner), held_out, round: Box::default() }
+            }
+            (Some(data), _, None) => {
+                let feed = feed(data, Purpose::Learn, (self.state.step, steps));
+                let folder = self.run.recipe.output.join("cache/features");
+                let features =
+                    phase.cache_features.then(|| Features::new(&folder, self.features_bytes)).transpose()?;
+                Work::Rows { feed, features }
+            }
+            (None, Some(pairs), _) => {
+                let words = VisionWords::new(model, renderer)?;
+                // Each batch of an accumulated step is drawn by itself.
+                let first = self.state.step * phase.accumulate as u64;
+                Work::Pairs { words, pairs: Pairs::start(pairs, phase.batch, first)? }
+            }
+            (None, None, _) => unreachable!("the recipe was checked: a phase has rows or pairs"),
+        })
+    }
+
+    /// What a step does before its updates; gives their number.
+    fn begin(
+        &mut self,
+        phase: &PhaseRecipe,
+        model: &mut Model,
+        renderer: &Renderer,
+        work: &mut Work,
+    ) -> Result<usize> {
+        let (Work::Rollouts { feed, learner, round, .. }, Some(rl)) = (work, &phase.rl) else { return Ok(1) };
+        let mut drawn = Vec::new();
+        let mut teaching = 0;
+        // Groups without variance are replaced while the recipe allows.
+        for _ in 0..=rl.refill {
+            let step = self.rows(feed)?;
+            let draw = learner.draw(model, renderer, &step.rows, self.state.draws)?;
+            self.state.draws += 1;
+            draw.failures.iter().take(1).for_each(|reason| self.watch.note(&format!("no reward: {reason}")));
+            teaching += draw.groups.iter().filter(|group| learner.teaches(group)).count();
+            drawn.push(draw);
+            if teaching >= phase.batch {
+                break;
+            }
+        }
+        if drawn.iter().all(|draw| draw.groups.is_empty()) {
+            let reason = drawn.iter().flat_map(|draw| &draw.failures).next();
+            let reason = reason.map_or("it drew no prompt", String::as_str);
+            return Err(TrainError::Data(format!("no sample of a whole step could be judged: {reason}")));
+        }
+        **round = learner.round(model, drawn, phase.batch)?;
+        if rl.show_every > 0 && self.state.step.is_multiple_of(rl.show_every) {
+            show::write(&self.run.recipe.output.join("rollouts"), self.state.total_step + 1, &round.groups)?;
+        }
+        Ok(rl.updates)
+    }
+
+    /// Asks the held-out questions where their time has come: `last` is the phase's length after its last step.
+    fn measure(
+        &mut self,
+        phase: &PhaseRecipe,
+        model: &Model,
+        renderer: &Renderer,
+        work: &mut Work,
+        last: Option<u64>,
+    ) -> Result<()> {
+        let Work::Rollouts { learner, held_out: Some(held_out), .. } = work else { return Ok(()) };
+        let every = phase.rl.as_ref().and_then(|rl| rl.held_out.as_ref()).map_or(0, |h| h.every);
+        let step = last.unwrap_or(self.state.step);
+        let is_due = last.is_some() || step == 0 || (every > 0 && step.is_multiple_of(every));
+        if is_due && !held_out.knows(step) {
+            let found = held_out.measure(learner, model, renderer, step, last.is_some())?;
+            let [low, high] = found.interval;
+            self.watch.note(&format!(
+                "held out after {step} steps: {:.3} right ({low:.3} to {high:.3}) of {}, reward {:.3}",
+                found.value, found.items, found.reward
+            ));
+        }
+        Ok(())
+    }
+
+    /// The rows of the next step; those that cannot be used are named once.
+    fn rows(&mut self, feed: &mut Feed) -> Result<Step> {
+        let step = feed.next_step()?;
+        for bad in &step.bad {
+            if self.run.recipe.data.on_bad_row == OnBadRow::Stop {
+                return Err(TrainError::Data(format!(
+                    "{bad}; repair the row, or set data.on_bad_row = \"skip\""
+                )));
+            }
+            if self.named.insert((bad.file.clone(), bad.line)) {
+                self.watch.note(&format!("left out: {bad}"));
+            }
+        }
+        if let (true, Some(bad)) = (step.rows.is_empty(), step.bad.first()) {
+            return Err(TrainError::Data(format!("no row of a whole step can be used; the first: {bad}")));
+        }
+        Ok(step)
+    }
+
+    /// Loss and gradients of an update of the step.
+    fn make(
+        &mut self,
+        passes: &Passes<'_>,
+        model: &Model,
+        renderer: &Renderer,
+        work: &mut Work,
+        update: usize,
+    ) -> Result<Made> {
+        match work {
+            Work::Rows { feed, features } => {
+                let step = self.rows(feed)?;
+                let made = passes.rows(model, &step.rows, features.as_mut())?;
+                if features.is_some() {
+                    step.rows.iter().for_each(|row| feed.remember(row));
+                }
+                Ok(made)
+            }
+            Work::Pairs { words, pairs } => passes.pairs(model, renderer, words, pairs),
+            Work::Rollouts { learner, round, .. } => {
+                let Passes { phase, wanted, .. } = passes;
+                learner.update(model, round, update, (wanted, phase.pass_tokens, phase.recompute))
+            }
+        }
+    }
+
+    /// Counts a step and writes its metrics.
+    fn advance(
+        &mut self,
+        phase: &PhaseRecipe,
+        made: &Made,
+        norm: f64,
+        factor: f64,
+        seconds: f64,
+        optimizer_steps: u64,
+    ) -> Result<()> {
+        let state = &mut self.state;
+        state.step += 1;
+        state.total_step += 1;
+        state.optimizer_steps = optimizer_steps;
+        state.tokens += made.tokens;
+        state.seconds += seconds;
+        let Rates { vision, merger, language, named } = phase.learning_rate;
+        let learning_rate =
+            Rates { vision: factor * vision, merger: factor * merger, language: factor * language, named };
+        let finite = |value: f64| value.is_finite().then_some(value);
+        let record = Record {
+            step: state.total_step,
+            phase: phase.name.clone(),
+            phase_step: state.step,
+            loss: finite(made.loss),
+            learning_rate,
+            gradient_norm: finite(norm),
+            tokens: made.tokens,
+            scored: made.scored,
+            tokens_per_second: made.tokens as f64 / seconds.max(1e-9),
+            skipped: state.skipped + state.guard.skipped,
+            more: made.more.clone(),
+        };
+        if state.total_step.is_multiple_of(self.run.recipe.log.every) {
+            self.metrics.write(&record)?;
+        }
+        self.watch.step(&record);
+        Ok(())
+    }
+
+    fn save(&mut self, model: &Model, optimizer: Option<&Optimizer>) -> Result<PathBuf> {
+        self.state.metrics = self.metrics.sync()?;
+        let run = self.run;
+        let write = |dir: &Path| run.write_model(model, dir, DtypeRecipe::Auto);
+        let dir = self.store.write(&self.state, optimizer, run.recipe.save.keep, write)?;
+        self.watch.saved(&dir);
+        Ok(dir)
+    }
+}
+
+/// What products round to.
+fn precision(recipe: &Recipe) -> Precision {
+    match recipe.model.matmul {
+        MatmulRecipe::F32 => Precision::F32,
+        MatmulRecipe::Auto | MatmulRecipe::Bf16 => Precision::Bf16,
+    }
+}

@@ -1,0 +1,127 @@
+//! Questions that are asked and never learned from: how often the model is right before, during and after a phase,
+//! as one file that grows. A resumed run finds what was measured before and keeps what its state knows of.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use firsthand_input::Renderer;
+use firsthand_model::Model;
+use firsthand_tasks::Score;
+use serde::{Deserialize, Serialize};
+
+use super::judge::Earned;
+use super::learner::Learner;
+use crate::data::{Dataset, RowId};
+use crate::error::{Result, TrainError};
+use crate::feed::{Prepared, Purpose};
+
+/// Prompts prepared at one time.
+const CHUNK: usize = 128;
+
+/// One evaluation.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Measured {
+    /// Steps of the phase that were done.
+    pub step: u64,
+    /// Questions that were judged.
+    pub items: usize,
+    /// Share of right answers.
+    pub value: f64,
+    /// Its 95% interval (Wilson).
+    pub interval: [f64; 2],
+    /// Mean accuracy or overlap.
+    pub accuracy: f64,
+    /// Mean reward.
+    pub reward: f64,
+}
+
+/// The file of a phase.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Results {
+    /// The first evaluation.
+    pub before: Option<Measured>,
+    /// The last one, after the last step.
+    pub after: Option<Measured>,
+    /// All of them.
+    pub curve: Vec<Measured>,
+}
+
+/// The questions of a phase and its file.
+pub struct HeldOut {
+    dataset: Arc<Dataset>,
+    path: PathBuf,
+    right_from: f64,
+    results: Results,
+}
+
+impl HeldOut {
+    /// Of a dataset, continuing a file at a step.
+    pub fn open(dataset: Arc<Dataset>, path: PathBuf, right_from: f64, step: u64) -> Result<HeldOut> {
+        let mut results = Results::default();
+        if step > 0 && path.exists() {
+            let text = fs_err::read_to_string(&path)?;
+            results = serde_json::from_str(&text).map_err(|error| {
+                TrainError::Setup(format!("{}: {error}; remove the file", path.display()))
+            })?;
+            results.curve.retain(|measured| measured.step <= step);
+            results.after = None;
+        }
+        Ok(HeldOut { dataset, path, right_from, results })
+    }
+
+    /// Whether a step was measured.
+    pub fn knows(&self, step: u64) -> bool {
+        self.results.curve.iter().any(|measured| measured.step == step)
+    }
+
+    /// Asks all questions; `is_last` after the last step.
+    pub fn measure(
+        &mut self,
+        learner: &Learner,
+        model: &Model,
+        renderer: &Renderer,
+        step: u64,
+        is_last: bool,
+    ) -> Result<Measured> {
+        let rows = self.dataset.sources().map(|(_, rows)| rows).next().unwrap_or(0);
+        let (mut score, mut judged) = (Score::default(), Vec::<Earned>::new());
+        for start in (0..rows).step_by(CHUNK) {
+            let mut prompts: Vec<Arc<Prepared>> = Vec::new();
+            for index in start..rows.min(start + CHUNK) {
+                let id = RowId { source: 0, index };
+                let row = self.dataset.row(id).map_err(|error| TrainError::Data(error.to_string()))?;
+                let purpose = Purpose::Ask { shuffle: false };
+                let prepared = purpose.prepare(renderer, id, &row);
+                prompts.push(Arc::new(prepared.map_err(|error| TrainError::Data(error.to_string()))?));
+            }
+            for earned in learner.answer(model, renderer, &prompts)?.into_iter().flatten() {
+                score.add(earned.accuracy >= self.right_from);
+                judged.push(earned);
+            }
+        }
+        let (Some(value), Some(interval)) = (score.accuracy(), score.interval()) else {
+            return Err(TrainError::Data("rl.held_out: no reward could judge any of its questions".into()));
+        };
+        let mean = |of: fn(&Earned) -> f64| judged.iter().map(of).sum::<f64>() / judged.len() as f64;
+        let measured = Measured {
+            step,
+            items: score.items,
+            value,
+            interval,
+            accuracy: mean(|earned| earned.accuracy),
+            reward: mean(|earned| earned.reward),
+        };
+        self.results.curve.push(measured.clone());
+        self.results.before.get_or_insert_with(|| measured.clone());
+        self.results.after = is_last.then(|| measured.clone());
+        self.write()?;
+        Ok(measured)
+    }
+
+    fn write(&self) -> Result<()> {
+        let text = serde_json::to_string_pretty(&self.results).expect("results are plain data");
+        let draft = self.path.with_extension("json.part");
+        fs_err::write(&draft, text + "\n")?;
+        Ok(fs_err::rename(draft, &self.path)?)
+    }
+}

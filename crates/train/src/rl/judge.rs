@@ -1,0 +1,107 @@
+//! What samples earn: the recipe's rewards over the samples of one prompt. A reward that cannot judge a sample is
+//! counted and named; that sample's group is left out of the step, since nobody knows what it is worth.
+
+use std::collections::BTreeMap;
+
+use firsthand_tasks::reward::{self, Reward, Row as Judged, Scored};
+use serde_json::Value;
+
+use super::recipe::{RewardRecipe, RlRecipe};
+use crate::data::Row;
+use crate::error::{Result, TrainError};
+
+/// The rewards of a recipe.
+pub struct Judge {
+    rewards: Vec<(RewardRecipe, Box<dyn Reward>)>,
+}
+
+/// One completion as the judge reads it.
+#[derive(Clone, Debug)]
+pub struct Reply {
+    /// Without the token that ends it.
+    pub text: String,
+    /// With that token; `None` where it has no end.
+    pub tokens: Option<usize>,
+    /// Made over shuffled frames.
+    pub is_shuffled: bool,
+}
+
+/// What a reply earned.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Earned {
+    /// The weighted sum.
+    pub reward: f64,
+    /// By `reward/part`, before weights.
+    pub parts: BTreeMap<String, f64>,
+    /// The largest accuracy or overlap that a reward found.
+    pub accuracy: f64,
+}
+
+/// Parts that say how right a reply is.
+const RIGHTNESS: [&str; 3] = ["accuracy", "iou", "tiou"];
+
+impl Judge {
+    /// Of the rewards of a recipe.
+    pub fn new(recipe: &RlRecipe) -> Result<Judge> {
+        let named = |entry: &RewardRecipe| {
+            let reward = reward::named(&entry.name, entry.mode, &entry.settings)
+                .map_err(|error| TrainError::Setup(format!("rl.reward: {error}")))?;
+            Ok((entry.clone(), reward))
+        };
+        Ok(Judge { rewards: recipe.rewards.iter().map(named).collect::<Result<_>>()? })
+    }
+
+    /// What each reply to one row earned; an error says which reward could not judge, and why.
+    pub fn group(&self, row: &Row, replies: &[Reply]) -> Result<Vec<Earned>, String> {
+        let rows: Vec<Judged> = replies.iter().map(|reply| judged(row, reply)).collect();
+        let rows: Vec<&Judged> = rows.iter().collect();
+        let mut earned = vec![Earned::default(); replies.len()];
+        let mut is_judged = false;
+        for (entry, reward) in &self.rewards {
+            let applies = |kinds: &Vec<_>| row.kind.is_some_and(|kind| kinds.contains(&kind));
+            if !entry.kinds.as_ref().is_none_or(applies) {
+                continue;
+            }
+            is_judged = true;
+            let judge = |row: &&Judged| reward.score(row).map_err(|error| error.to_string());
+            let mut scored = rows.iter().map(judge).collect::<Result<Vec<Scored>, String>>()?;
+            reward.group(&rows, &mut scored);
+            for (earned, scored) in earned.iter_mut().zip(scored) {
+                if !scored.reward.is_finite() {
+                    return Err(format!("{}: a reward of {}", entry.name, scored.reward));
+                }
+                earned.reward += entry.weight * scored.reward;
+                for (part, value) in scored.parts {
+                    if RIGHTNESS.contains(&part) {
+                        earned.accuracy = earned.accuracy.max(value);
+                    }
+                    earned.parts.insert(format!("{}/{part}", entry.name), value);
+                }
+            }
+        }
+        match is_judged {
+            true => Ok(earned),
+            false => {
+                let kind = row.kind.map_or("unknown", |kind| kind.name());
+                Err(format!("no reward judges rows of kind {kind}; add one, or leave such rows out"))
+            }
+        }
+    }
+}
+
+fn judged(row: &Row, reply: &Reply) -> Judged {
+    let text = |key: &str| row.facts.get(key).and_then(Value::as_str).map(str::to_owned);
+    let mut more = row.facts.clone();
+    more.insert("shuffled".into(), reply.is_shuffled.into());
+    if let Some(tokens) = reply.tokens {
+        more.insert("tokens".into(), tokens.into());
+    }
+    Judged {
+        completion: reply.text.clone(),
+        solution: row.solution.clone().unwrap_or_default(),
+        problem: text("problem"),
+        problem_type: text("problem_type"),
+        group: None,
+        more,
+    }
+}
