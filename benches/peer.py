@@ -159,6 +159,58 @@ def train(model_dir, matmul, steps):
     return {"step": seconds[2:], "losses": losses, "peak_mib": [peak]}
 
 
+def rl(model_dir, rows_file, group, batch, tokens, steps):
+    """Steps of TRL's GRPO trainer with a reference, after one to warm up: seconds for each sample."""
+    import resource
+    import tempfile
+
+    import datasets
+    import transformers
+    import trl
+
+    with open(rows_file) as file:
+        prompts = [json.loads(line)["messages"][:1] for line in file]
+    group, batch, tokens, steps = int(group), int(batch), int(tokens), int(steps)
+    ends = []
+
+    class Clock(transformers.TrainerCallback):
+        def on_step_begin(self, *_, **__):
+            if not ends:
+                ends.append(time.perf_counter())
+
+        def on_step_end(self, *_, **__):
+            ends.append(time.perf_counter())
+
+    with tempfile.TemporaryDirectory() as folder:
+        config = trl.GRPOConfig(
+            output_dir=folder,
+            use_cpu=True,
+            bf16=False,
+            gradient_checkpointing=False,
+            per_device_train_batch_size=group * batch,
+            num_generations=group,
+            max_completion_length=tokens,
+            max_steps=steps + 1,
+            learning_rate=1e-6,
+            beta=0.04,
+            temperature=1.0,
+            save_strategy="no",
+            report_to=[],
+        )
+        trainer = trl.GRPOTrainer(
+            model=load(model_dir, "float32").train(),
+            processing_class=transformers.AutoTokenizer.from_pretrained(model_dir),
+            reward_funcs=lambda completions, **_: [0.0] * len(completions),
+            args=config,
+            train_dataset=datasets.Dataset.from_dict({"prompt": prompts}),
+            callbacks=[Clock()],
+        )
+        trainer.train()
+    seconds = [(after - before) / (group * batch) for before, after in zip(ends, ends[1:])]
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return {"sample": seconds[1:], "peak_mib": [peak]}
+
+
 def first(model_dir, messages_file):
     """A whole program: import, load, prepare, one token. The caller times the process."""
     import torch
@@ -177,5 +229,5 @@ if __name__ == "__main__":
     import torch
 
     torch.set_num_threads(THREADS)
-    case = {"frames": frames, "model": model, "train": train, "first": first}[sys.argv[1]]
+    case = {"frames": frames, "model": model, "train": train, "rl": rl, "first": first}[sys.argv[1]]
     print(json.dumps(case(*sys.argv[2:])))

@@ -2,6 +2,7 @@
 //! the two sides taking turns. It makes its own inputs under target/bench and ships with nothing.
 
 mod ours;
+mod policy;
 mod prepare;
 mod race;
 mod steps;
@@ -21,11 +22,13 @@ const USAGE: &str = "usage: cargo run --release -p firsthand-bench -- <case>... 
   bf16     the same in bf16
   train    a step with AdamW of a model 256 wide and 8 layers deep on 16 x 256 tokens, in f32 and with bf16
            products against torch in f32, and the memory of each
+  rl       a step of GRPO with a reference, 4 prompts with 8 samples of 96 tokens, the same model, against TRL's
+           trainer on the CPU: seconds for each sample, and the memory of each
   packs    steps on many short sequences that share a vision prefix, in tokens a second (ours alone)
   seven    a 7B-shaped Qwen2.5-VL answers a 16-frame question in bf16 and q4_k (ours alone, 16 GB on disk)
   all      every case but `packs` and `seven`
 
-PATH is a Python with golden/requirements.txt installed; without it one is made in target/bench/python.";
+PATH is a Python with golden/requirements.txt and benches/requirements.txt installed; without it one is made in target/bench/python.";
 
 fn main() -> Result<()> {
     let mut words: Vec<String> = std::env::args().skip(1).collect();
@@ -41,7 +44,7 @@ fn main() -> Result<()> {
         bail!("{USAGE}");
     }
     if words == ["all"] {
-        words = ["frames", "first", "f32", "bf16", "train"].map(String::from).to_vec();
+        words = ["frames", "first", "f32", "bf16", "train", "rl"].map(String::from).to_vec();
     }
     let bench = Bench::new(python)?;
     for case in &words {
@@ -50,6 +53,7 @@ fn main() -> Result<()> {
             "first" => first(&bench)?,
             "f32" | "bf16" => model(&bench, case)?,
             "train" => train(&bench)?,
+            "rl" => rl(&bench)?,
             "packs" => packs(&bench)?,
             "seven" => seven(&bench)?,
             _ => bail!("unknown case: {case}\n{USAGE}"),
@@ -104,6 +108,24 @@ fn train(bench: &Bench) -> Result<()> {
             &["step", "peak_mib"],
             Side::ours(&["train", &model, matmul, "5"])?,
             Side::peer(bench, &["train", &model, "f32", "5"]),
+        )?;
+    }
+    Ok(())
+}
+
+fn rl(bench: &Bench) -> Result<()> {
+    let model = bench.checkpoint(Shape::Train, "qwen2", "f32")?;
+    let rows = bench.prompts()?;
+    let [group, batch, tokens] = policy::SHAPE.map(|number| number.to_string());
+    for matmul in ["f32", "bf16"] {
+        race(
+            &format!(
+                "GRPO, {batch} prompts x {group} samples x {tokens} tokens, {matmul} products against TRL in f32"
+            ),
+            2,
+            &["sample", "peak_mib"],
+            Side::ours(&["rl", &model, &rows, matmul, "3"])?,
+            Side::peer(bench, &["rl", &model, &rows, &group, &batch, &tokens, "3"]),
         )?;
     }
     Ok(())

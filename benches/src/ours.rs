@@ -14,7 +14,7 @@ use firsthand_model::layers::CacheType;
 use firsthand_model::{CacheOptions, Checkpoint, Dtype, LoadOptions, Model, ModelRunner, Quantize};
 use serde_json::json;
 
-use crate::steps;
+use crate::{policy, steps};
 
 pub(crate) fn run(words: &[String]) -> Result<()> {
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
@@ -22,6 +22,7 @@ pub(crate) fn run(words: &[String]) -> Result<()> {
         ["frames", model, video, count] => frames(model, video, count.parse()?)?,
         ["model", model, dtype, prompt, new] => decode(model, dtype, prompt.parse()?, new.parse()?)?,
         ["train", model, matmul, count] => steps::train(model, matmul, count.parse()?)?,
+        ["rl", model, rows, matmul, count] => policy::rl(model, rows, matmul, count.parse()?)?,
         ["packs", model, matmul] => steps::packs(model, matmul)?,
         ["seven", model, video, quantize] => seven(model, video, quantize)?,
         _ => bail!("ours: unknown case: {words:?}"),

@@ -93,6 +93,22 @@ impl Bench {
         Ok(path.to_string_lossy().into_owned())
     }
 
+    /// Prompts of some sixty words without a medium, with an answer that nobody reads.
+    pub(crate) fn prompts(&self) -> Result<String> {
+        const WORDS: [&str; 8] = ["where", "cup", "left", "table", "person", "door", "before", "holds"];
+        let path = self.folder.join("prompts.jsonl");
+        let row = |i: usize| {
+            let words: Vec<&str> = (0..60).map(|j| WORDS[(i * 7 + j * j * 3 + j) % 8]).collect();
+            let messages = json!([
+                { "role": "user", "content": words.join(" ") },
+                { "role": "assistant", "content": "left" },
+            ]);
+            json!({ "messages": messages }).to_string() + "\n"
+        };
+        fs_err::write(&path, (0..64).map(row).collect::<String>())?;
+        Ok(path.to_string_lossy().into_owned())
+    }
+
     /// One question about one 640x480 picture, in the reference message format.
     pub(crate) fn messages(&self) -> Result<String> {
         let picture = self.folder.join("picture.png");
@@ -126,10 +142,12 @@ fn make_python(root: &Path, folder: &Path) -> Result<String> {
     let python = home.join("bin/python");
     if !python.exists() {
         run(Command::new("python3").args(["-m", "venv"]).arg(&home))?;
-        let requirements = root.join("golden/requirements.txt");
-        run(Command::new(&python)
-            .args(["-m", "pip", "install", "--quiet", "--requirement"])
-            .arg(requirements))?;
+        let mut install = Command::new(&python);
+        install.args(["-m", "pip", "install", "--quiet"]);
+        for file in ["golden/requirements.txt", "benches/requirements.txt"] {
+            install.arg("--requirement").arg(root.join(file));
+        }
+        run(&mut install)?;
     }
     Ok(python.to_string_lossy().into_owned())
 }

@@ -44,7 +44,7 @@ impl Trainer {
                 })
             })??;
         }
-        Ok(loss)
+        Ok(loss.total)
     }
 }
 

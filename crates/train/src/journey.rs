@@ -173,7 +173,7 @@ impl Journey<'_> {
         if rl.show_every > 0 && self.state.step.is_multiple_of(rl.show_every) {
             show::write(&self.run.recipe.output.join("rollouts"), self.state.total_step + 1, &round.groups)?;
         }
-        Ok(rl.updates)
+        Ok(rl.updates * rl.minibatches)
     }
 
     /// Asks the held-out questions where their time has come: `last` is the phase's length after its last step.

@@ -11,7 +11,7 @@ use firsthand_media::Opener;
 use firsthand_model::{AdapterConfig, Checkpoint, Dtype, LoadOptions, Model, Quantize};
 
 use crate::checkpoint::{self, Saved, State, Store};
-use crate::data::{BadRow, Dataset, Order, OrderOptions, RowId, SourceConfig};
+use crate::data::{self, BadRow, Dataset, Order, OrderOptions, RowId, SourceConfig};
 use crate::error::{Result, TrainError};
 use crate::init::pieces;
 use crate::journey::Journey;
@@ -88,7 +88,16 @@ pub struct Run {
 impl Run {
     /// Opens the data of a recipe and checks everything that can be checked without weights. `start` is the
     /// checkpoint directory that `recipe.model.start` names; it is not looked at for a new model.
-    pub fn open(recipe: Recipe, start: Option<PathBuf>, opener: Arc<Opener>) -> Result<Run> {
+    pub fn open(mut recipe: Recipe, start: Option<PathBuf>, opener: Arc<Opener>) -> Result<Run> {
+        let settings = recipe.settings();
+        for source in &mut recipe.sources {
+            if let Some(wanted) = &source.make {
+                let folder = recipe.output.join("data").join(&source.name);
+                let made = data::make_questions(wanted, &folder);
+                source.path =
+                    made.map_err(|error| TrainError::Data(format!("source {}: {error}", source.name)))?;
+            }
+        }
         let mut data: Vec<Option<Data>> = Vec::new();
         let mut opened: Vec<(Vec<SourceConfig>, Arc<Dataset>)> = Vec::new();
         for phase in &recipe.phases {
@@ -118,7 +127,6 @@ impl Run {
         }
         let digests: Vec<String> = opened.iter().map(|(_, dataset)| dataset.digest().to_hex()).collect();
         let start = start.unwrap_or_else(|| recipe.output.join("start"));
-        let settings = recipe.settings();
         Ok(Run { recipe, start, data, settings, digest: digests.join(" "), opener })
     }
 

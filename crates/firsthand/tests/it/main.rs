@@ -19,6 +19,7 @@ mod inspect;
 mod interrupt;
 mod manifest;
 mod program;
+mod recipes;
 mod rl;
 mod score;
 mod scripted;

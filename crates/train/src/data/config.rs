@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use firsthand_base::{PixelLimits, Sampling};
 use firsthand_tasks::Style;
+use firsthand_world::questions::{Family, Scope};
 use serde::{Deserialize, Serialize};
 
 use super::row::{Error, Result};
@@ -55,6 +56,26 @@ pub enum Answers {
     Last,
 }
 
+/// What `firsthand world questions` would be told.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MakeQuestions {
+    /// Worlds, from the first to before the last.
+    pub seeds: [u64; 2],
+    /// Take the worlds that are kept for tests.
+    #[serde(default)]
+    pub held_out: bool,
+    /// Pictures and clips of each world: so many of each.
+    #[serde(default = "twenty")]
+    pub items: usize,
+    /// Most questions about one picture or clip.
+    #[serde(default = "five")]
+    pub questions: usize,
+    /// Families of questions about pictures and clips; all if left out.
+    #[serde(default)]
+    pub families: Vec<Family>,
+}
+
 /// One source of rows.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -63,8 +84,12 @@ pub struct SourceConfig {
     pub name: String,
     /// How the file is read.
     pub format: Format,
-    /// The file; for `stvqa` also a folder of parquet files.
+    /// The file; for `stvqa` also a folder of parquet files. Left out where `make` says what to write.
+    #[serde(default)]
     pub path: PathBuf,
+    /// Questions about simulated homes that the run writes itself, to `data/NAME` in its output folder. Only for `world`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub make: Option<MakeQuestions>,
     /// Folder that relative media locations start from. Default: the folder of the file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub media_root: Option<PathBuf>,
@@ -119,6 +144,12 @@ struct Limits {
 fn yes() -> bool {
     true
 }
+fn twenty() -> usize {
+    20
+}
+fn five() -> usize {
+    5
+}
 
 impl SourceConfig {
     /// A source with nothing said beyond where and what it is.
@@ -127,6 +158,7 @@ impl SourceConfig {
             name: name.into(),
             format,
             path: path.into(),
+            make: None,
             media_root: None,
             media_prefix: None,
             weight: None,
@@ -151,6 +183,29 @@ impl SourceConfig {
             && !(weight.is_finite() && weight > 0.0)
         {
             return refuse(format!("weight: {weight}; give a number above 0, or leave the source out"));
+        }
+        match &self.make {
+            None if self.path.as_os_str().is_empty() => {
+                return refuse("path is missing; name the file".into());
+            }
+            Some(_) if !self.path.as_os_str().is_empty() => {
+                return refuse("both path and make are given; keep one".into());
+            }
+            Some(_) if self.format != Format::World => {
+                return refuse("make writes questions of format \"world\"; set it, or name a path".into());
+            }
+            Some(make) if make.seeds[0] >= make.seeds[1] || make.items == 0 || make.questions == 0 => {
+                return refuse(format!(
+                    "make: seeds {:?}, {} items and {} questions make nothing; give [first, end] and counts above 0",
+                    make.seeds, make.items, make.questions
+                ));
+            }
+            Some(make) if make.families.iter().any(|family| family.scope() == Scope::Days) => {
+                return refuse(
+                    "make: questions about days have no medium; name families of pictures and clips".into(),
+                );
+            }
+            _ => {}
         }
         let whole = matches!(self.format, Format::ShareGpt | Format::Messages);
         if whole && self.style.is_some() {

@@ -21,11 +21,12 @@ mod table;
 mod video_r1;
 mod world;
 
-pub use config::{Answers, Format, SourceConfig};
+pub use config::{Answers, Format, MakeQuestions, SourceConfig};
 pub use dataset::Dataset;
 pub use order::{Order, OrderOptions};
 pub use row::{BadRow, Error, Result, Row, RowId};
 pub use table::table_rows;
+pub use world::make as make_questions;
 
 #[cfg(test)]
 mod tests;

@@ -1,11 +1,16 @@
 //! Rows of `firsthand world questions`: a picture or clip of a simulated home, the question as the world puts it, and
 //! its reasons. Rewards find the scene graph in the gold answer, in the tags that `spatialthinker` reads.
 
+use std::path::{Path, PathBuf};
+
 use firsthand_base::{Message, Part, Role};
 use firsthand_tasks::Kind;
-use firsthand_world::questions::{Gold, Item, ProblemType, Scope};
+use firsthand_world::questions::{
+    Family, Gold, Item, Plan, ProblemType, Scope, WriteOptions, held_out, write,
+};
 use serde_json::{Value, json};
 
+use super::config::MakeQuestions;
 use super::fields::Reason;
 use super::row::Row;
 use super::source::Reader;
@@ -43,6 +48,24 @@ pub(super) fn read(reader: &Reader<'_>, value: &Value, row: &mut Row) -> Result<
         _ => {}
     }
     Ok(())
+}
+
+/// Writes the questions a recipe asks for and gives their file; what was written before is not written again.
+pub fn make(wanted: &MakeQuestions, folder: &Path) -> firsthand_world::Result<PathBuf> {
+    let MakeQuestions { seeds: [first, end], items, questions, .. } = *wanted;
+    let shown = |family: &Family| family.scope() != Scope::Days;
+    let families: Vec<Family> = match wanted.families.is_empty() {
+        true => Family::ALL.iter().copied().filter(shown).collect(),
+        false => wanted.families.clone(),
+    };
+    let count = |scope| if families.iter().any(|family| family.scope() == scope) { items } else { 0 };
+    let (frames, clips) = (count(Scope::Frame), count(Scope::Clip));
+    let plan = Plan { families, frames, clips, days: 0, questions, ..Plan::default() };
+    let seeds: Vec<u64> =
+        (first..end).map(|seed| if wanted.held_out { held_out(seed) } else { seed }).collect();
+    let options = WriteOptions { plan, threads: rayon::current_num_threads(), truth: false };
+    write(folder, &seeds, &options, &|_| {})?;
+    Ok(folder.join("questions.jsonl"))
 }
 
 fn kind(answer: &Gold, problem_type: ProblemType) -> Kind {

@@ -8,34 +8,18 @@ use std::sync::Arc;
 use candle_core::Tensor;
 use firsthand_base::{Digest, ModelInput, Render, SamplingOptions, StopRules};
 use firsthand_input::Renderer;
-use firsthand_model::layers::LossRow;
 use firsthand_model::{Example, Model, Order, Precision, Training};
 
-use super::algorithms::{Algorithm, Sample, moments, overlong};
+use super::algorithms::{Algorithm, Sample, advantages, overlong};
 use super::judge::{Earned, Judge, Reply};
 use super::objective::Objective;
 use super::recipe::{RlRecipe, Temporal};
 use super::rollout::{Roller, Rollout, Wanted};
+use super::round::{Drawn, Group, Round, describe, samples, wholes};
 use crate::error::Result;
 use crate::feed::Prepared;
 use crate::pack::pack;
 use crate::phase::Made;
-
-/// The samples of one prompt, judged.
-pub struct Group {
-    /// The prompt with its row.
-    pub prompt: Arc<Prepared>,
-    /// Those in order first, then the greedy one of ReMax, then those over shuffled frames.
-    pub rollouts: Vec<Rollout>,
-    /// What each says.
-    pub replies: Vec<Reply>,
-    /// What each earned.
-    pub earned: Vec<Earned>,
-    /// How many are learned from: the first ones.
-    pub learned: usize,
-    /// What a right answer's advantage grows by after normalisation.
-    pub bonus: f64,
-}
 
 /// What a phase needs beside the model that learns.
 pub struct Learner {
@@ -49,33 +33,6 @@ pub struct Learner {
     precision: Precision,
     /// Whether the vision tower stays as it is.
     tower_rests: bool,
-}
-
-/// The samples of a step and what was computed of them once.
-#[derive(Default)]
-pub struct Round {
-    /// Groups that are learned from.
-    pub groups: Vec<Group>,
-    samples: Vec<Sample>,
-    features: HashMap<Digest, Tensor>,
-    more: BTreeMap<String, f64>,
-    tokens: u64,
-}
-
-/// What is drawn and judged before anything is left out.
-pub struct Drawn {
-    /// Groups that rewards could judge.
-    pub groups: Vec<Group>,
-    /// Why others could not be.
-    pub failures: Vec<String>,
-    features: HashMap<Digest, Tensor>,
-    tokens: u64,
-}
-
-impl Round {
-    fn learned(&mut self) -> impl Iterator<Item = &mut Sample> {
-        self.samples.iter_mut().filter(|sample| !sample.is_baseline)
-    }
 }
 
 impl Learner {
@@ -232,7 +189,7 @@ impl Learner {
             failed += drawn.failures.len();
             judged.extend(drawn.groups);
         }
-        round.more = self.describe(&judged);
+        round.more = describe(&judged);
         let all = judged.len() + failed;
         for group in judged {
             match self.teaches(&group) {
@@ -245,6 +202,7 @@ impl Learner {
         round.more.insert("reward_failures".into(), failed as f64);
         round.samples = samples(&round.groups);
         self.refer(model, &mut round)?;
+        round.advantages = advantages(&round.samples, &self.objective);
         Ok(round)
     }
 
@@ -258,7 +216,7 @@ impl Learner {
             Some(reference) => self.logs(reference, &round.groups, known)?,
             None => model.beneath_adapter(|model| self.logs(model, &round.groups, known))?,
         };
-        round.learned().zip(logs).for_each(|(sample, logs)| sample.reference = logs);
+        learned(&mut round.samples).zip(logs).for_each(|(sample, logs)| sample.reference = logs);
         Ok(())
     }
 
@@ -284,7 +242,7 @@ impl Learner {
         Ok(whole.iter().map(|(_, targets)| flat.by_ref().take(targets.len()).collect()).collect())
     }
 
-    /// Loss and gradients of an update, the first of which finds the weights that sampled.
+    /// Loss and gradients of an optimizer step, the first of which finds the weights that sampled.
     pub fn update(
         &self,
         model: &Model,
@@ -292,15 +250,22 @@ impl Learner {
         number: usize,
         (wanted, pass_tokens, recompute): (&HashSet<String>, usize, bool),
     ) -> Result<Made> {
-        if number > 0 {
-            let logs = self.logs(model, &round.groups, self.tower_rests.then_some(&round.features))?;
-            round.learned().zip(logs).for_each(|(sample, logs)| sample.new = logs);
-        }
+        // The share of the prompts that this step is on, and their samples.
+        let (share, of) = (number % self.recipe.minibatches, self.recipe.minibatches);
+        let count = round.groups.len();
+        let groups = &round.groups[share * count / of..(share + 1) * count / of];
+        let before: usize = round.groups[..share * count / of].iter().map(|g| g.rollouts.len()).sum();
+        let within: usize = groups.iter().map(|group| group.rollouts.len()).sum();
+        let samples = &mut round.samples[before..before + within];
         let features = self.tower_rests.then_some(&round.features);
-        let judged = self.objective.judge(&round.samples);
-        let learned = |(_, sample): &(&Vec<f32>, &Sample)| !sample.is_baseline;
-        let slopes = judged.slopes.iter().zip(&round.samples).filter(learned).map(|(slopes, _)| slopes);
-        let whole = wholes(&round.groups, Some(&mut slopes.into_iter()));
+        if number > 0 {
+            let logs = self.logs(model, groups, features)?;
+            learned(samples).zip(logs).for_each(|(sample, logs)| sample.new = logs);
+        }
+        let judged = self.objective.judge(samples, &round.advantages[before..before + within]);
+        let mut slopes =
+            judged.slopes.iter().zip(&*samples).filter(|(_, s)| !s.is_baseline).map(|(slopes, _)| slopes);
+        let whole = wholes(groups, Some(&mut slopes));
         let examples: Vec<Example<'_>> =
             whole.iter().map(|(input, targets)| Example { input, targets }).collect();
         let find = |key: &Digest| features.and_then(|known| known.get(key).cloned());
@@ -318,51 +283,13 @@ impl Learner {
         for pass in pack(&inputs, pass_tokens, true) {
             logs.extend(model.loss_and_gradients_into(&examples[pass], &training, &mut gradients)?.logs);
         }
-        let expected = round.samples.iter().filter(|s| !s.is_baseline).flat_map(|sample| &sample.new);
+        let expected = samples.iter().filter(|sample| !sample.is_baseline).flat_map(|sample| &sample.new);
         let mismatch = logs.iter().zip(expected).map(|(a, b)| f64::from((a - b).abs())).fold(0.0, f64::max);
         let mut more = round.more.clone();
-        more.insert("mismatch".into(), mismatch);
-        more.insert("kl".into(), judged.kl);
-        more.insert("clipped".into(), judged.clipped);
+        let found = [("mismatch", mismatch), ("kl", judged.kl), ("clipped", judged.clipped)];
+        more.extend(found.map(|(name, value)| (name.to_owned(), value)));
         let scored = logs.len() as u64;
         Ok(Made { loss: judged.loss, gradients, tokens: round.tokens, scored, more })
-    }
-
-    /// What a step's samples are like, before any is left out.
-    fn describe(&self, groups: &[Group]) -> BTreeMap<String, f64> {
-        let learned = || groups.iter().flat_map(|group| (0..group.learned).map(move |i| (group, i)));
-        let mean = |of: &dyn Fn(&Group, usize) -> f64| {
-            learned().map(|(group, i)| of(group, i)).sum::<f64>() / learned().count().max(1) as f64
-        };
-        let mut more = BTreeMap::from([
-            ("reward".to_owned(), mean(&|group, i| group.earned[i].reward)),
-            ("accuracy".to_owned(), mean(&|group, i| group.earned[i].accuracy)),
-            ("length".to_owned(), mean(&|group, i| group.rollouts[i].ids.len() as f64)),
-            ("cut".to_owned(), mean(&|group, i| f64::from(u8::from(!group.rollouts[i].is_finished)))),
-        ]);
-        let deviations = groups.iter().map(|group| {
-            let rewards: Vec<f64> = group.earned[..group.learned].iter().map(|e| e.reward).collect();
-            moments(&rewards).1
-        });
-        more.insert("reward_deviation".into(), deviations.sum::<f64>() / groups.len().max(1) as f64);
-        let logs: Vec<f64> =
-            learned().flat_map(|(g, i)| &g.rollouts[i].logs).map(|log| -f64::from(*log)).collect();
-        // The mean over samples of -log p is an estimate of the entropy without bias.
-        more.insert("entropy".into(), logs.iter().sum::<f64>() / logs.len().max(1) as f64);
-        let mut parts: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
-        for (group, i) in learned() {
-            for (part, value) in &group.earned[i].parts {
-                parts.entry(part).or_default().push(*value);
-            }
-        }
-        for (part, values) in parts {
-            more.insert(part.replace('/', "."), values.iter().sum::<f64>() / values.len() as f64);
-        }
-        if self.recipe.temporal.is_some() {
-            let bonuses = groups.iter().map(|group| group.bonus).sum::<f64>();
-            more.insert("temporal_bonus".into(), bonuses / groups.len().max(1) as f64);
-        }
-        more
     }
 
     /// Greedy answers to prompts, judged: right or not from an accuracy on, with their rewards. `None` where no reward
@@ -390,51 +317,8 @@ impl Learner {
     }
 }
 
-/// All samples of groups as algorithms see them.
-fn samples(groups: &[Group]) -> Vec<Sample> {
-    let mut all = Vec::new();
-    for (number, group) in groups.iter().enumerate() {
-        for (i, (rollout, earned)) in group.rollouts.iter().zip(&group.earned).enumerate() {
-            all.push(Sample {
-                group: number,
-                reward: earned.reward,
-                old: rollout.logs.clone(),
-                new: rollout.logs.clone(),
-                reference: Vec::new(),
-                values: Vec::new(),
-                bonus: if earned.accuracy > 0.5 { group.bonus } else { 0.0 },
-                is_baseline: i >= group.learned,
-            });
-        }
-    }
-    all
-}
-
-/// Prompt and completion of the learned samples of groups, with a target for every sampled token. The gradient of a
-/// target of weight `w` is that of `-w log p`, so a slope is a weight of the other sign.
-fn wholes(
-    groups: &[Group],
-    mut slopes: Option<&mut dyn Iterator<Item = &Vec<f32>>>,
-) -> Vec<(ModelInput, Vec<LossRow>)> {
-    let mut all = Vec::new();
-    for group in groups {
-        let prompt = &group.prompt.input;
-        for rollout in &group.rollouts[..group.learned] {
-            let slopes = slopes.as_mut().map(|all| all.next().expect("slopes of every sample"));
-            let (mut input, next) = (prompt.clone(), prompt.next_position());
-            let row = |(i, &target): (usize, &u32)| {
-                let weight = slopes.map_or(1.0, |slopes| -slopes[i]);
-                LossRow { row: prompt.ids.len() - 1 + i, target, weight }
-            };
-            let targets = rollout.ids.iter().enumerate().map(row).collect();
-            // The last token is only a target.
-            let seen = &rollout.ids[..rollout.ids.len().saturating_sub(1)];
-            input.ids.extend(seen);
-            input.positions.extend((0..seen.len() as i32).map(|i| [next + i; 3]));
-            all.push((input, targets));
-        }
-    }
-    all
+fn learned(samples: &mut [Sample]) -> impl Iterator<Item = &mut Sample> {
+    samples.iter_mut().filter(|sample| !sample.is_baseline)
 }
 
 /// One seed of several numbers.

@@ -8,6 +8,7 @@ pub mod learner;
 pub mod objective;
 pub mod recipe;
 pub mod rollout;
+pub mod round;
 pub mod show;
 
 #[cfg(test)]
@@ -15,6 +16,7 @@ mod tests;
 
 pub use algorithms::{Algorithm, Sample};
 pub use held_out::{HeldOut, Measured, Results};
-pub use learner::{Learner, Round};
+pub use learner::Learner;
 pub use objective::{Averaging, Clip, Estimator, KlPlace, KlRecipe, Objective, Ratio};
 pub use recipe::RlRecipe;
+pub use round::Round;

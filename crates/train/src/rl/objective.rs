@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::algorithms::{self, Algorithm, Preference, Sample};
+use super::algorithms::{Algorithm, Preference, Sample};
 
 /// What a ratio is taken of, and what is done with it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -178,13 +178,13 @@ impl Objective {
         sample.old.iter().zip(&sample.reference).map(price).collect()
     }
 
-    /// The loss with its slopes.
-    pub fn judge(&self, samples: &[Sample]) -> Judgement {
-        let advantages = algorithms::advantages(samples, self);
+    /// The loss with its slopes, of samples whose tokens have these advantages ([`advantages`](super::algorithms::advantages) of the whole
+    /// step, of which `samples` may be a part).
+    pub fn judge(&self, samples: &[Sample], advantages: &[Vec<f64>]) -> Judgement {
         let weights = self.weights(samples);
         let mut out = Judgement::default();
         let (mut tokens, mut distance, mut counted, mut beyond) = (0.0, 0.0, 0.0, 0.0);
-        for ((sample, advantages), weight) in samples.iter().zip(&advantages).zip(weights) {
+        for ((sample, advantages), weight) in samples.iter().zip(advantages).zip(weights) {
             let mut slopes = vec![0.0; sample.new.len()];
             if sample.is_baseline {
                 out.slopes.push(slopes);

@@ -36,9 +36,12 @@ pub struct RlRecipe {
     /// Samples generated at the same time.
     #[serde(default = "parallel")]
     pub parallel: usize,
-    /// Optimizer steps on the samples of one step.
+    /// Passes over the samples of one step.
     #[serde(default = "once")]
     pub updates: usize,
+    /// Optimizer steps of one pass, each on its share of the prompts.
+    #[serde(default = "once")]
+    pub minibatches: usize,
     /// Bounds of the ratio; the algorithm's own where left out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ratio: Option<Clip>,
@@ -208,7 +211,9 @@ impl RlRecipe {
             return Err("rl.algorithm: ppo needs a critic, which this version does not train; use reinforce++ or rloo".into());
         }
         let counts = [("group", self.group), ("max_tokens", self.max_tokens), ("parallel", self.parallel)];
-        for (name, count) in counts.into_iter().chain([("updates", self.updates)]) {
+        for (name, count) in
+            counts.into_iter().chain([("updates", self.updates), ("minibatches", self.minibatches)])
+        {
             if count == 0 {
                 return Err(format!("rl.{name}: 0; give at least 1"));
             }

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::path::Path;
 
-use super::learner::Group;
+use super::round::Group;
 use crate::error::Result;
 
 /// Most groups of a file.

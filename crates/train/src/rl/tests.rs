@@ -3,6 +3,7 @@
 use serde::Deserialize;
 
 use super::algorithms::{self, critique, overlong};
+use super::objective::Judgement;
 use super::*;
 
 #[derive(Deserialize)]
@@ -79,6 +80,10 @@ fn samples(golden: &Golden) -> Vec<Sample> {
     golden.samples.iter().map(sample).collect()
 }
 
+fn judge(objective: &Objective, samples: &[Sample]) -> Judgement {
+    objective.judge(samples, &algorithms::advantages(samples, objective))
+}
+
 #[track_caller]
 fn near(what: &str, actual: f64, expected: f64) {
     assert!((actual - expected).abs() <= 1e-6 * expected.abs().max(1.0), "{what}: {actual}, not {expected}");
@@ -100,7 +105,7 @@ fn policies_equal_plain_torch() {
     for golden in &all {
         let (objective, samples) = (golden.case.objective(), samples(golden));
         let name = format!("{:?}", objective.algorithm);
-        let found = objective.judge(&samples);
+        let found = judge(&objective, &samples);
         near(&name, found.loss, golden.loss);
         all_near(&name, &found.slopes, &samples, &golden.slopes);
         if let (Some(loss), Some(slopes)) = (golden.critic_loss, &golden.critic_slopes) {
@@ -129,7 +134,7 @@ fn slopes_are_those_of_the_loss() {
             let at = |by: f32| {
                 let mut moved = samples.clone();
                 moved[i].new[t] += by;
-                let found = objective.judge(&moved);
+                let found = judge(&objective, &moved);
                 (found.loss, f64::from(moved[i].new[t]), f64::from(found.slopes[i][t]))
             };
             let ((up, high, above), (down, low, below)) = (at(STEP), at(-STEP));
@@ -157,7 +162,7 @@ fn sample(group: usize, reward: f64, tokens: usize) -> Sample {
 fn without_a_difference_there_is_no_slope() {
     for algorithm in [Algorithm::Grpo, Algorithm::DrGrpo, Algorithm::Dapo, Algorithm::Gspo, Algorithm::Rloo] {
         let same: Vec<_> = (0..4).map(|_| sample(0, 1.7, 3)).collect();
-        let found = Objective::new(algorithm, 8).judge(&same);
+        let found = judge(&Objective::new(algorithm, 8), &same);
         assert!(found.slopes.iter().flatten().all(|slope| slope.abs() < 1e-12), "{algorithm:?}");
     }
 }

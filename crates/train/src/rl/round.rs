@@ -1,0 +1,137 @@
+//! The samples of a step: groups as they were drawn and judged, what they are like, and the sequences that are learned.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use candle_core::Tensor;
+use firsthand_base::{Digest, ModelInput};
+use firsthand_model::layers::LossRow;
+
+use super::algorithms::{Sample, moments};
+use super::judge::{Earned, Reply};
+use super::rollout::Rollout;
+use crate::feed::Prepared;
+
+/// The samples of one prompt, judged.
+pub struct Group {
+    /// The prompt with its row.
+    pub prompt: Arc<Prepared>,
+    /// Those in order first, then the greedy one of ReMax, then those over shuffled frames.
+    pub rollouts: Vec<Rollout>,
+    /// What each says.
+    pub replies: Vec<Reply>,
+    /// What each earned.
+    pub earned: Vec<Earned>,
+    /// How many are learned from: the first ones.
+    pub learned: usize,
+    /// What a right answer's advantage grows by after normalisation.
+    pub bonus: f64,
+}
+
+/// The samples of a step and what was computed of them once.
+#[derive(Default)]
+pub struct Round {
+    /// Groups that are learned from.
+    pub groups: Vec<Group>,
+    pub(super) samples: Vec<Sample>,
+    /// Of every token of every sample.
+    pub(super) advantages: Vec<Vec<f64>>,
+    pub(super) features: HashMap<Digest, Tensor>,
+    pub(super) more: BTreeMap<String, f64>,
+    pub(super) tokens: u64,
+}
+
+/// What is drawn and judged before anything is left out.
+pub struct Drawn {
+    /// Groups that rewards could judge.
+    pub groups: Vec<Group>,
+    /// Why others could not be.
+    pub failures: Vec<String>,
+    pub(super) features: HashMap<Digest, Tensor>,
+    pub(super) tokens: u64,
+}
+
+/// What a step's samples are like, before any is left out.
+pub(super) fn describe(groups: &[Group]) -> BTreeMap<String, f64> {
+    let learned = || groups.iter().flat_map(|group| (0..group.learned).map(move |i| (group, i)));
+    let mean = |of: &dyn Fn(&Group, usize) -> f64| {
+        learned().map(|(group, i)| of(group, i)).sum::<f64>() / learned().count().max(1) as f64
+    };
+    let mut more = BTreeMap::from([
+        ("reward".to_owned(), mean(&|group, i| group.earned[i].reward)),
+        ("accuracy".to_owned(), mean(&|group, i| group.earned[i].accuracy)),
+        ("length".to_owned(), mean(&|group, i| group.rollouts[i].ids.len() as f64)),
+        ("cut".to_owned(), mean(&|group, i| f64::from(u8::from(!group.rollouts[i].is_finished)))),
+    ]);
+    let deviations = groups.iter().map(|group| {
+        let rewards: Vec<f64> = group.earned[..group.learned].iter().map(|e| e.reward).collect();
+        moments(&rewards).1
+    });
+    more.insert("reward_deviation".into(), deviations.sum::<f64>() / groups.len().max(1) as f64);
+    let logs: Vec<f64> =
+        learned().flat_map(|(g, i)| &g.rollouts[i].logs).map(|log| -f64::from(*log)).collect();
+    // The mean over samples of -log p is an estimate of the entropy without bias.
+    more.insert("entropy".into(), logs.iter().sum::<f64>() / logs.len().max(1) as f64);
+    let mut parts: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
+    for (group, i) in learned() {
+        for (part, value) in &group.earned[i].parts {
+            parts.entry(part).or_default().push(*value);
+        }
+    }
+    for (part, values) in parts {
+        more.insert(part.replace('/', "."), values.iter().sum::<f64>() / values.len() as f64);
+    }
+    let shuffled = |group: &&Group| group.replies.iter().any(|reply| reply.is_shuffled);
+    let bonuses: Vec<f64> = groups.iter().filter(shuffled).map(|group| group.bonus).collect();
+    if !bonuses.is_empty() {
+        more.insert("temporal_bonus".into(), bonuses.iter().sum::<f64>() / bonuses.len() as f64);
+    }
+    more
+}
+
+/// All samples of groups as algorithms see them.
+pub(super) fn samples(groups: &[Group]) -> Vec<Sample> {
+    let mut all = Vec::new();
+    for (number, group) in groups.iter().enumerate() {
+        for (i, (rollout, earned)) in group.rollouts.iter().zip(&group.earned).enumerate() {
+            all.push(Sample {
+                group: number,
+                reward: earned.reward,
+                old: rollout.logs.clone(),
+                new: rollout.logs.clone(),
+                reference: Vec::new(),
+                values: Vec::new(),
+                bonus: if earned.accuracy > 0.5 { group.bonus } else { 0.0 },
+                is_baseline: i >= group.learned,
+            });
+        }
+    }
+    all
+}
+
+/// Prompt and completion of the learned samples of groups, with a target for every sampled token. The gradient of a
+/// target of weight `w` is that of `-w log p`, so a slope is a weight of the other sign.
+pub(super) fn wholes(
+    groups: &[Group],
+    mut slopes: Option<&mut dyn Iterator<Item = &Vec<f32>>>,
+) -> Vec<(ModelInput, Vec<LossRow>)> {
+    let mut all = Vec::new();
+    for group in groups {
+        let prompt = &group.prompt.input;
+        for rollout in &group.rollouts[..group.learned] {
+            let slopes = slopes.as_mut().map(|all| all.next().expect("slopes of every sample"));
+            let (mut input, next) = (prompt.clone(), prompt.next_position());
+            let row = |(i, &target): (usize, &u32)| {
+                let weight = slopes.map_or(1.0, |slopes| -slopes[i]);
+                LossRow { row: prompt.ids.len() - 1 + i, target, weight }
+            };
+            let targets = rollout.ids.iter().enumerate().map(row).collect();
+            // The last token is only a target.
+            let seen = &rollout.ids[..rollout.ids.len().saturating_sub(1)];
+            input.ids.extend(seen);
+            input.positions.extend((0..seen.len() as i32).map(|i| [next + i; 3]));
+            all.push((input, targets));
+        }
+    }
+    all
+}
