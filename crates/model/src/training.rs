@@ -89,22 +89,47 @@ struct Items {
 impl Model {
     /// Log-probability of every target, in order, without a gradient: nothing is `wanted`, whatever `training` says.
     pub fn log_probabilities(&self, examples: &[Example<'_>], training: &Training<'_>) -> Result<Vec<f32>> {
+        let mut logs = Vec::new();
+        self.each_pack(examples, training, &mut |normed, targets| {
+            logs.extend(self.decoder.log_probabilities(normed, targets)?);
+            Ok(())
+        })?;
+        Ok(logs)
+    }
+
+    /// The last hidden state, normed, that every target is predicted from, `[targets, width]` flat, without a gradient.
+    pub fn hidden_states(&self, examples: &[Example<'_>], training: &Training<'_>) -> Result<Vec<f32>> {
+        let mut states = Vec::new();
+        self.each_pack(examples, training, &mut |normed, targets| {
+            let rows: Vec<usize> = targets.iter().map(|target| target.row).collect();
+            states.extend(gather_rows(normed, &rows)?.flatten_all()?.to_vec1::<f32>()?);
+            Ok(())
+        })?;
+        Ok(states)
+    }
+
+    /// The decoder's forward pass over examples, pack by pack: the last hidden states of all rows, and the targets
+    /// among them.
+    fn each_pack(
+        &self,
+        examples: &[Example<'_>],
+        training: &Training<'_>,
+        see: &mut dyn FnMut(&Tensor, &[LossRow]) -> Result<()>,
+    ) -> Result<()> {
         let work = || {
             let inputs: Vec<_> = examples.iter().map(|example| example.input).collect();
             inputs.iter().try_for_each(|input| self.check(input))?;
             let items = self.items(&inputs, training, &Gradients::new(&|_| false))?;
-            let mut logs = Vec::new();
-            let groups = groups(&inputs, training);
-            for groups in packs(&groups, &inputs) {
+            for groups in packs(&groups(&inputs, training), &inputs) {
                 let members = groups[0].inputs.start..groups[groups.len() - 1].inputs.end;
                 let pack = Pack::new(&inputs, groups);
                 let targets = self.targets(&examples[members], &pack)?;
                 let embeds = self.embed(&pack, &items.features)?;
                 let sequences = self.decoder.sequences(&pack.positions, pack.segments.clone());
                 let (normed, _) = self.decoder.forward(embeds, &sequences, Keep::Nothing, 0)?;
-                logs.extend(self.decoder.log_probabilities(&normed, &targets)?);
+                see(&normed, &targets)?;
             }
-            Ok(logs)
+            Ok(())
         };
         training.matmul.scope(|| training.order.scope(work))
     }

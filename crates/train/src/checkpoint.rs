@@ -14,11 +14,14 @@ use serde_json::Value;
 use crate::error::{Result, TrainError};
 use crate::guard::Guard;
 use crate::optimizer::{AdamW, Memory, Optimizer};
+use crate::rl::Critic;
 
 /// Changes when an older trainer's state cannot be continued from.
 const VERSION: u32 = 1;
 /// Folder of the final model.
 const FINAL: &str = "final";
+/// Folder of the model that was best at held-out questions.
+const BEST: &str = "best";
 /// Folder of the checkpoints.
 const CHECKPOINTS: &str = "checkpoints";
 /// File of a final model that says what made it.
@@ -51,6 +54,9 @@ pub struct State {
     /// Batches of prompts drawn in it, where steps may draw several.
     #[serde(default)]
     pub draws: u64,
+    /// The critic of its policy.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub critic: Option<Critic>,
     /// Lengths of the metrics files, by name.
     pub metrics: BTreeMap<String, u64>,
 }
@@ -71,6 +77,7 @@ impl State {
             tokens: 0,
             seconds: 0.0,
             draws: 0,
+            critic: None,
             metrics: BTreeMap::new(),
         }
     }
@@ -205,6 +212,16 @@ impl Store {
     /// Makes the checkpoint that a run from a new model starts from.
     pub fn write_start(&self, fill: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
         write_folder(&self.output, "start", fill).map(|_| ())
+    }
+
+    /// Writes the model that was best at held-out questions, over the one that was before; gives its folder.
+    pub fn write_best(&self, fill: impl FnOnce(&Path) -> Result<()>) -> Result<PathBuf> {
+        write_folder(&self.output, BEST, fill)
+    }
+
+    /// Folder of the model that was best at held-out questions.
+    pub fn best_dir(&self) -> PathBuf {
+        self.output.join(BEST)
     }
 
     /// Writes the final model.

@@ -71,6 +71,20 @@ pub enum TrainError {
         /// Smoothed loss now.
         now: f64,
     },
+    /// Held-out questions show that a policy lost what it could.
+    #[error(
+        "step {step}: the policy collapsed, right answers to held-out questions fell from {best:.3} to {now:.3}; the best model is in {}; lower learning_rate, or give kl a weight", .kept.display()
+    )]
+    Collapsed {
+        /// Steps of the phase.
+        step: u64,
+        /// The best share of right answers.
+        best: f64,
+        /// The last one.
+        now: f64,
+        /// Where the best model is.
+        kept: PathBuf,
+    },
     /// Somebody asked to stop; a checkpoint was written first.
     #[error("stopped at step {step}; the same command continues from {}", .checkpoint.display())]
     Stopped {

@@ -18,7 +18,7 @@ use crate::metrics::{Metrics, Record};
 use crate::optimizer::{self, Optimizer};
 use crate::phase::{self, Made, Passes};
 use crate::recipe::{DtypeRecipe, MatmulRecipe, OnBadRow, PhaseRecipe, Rates, Recipe};
-use crate::rl::{HeldOut, Learner, Round, show};
+use crate::rl::{Algorithm, Critic, HeldOut, Learner, Round, show};
 use crate::run::{Data, Run, Watch};
 use crate::vision_words::{Pairs, VisionWords};
 
@@ -66,7 +66,10 @@ impl Journey<'_> {
                 let made = self.make(&passes, model, renderer, &mut work, update)?;
                 let norm = optimizer::global_norm(made.gradients.values())?;
                 let at = (phase.name.as_str(), self.state.step + 1);
-                let verdict = self.state.guard.judge(at, made.loss, norm, phase.max_skipped)?;
+                // A policy's loss rises and falls around zero whether it learns or not.
+                let is_policy = matches!(work, Work::Rollouts { .. }) && made.loss.is_finite();
+                let loss = if is_policy { 0.0 } else { made.loss };
+                let verdict = self.state.guard.judge(at, loss, norm, phase.max_skipped)?;
                 if verdict == Verdict::Take {
                     let scale = optimizer::clip(norm, phase.clip);
                     phase::update(model, &mut optimizer, phase, &trained, &made.gradients, (factor, scale))?;
@@ -102,6 +105,7 @@ impl Journey<'_> {
         self.state.guard = Guard::default();
         self.state.phase += 1;
         (self.state.step, self.state.optimizer_steps, self.state.draws) = (0, 0, 0);
+        self.state.critic = None;
     }
 
     fn work(&self, phase: &PhaseRecipe, model: &Model, renderer: &Arc<Renderer>, steps: u64) -> Result<Work> {
@@ -121,6 +125,11 @@ impl Journey<'_> {
                     precision(&self.run.recipe),
                     vision == 0.0 && merger == 0.0,
                 )?;
+                let mut learner = learner;
+                if rl.algorithm == Algorithm::Ppo {
+                    let fresh = || Critic::new(model.config.decoder().hidden_size);
+                    learner.critic = Some(self.state.critic.clone().unwrap_or_else(fresh));
+                }
                 let held_out = self.run.held_out(rl, self.state.step)?;
                 Work::Rollouts { feed, learner: Box::new(learner), held_out, round: Box::default() }
             }
@@ -190,12 +199,23 @@ impl Journey<'_> {
         let step = last.unwrap_or(self.state.step);
         let is_due = last.is_some() || step == 0 || (every > 0 && step.is_multiple_of(every));
         if is_due && !held_out.knows(step) {
+            let best = held_out.best().cloned();
             let found = held_out.measure(learner, model, renderer, step, last.is_some())?;
             let [low, high] = found.interval;
             self.watch.note(&format!(
                 "held out after {step} steps: {:.3} right ({low:.3} to {high:.3}) of {}, reward {:.3}",
                 found.value, found.items, found.reward
             ));
+            match best {
+                Some(best) if found.is_collapse_of(&best) => {
+                    let kept = if best.step == 0 { self.run.start.clone() } else { self.store.best_dir() };
+                    return Err(TrainError::Collapsed { step, best: best.value, now: found.value, kept });
+                }
+                Some(best) if every > 0 && found.value > best.value => {
+                    self.store.write_best(|dir| self.run.write_model(model, dir, DtypeRecipe::Auto))?;
+                }
+                _ => {}
+            }
         }
         Ok(())
     }
@@ -240,7 +260,14 @@ impl Journey<'_> {
             Work::Pairs { words, pairs } => passes.pairs(model, renderer, words, pairs),
             Work::Rollouts { learner, round, .. } => {
                 let Passes { phase, wanted, .. } = passes;
-                learner.update(model, round, update, (wanted, phase.pass_tokens, phase.recompute))
+                let mut made =
+                    learner.update(model, round, update, (wanted, phase.pass_tokens, phase.recompute))?;
+                let warms_up = phase.rl.as_ref().is_some_and(|rl| self.state.step < rl.critic_warm_up);
+                if learner.critic.is_some() && warms_up {
+                    made.gradients.clear();
+                }
+                self.state.critic.clone_from(&learner.critic);
+                Ok(made)
             }
         }
     }

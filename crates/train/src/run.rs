@@ -77,7 +77,7 @@ pub(crate) type Data = (Arc<Dataset>, Order);
 /// A run whose recipe and data were checked.
 pub struct Run {
     pub(crate) recipe: Recipe,
-    start: PathBuf,
+    pub(crate) start: PathBuf,
     /// One for each phase; `None` where a phase draws its own data.
     pub(crate) data: Vec<Option<Data>>,
     settings: BTreeMap<String, String>,

@@ -58,7 +58,7 @@ A recipe has what `firsthand train sft --help` shows, and in place of its [train
   batch = 8                                      # prompts of a step
   learning_rate = { language = 1e-6, merger = 1e-6, vision = 1e-6 }
   [train.rl]
-  algorithm = \"grpo\"                           # grpo, dr-grpo, dapo, gspo, cispo, rloo, reinforce++, remax
+  algorithm = \"grpo\"                           # grpo, dr-grpo, dapo, gspo, cispo, rloo, reinforce++, remax, ppo
   group = 8                                      # samples of each prompt
   max_tokens = 768
   kl = { weight = 0.04, estimator = \"k3\" }       # k1, k2, k3, abs, chi2

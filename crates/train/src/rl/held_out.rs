@@ -54,6 +54,13 @@ pub struct HeldOut {
     results: Results,
 }
 
+impl Measured {
+    /// Whether so much was lost since a better one that chance does not explain it.
+    pub fn is_collapse_of(&self, best: &Measured) -> bool {
+        self.value < 0.5 * best.value && self.interval[1] < best.interval[0]
+    }
+}
+
 impl HeldOut {
     /// Of a dataset, continuing a file at a step.
     pub fn open(dataset: Arc<Dataset>, path: PathBuf, right_from: f64, step: u64) -> Result<HeldOut> {
@@ -67,6 +74,11 @@ impl HeldOut {
             results.after = None;
         }
         Ok(HeldOut { dataset, path, right_from, results })
+    }
+
+    /// The best measurement so far.
+    pub fn best(&self) -> Option<&Measured> {
+        self.results.curve.iter().max_by(|a, b| a.value.total_cmp(&b.value).then(b.step.cmp(&a.step)))
     }
 
     /// Whether a step was measured.
@@ -123,5 +135,29 @@ impl HeldOut {
         let draft = self.path.with_extension("json.part");
         fs_err::write(&draft, text + "\n")?;
         Ok(fs_err::rename(draft, &self.path)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn measured(right: usize, items: usize) -> Measured {
+        let score = Score { right, items };
+        let (value, interval) = (score.accuracy().unwrap(), score.interval().unwrap());
+        Measured { step: 1, items, value, interval, accuracy: value, reward: value }
+    }
+
+    #[test]
+    fn a_collapse_is_more_than_bad_luck() {
+        let check = |now: [usize; 2], best: [usize; 2], expected: bool| {
+            let (now, best) = (measured(now[0], now[1]), measured(best[0], best[1]));
+            assert_eq!(now.is_collapse_of(&best), expected, "{now:?} after {best:?}");
+        };
+        check([10, 100], [60, 100], true);
+        check([0, 100], [20, 100], true);
+        // Worse, but more than half; and half of so few that it may be chance.
+        check([40, 100], [60, 100], false);
+        check([1, 6], [4, 6], false);
     }
 }

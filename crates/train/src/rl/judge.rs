@@ -105,3 +105,84 @@ fn judged(row: &Row, reply: &Reply) -> Judged {
         more,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use firsthand_base::Conversation;
+    use firsthand_tasks::Kind;
+    use serde_json::json;
+
+    use super::*;
+    use crate::data::Answers;
+
+    fn judge(rewards: &str) -> Judge {
+        Judge::new(&toml::from_str::<RlRecipe>(rewards).unwrap()).unwrap()
+    }
+
+    fn row(kind: Kind, problem_type: &str, solution: &str) -> Row {
+        let facts = json!({"problem_type": problem_type, "problem": "which?"});
+        Row {
+            conversation: Conversation::default(),
+            answers: Answers::All,
+            source: "rows".into(),
+            file: "rows.jsonl".into(),
+            line: 1,
+            id: None,
+            kind: Some(kind),
+            options: Vec::new(),
+            solution: Some(solution.into()),
+            facts: facts.as_object().unwrap().clone(),
+        }
+    }
+
+    fn reply(text: &str, is_shuffled: bool) -> Reply {
+        Reply { text: text.into(), tokens: Some(400), is_shuffled }
+    }
+
+    const RIGHT: &str = "<think>so</think><answer>A</answer>";
+    const WRONG: &str = "<think>so</think><answer>B</answer>";
+
+    #[test]
+    fn rewards_add_up_by_their_weights_and_kinds() {
+        let judge = judge(
+            "[[reward]]\nname = \"video-r1\"\nweight = 2.0\nkinds = [\"multiple-choice\"]\nsettings = { length = 0.0 }\n\
+             [[reward]]\nname = \"egothinker-iou\"\nkinds = [\"box\"]\n[[reward]]\nname = \"egothinker-format\"",
+        );
+        let letters = row(Kind::MultipleChoice, "multiple choice", "<answer>A</answer>");
+        let earned = judge.group(&letters, &[reply(RIGHT, false), reply(WRONG, false)]).unwrap();
+        assert_eq!((earned[0].reward, earned[1].reward), (2.0 * 2.0 + 1.0, 2.0 + 1.0));
+        assert_eq!((earned[0].accuracy, earned[1].accuracy), (1.0, 0.0));
+        assert_eq!(earned[0].parts["video-r1/accuracy"], 1.0);
+        let boxes = row(Kind::Box, "visor", "[0, 0, 10, 10]");
+        let half = reply("<think>so</think><answer>[0, 0, 10, 5]</answer>", false);
+        let earned = judge.group(&boxes, &[half]).unwrap();
+        assert_eq!((earned[0].reward, earned[0].accuracy), (1.5, 0.5));
+    }
+
+    #[test]
+    fn the_published_bonus_compares_with_shuffled_frames() {
+        let judge = judge("[[reward]]\nname = \"video-r1\"\nsettings = { length = 0.0 }");
+        let row = row(Kind::MultipleChoice, "multiple choice", "<answer>A</answer>");
+        let temporal = |shuffled: &str| {
+            let replies = [reply(RIGHT, false), reply(WRONG, false), reply(shuffled, true)];
+            judge.group(&row, &replies).unwrap()[0].parts["video-r1/temporal"]
+        };
+        // Half are right in order: as good as none right out of order, worse than all.
+        assert_eq!((temporal(WRONG), temporal(RIGHT)), (0.3, 0.0));
+    }
+
+    #[test]
+    fn what_cannot_be_judged_is_an_error_that_names_the_reward() {
+        let check = |rewards: &str, row: Row, expected: &str| {
+            let error = judge(rewards).group(&row, &[reply(RIGHT, false)]).unwrap_err();
+            assert!(error.contains(expected), "{error}");
+        };
+        let strict = "[[reward]]\nname = \"video-r1\"\nmode = \"strict\"";
+        check(strict, row(Kind::MultipleChoice, "multiple choice", ""), "video-r1: no gold answer");
+        check(
+            "[[reward]]\nname = \"egothinker-iou\"\nkinds = [\"box\"]",
+            row(Kind::Interval, "egoexo", "(1,2)"),
+            "no reward judges rows of kind interval",
+        );
+    }
+}

@@ -8,9 +8,11 @@ use std::sync::Arc;
 use candle_core::Tensor;
 use firsthand_base::{Digest, ModelInput, Render, SamplingOptions, StopRules};
 use firsthand_input::Renderer;
+use firsthand_model::layers::LossRow;
 use firsthand_model::{Example, Model, Order, Precision, Training};
 
 use super::algorithms::{Algorithm, Sample, advantages, overlong};
+use super::critic::Critic;
 use super::judge::{Earned, Judge, Reply};
 use super::objective::Objective;
 use super::recipe::{RlRecipe, Temporal};
@@ -33,6 +35,8 @@ pub struct Learner {
     precision: Precision,
     /// Whether the vision tower stays as it is.
     tower_rests: bool,
+    /// Of PPO.
+    pub critic: Option<Critic>,
 }
 
 impl Learner {
@@ -55,6 +59,7 @@ impl Learner {
             seed,
             precision,
             tower_rests,
+            critic: None,
         })
     }
 
@@ -179,10 +184,10 @@ impl Learner {
         differ || rewarded || !self.recipe.algorithm.compares() || self.recipe.kl.weight > 0.0
     }
 
-    /// Everything the updates of a step need, of judged groups. `left_out` counts groups without variance.
+    /// Everything the updates of a step need, of at most so many of the judged groups.
     pub fn round(&self, model: &mut Model, drawn: Vec<Drawn>, most: usize) -> Result<Round> {
         let mut round = Round::default();
-        let (mut judged, mut failed, mut silent) = (Vec::new(), 0, 0);
+        let (mut judged, mut failed) = (Vec::new(), 0);
         for drawn in drawn {
             round.features.extend(drawn.features);
             round.tokens += drawn.tokens;
@@ -190,20 +195,37 @@ impl Learner {
             judged.extend(drawn.groups);
         }
         round.more = describe(&judged);
-        let all = judged.len() + failed;
-        for group in judged {
-            match self.teaches(&group) {
-                true if round.groups.len() < most => round.groups.push(group),
-                true => {}
-                false => silent += 1,
-            }
-        }
-        round.more.insert("zero_variance".into(), f64::from(silent) / all.max(1) as f64);
+        round.groups = judged.into_iter().filter(|group| self.teaches(group)).take(most).collect();
         round.more.insert("reward_failures".into(), failed as f64);
         round.samples = samples(&round.groups);
         self.refer(model, &mut round)?;
+        self.value(model, &mut round)?;
         round.advantages = advantages(&round.samples, &self.objective);
         Ok(round)
+    }
+
+    /// What the critic thinks of every token of the samples.
+    fn value(&self, model: &Model, round: &mut Round) -> Result<()> {
+        let Some(critic) = &self.critic else { return Ok(()) };
+        let hidden = self.hidden(model, &round.groups, self.tower_rests.then_some(&round.features))?;
+        let mut values = critic.values(&hidden).into_iter();
+        for sample in learned(&mut round.samples) {
+            sample.values = values.by_ref().take(sample.old.len()).collect();
+        }
+        Ok(())
+    }
+
+    /// The critic's step on some samples, before the policy's.
+    fn teach_critic(
+        &mut self,
+        model: &Model,
+        groups: &[Group],
+        samples: &[Sample],
+        known: Known<'_>,
+    ) -> Result<f64> {
+        let hidden = self.hidden(model, groups, known)?;
+        let (objective, rate) = (&self.objective, self.recipe.critic_rate);
+        Ok(self.critic.as_mut().map_or(0.0, |critic| critic.learn(samples, &hidden, objective, rate)))
     }
 
     /// Log-probabilities of all samples under the reference.
@@ -221,30 +243,35 @@ impl Learner {
     }
 
     /// Log-probability of every token of every learned sample of the groups.
-    fn logs(
-        &self,
-        model: &Model,
-        groups: &[Group],
-        features: Option<&HashMap<Digest, Tensor>>,
-    ) -> Result<Vec<Vec<f32>>> {
+    fn logs(&self, model: &Model, groups: &[Group], known: Known<'_>) -> Result<Vec<Vec<f32>>> {
         let whole = wholes(groups, None);
-        let examples: Vec<Example<'_>> =
-            whole.iter().map(|(input, targets)| Example { input, targets }).collect();
-        let find = |key: &Digest| features.and_then(|known| known.get(key).cloned());
-        let training = Training {
-            share_prefix: true,
-            features: features.is_some().then_some(&find),
-            matmul: self.precision,
-            order: Order::One,
-            ..Training::new(&|_| false)
-        };
-        let mut flat = model.log_probabilities(&examples, &training)?.into_iter();
+        let find = |key: &Digest| known.and_then(|known| known.get(key).cloned());
+        let training = self.training(known.is_some().then_some(&find), &|_| false);
+        let mut flat = model.log_probabilities(&examples(&whole), &training)?.into_iter();
         Ok(whole.iter().map(|(_, targets)| flat.by_ref().take(targets.len()).collect()).collect())
+    }
+
+    /// The states that the tokens of every learned sample are predicted from.
+    fn hidden(&self, model: &Model, groups: &[Group], known: Known<'_>) -> Result<Vec<f32>> {
+        let whole = wholes(groups, None);
+        let find = |key: &Digest| known.and_then(|known| known.get(key).cloned());
+        let training = self.training(known.is_some().then_some(&find), &|_| false);
+        Ok(model.hidden_states(&examples(&whole), &training)?)
+    }
+
+    /// How all passes over samples are made.
+    fn training<'a>(
+        &self,
+        features: Option<firsthand_model::Known<'a>>,
+        wanted: &'a dyn Fn(&str) -> bool,
+    ) -> Training<'a> {
+        let (matmul, order) = (self.precision, Order::One);
+        Training { features, share_prefix: true, matmul, order, ..Training::new(wanted) }
     }
 
     /// Loss and gradients of an optimizer step, the first of which finds the weights that sampled.
     pub fn update(
-        &self,
+        &mut self,
         model: &Model,
         round: &mut Round,
         number: usize,
@@ -262,22 +289,18 @@ impl Learner {
             let logs = self.logs(model, groups, features)?;
             learned(samples).zip(logs).for_each(|(sample, logs)| sample.new = logs);
         }
+        let critic_loss = match &self.critic {
+            Some(_) => Some(self.teach_critic(model, groups, samples, features)?),
+            None => None,
+        };
         let judged = self.objective.judge(samples, &round.advantages[before..before + within]);
         let mut slopes =
             judged.slopes.iter().zip(&*samples).filter(|(_, s)| !s.is_baseline).map(|(slopes, _)| slopes);
         let whole = wholes(groups, Some(&mut slopes));
-        let examples: Vec<Example<'_>> =
-            whole.iter().map(|(input, targets)| Example { input, targets }).collect();
+        let examples = examples(&whole);
         let find = |key: &Digest| features.and_then(|known| known.get(key).cloned());
         let wanted = |key: &str| wanted.contains(key);
-        let training = Training {
-            recompute,
-            features: features.is_some().then_some(&find),
-            share_prefix: true,
-            matmul: self.precision,
-            order: Order::One,
-            ..Training::new(&wanted)
-        };
+        let training = Training { recompute, ..self.training(features.is_some().then_some(&find), &wanted) };
         let inputs: Vec<&ModelInput> = whole.iter().map(|(input, _)| input).collect();
         let (mut logs, mut gradients) = (Vec::new(), BTreeMap::new());
         for pass in pack(&inputs, pass_tokens, true) {
@@ -287,6 +310,7 @@ impl Learner {
         let mismatch = logs.iter().zip(expected).map(|(a, b)| f64::from((a - b).abs())).fold(0.0, f64::max);
         let mut more = round.more.clone();
         let found = [("mismatch", mismatch), ("kl", judged.kl), ("clipped", judged.clipped)];
+        let found = found.into_iter().chain(critic_loss.map(|loss| ("critic_loss", loss)));
         more.extend(found.map(|(name, value)| (name.to_owned(), value)));
         let scored = logs.len() as u64;
         Ok(Made { loss: judged.loss, gradients, tokens: round.tokens, scored, more })
@@ -315,6 +339,13 @@ impl Learner {
         };
         Ok(prompts.iter().zip(rolled).map(judge).collect())
     }
+}
+
+/// Features by the key of their item, where the tower that made them is at rest.
+type Known<'a> = Option<&'a HashMap<Digest, Tensor>>;
+
+fn examples(whole: &[(ModelInput, Vec<LossRow>)]) -> Vec<Example<'_>> {
+    whole.iter().map(|(input, targets)| Example { input, targets }).collect()
 }
 
 fn learned(samples: &mut [Sample]) -> impl Iterator<Item = &mut Sample> {

@@ -2,6 +2,7 @@
 //! weighted cross-entropy. Rollouts and gradients use the same weights, tokens and order of sums.
 
 pub mod algorithms;
+pub mod critic;
 pub mod held_out;
 pub mod judge;
 pub mod learner;
@@ -15,6 +16,7 @@ pub mod show;
 mod tests;
 
 pub use algorithms::{Algorithm, Sample};
+pub use critic::Critic;
 pub use held_out::{HeldOut, Measured, Results};
 pub use learner::Learner;
 pub use objective::{Averaging, Clip, Estimator, KlPlace, KlRecipe, Objective, Ratio};

@@ -57,6 +57,15 @@ pub struct RlRecipe {
     /// Discount from a token to the one before.
     #[serde(default = "one_f64")]
     pub gamma: f64,
+    /// Decay of the critic's errors from a token to the one before (PPO).
+    #[serde(default = "one_f64")]
+    pub lambda: f64,
+    /// Learning rate of the critic (PPO).
+    #[serde(default = "critic_rate")]
+    pub critic_rate: f64,
+    /// Steps in which the critic learns alone (PPO).
+    #[serde(default)]
+    pub critic_warm_up: u64,
     /// Distance to the reference, which is the checkpoint the run starts from.
     #[serde(default)]
     pub kl: KlRecipe,
@@ -171,6 +180,9 @@ fn half() -> f64 {
 fn divide_epsilon() -> f64 {
     1e-4
 }
+fn critic_rate() -> f64 {
+    1e-2
+}
 fn bonus() -> f64 {
     0.3
 }
@@ -185,6 +197,7 @@ impl RlRecipe {
             divides: self.divide.unwrap_or(own.divides),
             divide_epsilon: self.divide_epsilon,
             gamma: self.gamma,
+            lambda: self.lambda,
             kl: self.kl,
             place: self.kl.place.unwrap_or(own.place),
             ..own
@@ -207,8 +220,10 @@ impl RlRecipe {
                 self.group
             ));
         }
-        if self.algorithm == Algorithm::Ppo {
-            return Err("rl.algorithm: ppo needs a critic, which this version does not train; use reinforce++ or rloo".into());
+        for (name, share) in [("gamma", self.gamma), ("lambda", self.lambda)] {
+            if !(0.0..=1.0).contains(&share) {
+                return Err(format!("rl.{name}: {share}; give 0 to 1"));
+            }
         }
         let counts = [("group", self.group), ("max_tokens", self.max_tokens), ("parallel", self.parallel)];
         for (name, count) in

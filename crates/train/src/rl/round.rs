@@ -63,11 +63,14 @@ pub(super) fn describe(groups: &[Group]) -> BTreeMap<String, f64> {
         ("length".to_owned(), mean(&|group, i| group.rollouts[i].ids.len() as f64)),
         ("cut".to_owned(), mean(&|group, i| f64::from(u8::from(!group.rollouts[i].is_finished)))),
     ]);
-    let deviations = groups.iter().map(|group| {
+    let deviation = |group: &Group| {
         let rewards: Vec<f64> = group.earned[..group.learned].iter().map(|e| e.reward).collect();
         moments(&rewards).1
-    });
-    more.insert("reward_deviation".into(), deviations.sum::<f64>() / groups.len().max(1) as f64);
+    };
+    let deviations: Vec<f64> = groups.iter().map(deviation).collect();
+    let share = |count: usize| count as f64 / groups.len().max(1) as f64;
+    more.insert("reward_deviation".into(), deviations.iter().sum::<f64>() / groups.len().max(1) as f64);
+    more.insert("zero_variance".into(), share(deviations.iter().filter(|&&d| d < 1e-9).count()));
     let logs: Vec<f64> =
         learned().flat_map(|(g, i)| &g.rollouts[i].logs).map(|log| -f64::from(*log)).collect();
     // The mean over samples of -log p is an estimate of the entropy without bias.
