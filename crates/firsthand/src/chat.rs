@@ -24,7 +24,7 @@ const MOST_TOLD: usize = 200;
 pub(crate) struct Chat {
     who: &'static str,
     agent: ureq::Agent,
-    address: String,
+    url: String,
     model: String,
     key: Option<String>,
 }
@@ -61,7 +61,7 @@ impl Chat {
         Ok(Chat {
             who,
             agent: ureq::Agent::new_with_config(config.build()),
-            address: format!("{}/chat/completions", url.trim_end_matches('/')),
+            url: url.trim_end_matches('/').to_owned(),
             model: model.to_owned(),
             key: environment::chat_key(),
         })
@@ -70,26 +70,52 @@ impl Chat {
     /// Its reply to a request without the model's name, or why there is none after all tries.
     pub(crate) fn ask(&self, mut request: Map<String, Value>) -> Result<Spoken, String> {
         request.insert("model".to_owned(), Value::from(self.model.as_str()));
-        let body = serde_json::to_vec(&request).expect("a request is JSON");
+        self.call(&format!("{}/chat/completions", self.url), &Value::Object(request), &spoken)
+    }
+
+    /// What `read` makes of the answer to a request at an address, or why there is none after all tries.
+    pub(crate) fn call<T>(
+        &self,
+        address: &str,
+        request: &Value,
+        read: &dyn Fn(&str) -> Result<T, String>,
+    ) -> Result<T, String> {
+        let body = request.to_string();
         let mut tries = 1;
         loop {
-            match self.once(&body) {
-                Ok(spoken) => return Ok(spoken),
+            let answer = self.once(address, body.as_bytes());
+            match answer.and_then(|text| read(&text).map_err(|reason| Fault::Passing(reason, None))) {
+                Ok(answer) => return Ok(answer),
                 Err(Fault::Passing(_, wait)) if tries < TRIES => {
                     std::thread::sleep(wait.unwrap_or(FIRST_WAIT * 2u32.pow(tries - 1)).min(LONGEST_WAIT));
                     tries += 1;
                 }
                 Err(Fault::Passing(reason, _) | Fault::Lasting(reason)) => {
                     let times = if tries == 1 { "1 try".to_owned() } else { format!("{tries} tries") };
-                    return Err(format!("{} at {}: {reason}; {times}", self.who, self.address));
+                    return Err(format!("{} at {address}: {reason}; {times}", self.who));
                 }
             }
         }
     }
 
-    fn once(&self, body: &[u8]) -> Result<Spoken, Fault> {
+    /// What an address gives without a request, as JSON.
+    pub(crate) fn get(&self, address: &str) -> Result<Value, String> {
+        let told = |reason: String| format!("{} at {address}: {reason}", self.who);
+        let mut request = self.agent.get(address);
+        if let Some(key) = &self.key {
+            request = request.header("authorization", format!("Bearer {key}"));
+        }
+        let mut response = request.call().map_err(|error| told(error.to_string()))?;
+        let text = response.body_mut().read_to_string().map_err(|error| told(error.to_string()))?;
+        match response.status() {
+            status if status.is_success() => json(&text).map_err(told),
+            status => Err(told(format!("status {}: {}", status.as_u16(), refusal(&text)))),
+        }
+    }
+
+    fn once(&self, address: &str, body: &[u8]) -> Result<String, Fault> {
         let passing = |error: ureq::Error| Fault::Passing(error.to_string(), None);
-        let mut request = self.agent.post(&self.address).header("content-type", "application/json");
+        let mut request = self.agent.post(address).header("content-type", "application/json");
         if let Some(key) = &self.key {
             request = request.header("authorization", format!("Bearer {key}"));
         }
@@ -106,20 +132,29 @@ impl Chat {
                 false => Fault::Lasting(reason),
             });
         }
-        let reply: Value = serde_json::from_str(&text)
-            .map_err(|error| Fault::Passing(format!("its reply is not JSON: {error}"), None))?;
-        let choice = &reply["choices"][0];
-        let Some(said) = choice["message"]["content"].as_str() else {
-            return Err(Fault::Passing("its reply has no choices[0].message.content".to_owned(), None));
-        };
-        let count = |key: &str| reply["usage"][key].as_u64().unwrap_or(0) as usize;
-        Ok(Spoken {
-            text: said.to_owned(),
-            finish: if choice["finish_reason"] == "length" { Finish::Length } else { Finish::Stop },
-            prompt_tokens: count("prompt_tokens"),
-            new_tokens: count("completion_tokens"),
-        })
+        Ok(text)
     }
+}
+
+/// An answer as JSON.
+pub(crate) fn json(text: &str) -> Result<Value, String> {
+    serde_json::from_str(text).map_err(|error| format!("its reply is not JSON: {error}"))
+}
+
+/// The reply that a server's answer holds.
+fn spoken(text: &str) -> Result<Spoken, String> {
+    let reply = json(text)?;
+    let choice = &reply["choices"][0];
+    let Some(said) = choice["message"]["content"].as_str() else {
+        return Err("its reply has no choices[0].message.content".to_owned());
+    };
+    let count = |key: &str| reply["usage"][key].as_u64().unwrap_or(0) as usize;
+    Ok(Spoken {
+        text: said.to_owned(),
+        finish: if choice["finish_reason"] == "length" { Finish::Length } else { Finish::Stop },
+        prompt_tokens: count("prompt_tokens"),
+        new_tokens: count("completion_tokens"),
+    })
 }
 
 /// What a server says about a request that it does not answer, on one line.

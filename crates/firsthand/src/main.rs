@@ -13,11 +13,13 @@ mod hub;
 mod interrupt;
 mod options;
 mod plot;
+mod policy;
 mod progress;
 mod reading;
 mod reply;
 mod screen;
 mod session;
+mod showing;
 mod tensors;
 
 use std::process::ExitCode;

@@ -219,6 +219,11 @@ impl Store {
         write_folder(&self.output, BEST, fill)
     }
 
+    /// Writes the model that a sampler is to take, over the one before.
+    pub fn write_sampled(&self, fill: impl FnOnce(&Path) -> Result<()>) -> Result<PathBuf> {
+        write_folder(&self.output, "sampled", fill)
+    }
+
     /// Folder of the model that was best at held-out questions.
     pub fn best_dir(&self) -> PathBuf {
         self.output.join(BEST)

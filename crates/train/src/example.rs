@@ -1,7 +1,7 @@
 //! One row to what a training step takes: the conversation as model input, and which tokens are scored. Every token
 //! of the chosen assistant turns is a target, the one that ends the turn included, and nothing else is.
 
-use firsthand_base::{ModelInput, Part, Sampling};
+use firsthand_base::{Conversation, ModelInput, Part, Sampling};
 use firsthand_input::Renderer;
 use firsthand_model::layers::LossRow;
 
@@ -28,18 +28,30 @@ pub fn ask(
     row: &Row,
     shuffle: bool,
 ) -> firsthand_input::Result<(ModelInput, Option<ModelInput>)> {
+    let input = renderer.input(&question(row))?.input;
+    let shuffled = if shuffle { shuffled_question(row) } else { None };
+    let shuffled = shuffled.map(|conversation| renderer.input(&conversation)).transpose()?;
+    Ok((input, shuffled.map(|rendered| rendered.input)))
+}
+
+/// A row without its last answer.
+pub fn question(row: &Row) -> Conversation {
     let mut conversation = row.conversation.clone();
     conversation.messages.pop();
-    let input = renderer.input(&conversation)?.input;
+    conversation
+}
+
+/// [`question`] with the frames of each video out of order; `None` without a video.
+pub fn shuffled_question(row: &Row) -> Option<Conversation> {
+    let mut conversation = question(row);
     let mut moves = false;
     for part in conversation.messages.iter_mut().flat_map(|message| &mut message.parts) {
         if let Part::Video(video) = part {
             video.sampling = Sampling::Shuffled(Box::new(std::mem::take(&mut video.sampling)));
-            moves = shuffle;
+            moves = true;
         }
     }
-    let shuffled = moves.then(|| renderer.input(&conversation)).transpose()?;
-    Ok((input, shuffled.map(|rendered| rendered.input)))
+    moves.then_some(conversation)
 }
 
 #[cfg(test)]

@@ -126,6 +126,7 @@ impl Journey<'_> {
                     vision == 0.0 && merger == 0.0,
                 )?;
                 let mut learner = learner;
+                learner.sampler.clone_from(&self.run.sampler);
                 if rl.algorithm == Algorithm::Ppo {
                     let fresh = || Critic::new(model.config.decoder().hidden_size);
                     learner.critic = Some(self.state.critic.clone().unwrap_or_else(fresh));
@@ -159,6 +160,11 @@ impl Journey<'_> {
         work: &mut Work,
     ) -> Result<usize> {
         let (Work::Rollouts { feed, learner, round, .. }, Some(rl)) = (work, &phase.rl) else { return Ok(1) };
+        if let Some(sampler) = &self.run.sampler {
+            let folder =
+                self.store.write_sampled(|dir| self.run.write_model(model, dir, DtypeRecipe::Auto))?;
+            sampler.take(&folder, self.state.total_step).map_err(TrainError::Setup)?;
+        }
         let mut drawn = Vec::new();
         let mut teaching = 0;
         // Groups without variance are replaced while the recipe allows.

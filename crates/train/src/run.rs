@@ -19,7 +19,7 @@ use crate::memory::MemoryPlan;
 use crate::metrics::{Metrics, Record};
 use crate::optimizer::Optimizer;
 use crate::recipe::{DtypeRecipe, OnBadRow, PhaseKind, QuantizeRecipe, Recipe};
-use crate::rl::{HeldOut, RlRecipe};
+use crate::rl::{HeldOut, RlRecipe, Sampler};
 use crate::vision_words;
 
 /// Whoever watches a run.
@@ -83,6 +83,8 @@ pub struct Run {
     settings: BTreeMap<String, String>,
     digest: String,
     opener: Arc<Opener>,
+    /// Samples for phases of reinforcement learning in place of the model in memory.
+    pub(crate) sampler: Option<Arc<dyn Sampler>>,
 }
 
 impl Run {
@@ -127,7 +129,13 @@ impl Run {
         }
         let digests: Vec<String> = opened.iter().map(|(_, dataset)| dataset.digest().to_hex()).collect();
         let start = start.unwrap_or_else(|| recipe.output.join("start"));
-        Ok(Run { recipe, start, data, settings, digest: digests.join(" "), opener })
+        Ok(Run { recipe, start, data, settings, digest: digests.join(" "), opener, sampler: None })
+    }
+
+    /// Has samples of phases of reinforcement learning come from elsewhere. Their bits then depend on who gives them.
+    #[must_use]
+    pub fn sampled_by(self, sampler: Arc<dyn Sampler>) -> Run {
+        Run { sampler: Some(sampler), ..self }
     }
 
     /// The recipe.

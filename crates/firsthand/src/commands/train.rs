@@ -3,6 +3,7 @@
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, Result};
@@ -16,6 +17,7 @@ use crate::failure::failure;
 use crate::interrupt;
 use crate::options::model::checkpoint_directory;
 use crate::plot;
+use crate::policy::ServedPolicy;
 use crate::progress::{Progress, Unit};
 use crate::session;
 
@@ -84,7 +86,7 @@ enum Verb {
     Sft(RunOptions),
     /// Reinforcement learning by a recipe: the model answers, rewards judge, resumable to the bit.
     #[command(after_help = RL_EXAMPLES)]
-    Rl(RunOptions),
+    Rl(RlOptions),
     Merge(MergeOptions),
 }
 
@@ -118,11 +120,24 @@ struct RunOptions {
     json: bool,
 }
 
+/// A recipe of reinforcement learning, and who samples.
+#[derive(Args)]
+struct RlOptions {
+    #[command(flatten)]
+    run: RunOptions,
+    /// Take samples from a vLLM or SGLang server, e.g. http://127.0.0.1:8000/v1, which serves the checkpoint that the
+    /// recipe starts from and sees the output folder. It is given the weights after every update (vLLM: started with
+    /// VLLM_SERVER_DEV_MODE=1, or for an adapter with VLLM_ALLOW_RUNTIME_LORA_UPDATING=1 and --enable-lora).
+    /// OPENAI_API_KEY is sent with requests.
+    #[arg(long, value_name = "URL")]
+    rollouts: Option<String>,
+}
+
 /// Runs one of the verbs.
 pub(crate) fn run(options: &TrainOptions) -> Result<()> {
     match &options.verb {
-        Verb::Sft(options) => train(options, false),
-        Verb::Rl(options) => train(options, true),
+        Verb::Sft(options) => train(options, false, None),
+        Verb::Rl(options) => train(&options.run, true, options.rollouts.as_deref()),
         Verb::Merge(options) => merge(options),
     }
 }
@@ -135,7 +150,7 @@ fn merge(options: &MergeOptions) -> Result<()> {
 }
 
 /// Runs a recipe, `rl` or not: a run that samples takes other time and memory than its author may have meant.
-fn train(options: &RunOptions, rl: bool) -> Result<()> {
+fn train(options: &RunOptions, rl: bool, rollouts: Option<&str>) -> Result<()> {
     let mut recipe = Recipe::read(&options.recipe)?;
     let samples = recipe.phases.iter().any(|phase| phase.kind == PhaseKind::Rl);
     if samples != rl {
@@ -153,7 +168,11 @@ fn train(options: &RunOptions, rl: bool) -> Result<()> {
         None => None,
     };
     let output = recipe.output.clone();
-    let run = Run::open(recipe, start, session::opener(false)?)?;
+    let opener = session::opener(false)?;
+    let mut run = Run::open(recipe, start, opener.clone())?;
+    if let Some(url) = rollouts {
+        run = run.sampled_by(Arc::new(ServedPolicy::open(url, opener)?));
+    }
     let mut stdout = std::io::stdout().lock();
     if options.dry_run {
         let outline = run.rehearse()?;

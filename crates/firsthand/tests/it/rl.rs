@@ -3,6 +3,7 @@
 
 use serde_json::{Value, json};
 
+use crate::policy_server::PolicyServer;
 use crate::program::{assert_failure, files, stderr};
 use crate::train::{School, assert_same_run};
 
@@ -165,4 +166,58 @@ fn recipes_that_cannot_work_say_so_at_once() {
     let recipe = recipe(&school, "bad", "group = 4");
     let output = school.command("sft", &recipe).output().unwrap();
     assert!(stderr(&output).contains("run `firsthand train rl` with it"), "{}", stderr(&output));
+}
+
+/// Runs a recipe whose samples a server gives.
+fn served(school: &School, recipe: &str, server: &PolicyServer) -> std::process::Output {
+    school.command("rl", recipe).args(["--rollouts", &server.address]).output().unwrap()
+}
+
+#[test]
+fn a_server_samples_and_is_given_the_weights() {
+    let school = school();
+    let plan = "group = 4\noverlong = 20";
+    let cases = [
+        ("vllm", "", "/collective_rpc", "start"),
+        ("sglang", "", "/update_weights_from_disk", "start"),
+        ("vllm", "[adapter]\nrank = 2\n", "/v1/load_lora_adapter", "firsthand-policy-45"),
+    ];
+    for (i, (owner, adapter, route, model)) in cases.into_iter().enumerate() {
+        let name = format!("served-{i}");
+        let file = recipe(&school, &name, plan);
+        let text = fs_err::read_to_string(school.path(&file)).unwrap();
+        fs_err::write(school.path(&file), text.replace("[save]", &format!("{adapter}[save]"))).unwrap();
+        // One request fails in passing, and is asked again.
+        let server = PolicyServer::start(owner, &[200, 503], json!(-1.5));
+        let output = served(&school, &file, &server);
+        assert!(output.status.success(), "{}", stderr(&output));
+        let seen = server.seen.lock().unwrap();
+        assert_eq!(seen.taken.len(), 6, "before every step");
+        assert!(seen.taken.iter().all(|(_, whole)| *whole) && seen.paths.iter().any(|path| path == route));
+        assert_eq!(seen.models.last().unwrap(), model, "{owner}");
+        for step in metrics(&school, &name) {
+            let more = &step["more"];
+            assert_eq!(more["mismatch"], 0.0, "after correction: {step}");
+            let [most, mean] =
+                ["sampler_mismatch", "sampler_mismatch_mean"].map(|name| more[name].as_f64().unwrap());
+            assert!(most >= mean && mean > 0.1, "the stand-in's log-probabilities are made up: {step}");
+            assert!(step["gradient_norm"].as_f64().unwrap() > 0.0, "{step}");
+        }
+    }
+}
+
+#[test]
+fn a_server_that_fails_ends_the_run_clearly() {
+    let school = school();
+    let recipe = recipe(&school, "refused", "group = 4\noverlong = 20");
+    let server = PolicyServer::start("vllm", &[400; 40], json!(-1.5));
+    assert_failure(
+        &served(&school, &recipe, &server),
+        &["rollouts at http://", "status 400: out of luck; 1 try"],
+    );
+    let server = PolicyServer::start("vllm", &[], Value::Null);
+    assert_failure(&served(&school, &recipe, &server), &["no log-probabilities"]);
+    let output =
+        school.command("rl", &recipe).args(["--rollouts", "http://127.0.0.1:9/v1"]).output().unwrap();
+    assert_failure(&output, &["rollouts at http://127.0.0.1:9/v1/models"]);
 }

@@ -18,7 +18,9 @@ use super::objective::Objective;
 use super::recipe::{RlRecipe, Temporal};
 use super::rollout::{Roller, Rollout, Wanted};
 use super::round::{Drawn, Group, Round, describe, samples, wholes};
-use crate::error::Result;
+use super::sampler::{Sampler, importance};
+use crate::error::{Result, TrainError};
+use crate::example::{question, shuffled_question};
 use crate::feed::Prepared;
 use crate::pack::pack;
 use crate::phase::Made;
@@ -37,6 +39,8 @@ pub struct Learner {
     tower_rests: bool,
     /// Of PPO.
     pub critic: Option<Critic>,
+    /// Samples instead of the model in memory.
+    pub sampler: Option<Arc<dyn Sampler>>,
 }
 
 impl Learner {
@@ -60,6 +64,7 @@ impl Learner {
             precision,
             tower_rests,
             critic: None,
+            sampler: None,
         })
     }
 
@@ -95,7 +100,10 @@ impl Learner {
                 wanted.push(Wanted { input: shuffled, samplings: seeds(number, group, temporal.samples) });
             }
         }
-        let mut rolled = self.roller(&features).roll(model, &wanted)?.into_iter();
+        let mut rolled = match &self.sampler {
+            None => self.roller(&features).roll(model, &wanted)?.into_iter(),
+            Some(sampler) => self.ask(sampler.as_ref(), prompts, &wanted)?.into_iter(),
+        };
         let tokens = prompts.iter().map(|prompt| prompt.input.ids.len() as u64).sum::<u64>();
         let mut drawn = Drawn { groups: Vec::new(), failures: Vec::new(), features, tokens };
         for (prompt, (_, shuffled)) in prompts.iter().zip(&inputs) {
@@ -111,6 +119,28 @@ impl Learner {
             }
         }
         Ok(drawn)
+    }
+
+    /// Samples from elsewhere, for the prompts and shuffled prompts of `wanted`, in its order.
+    fn ask(
+        &self,
+        sampler: &dyn Sampler,
+        prompts: &[Arc<Prepared>],
+        wanted: &[Wanted<'_>],
+    ) -> Result<Vec<Vec<Rollout>>> {
+        let mut samplings = wanted.iter().map(|want| want.samplings.clone());
+        let mut asked = Vec::new();
+        for prompt in prompts {
+            let row =
+                &prompt.asked.as_ref().expect("rows of this phase are prepared with what was asked").row;
+            asked.push((question(row), samplings.next().expect("one for each prompt")));
+            if self.recipe.temporal.is_some()
+                && let Some(shuffled) = shuffled_question(row)
+            {
+                asked.push((shuffled, samplings.next().expect("one for each shuffled prompt")));
+            }
+        }
+        sampler.sample(&asked, &self.stop).map_err(TrainError::Setup)
     }
 
     fn roller<'a>(&self, features: &'a HashMap<Digest, Tensor>) -> Roller<'a> {
@@ -198,10 +228,31 @@ impl Learner {
         round.groups = judged.into_iter().filter(|group| self.teaches(group)).take(most).collect();
         round.more.insert("reward_failures".into(), failed as f64);
         round.samples = samples(&round.groups);
+        self.correct(model, &mut round)?;
         self.refer(model, &mut round)?;
         self.value(model, &mut round)?;
         round.advantages = advantages(&round.samples, &self.objective);
         Ok(round)
+    }
+
+    /// Weighs samples from elsewhere by importance, and says how far they were off.
+    fn correct(&self, model: &Model, round: &mut Round) -> Result<()> {
+        if self.sampler.is_none() {
+            return Ok(());
+        }
+        let logs = self.logs(model, &round.groups, self.tower_rests.then_some(&round.features))?;
+        let (mut most, mut sum, mut count) = (0.0f64, 0.0, 0.0);
+        for (sample, logs) in learned(&mut round.samples).zip(logs) {
+            for (now, then) in logs.iter().zip(&sample.old) {
+                let far = (f64::from(*now) - f64::from(*then)).abs();
+                (most, sum, count) = (most.max(far), sum + far, count + 1.0);
+            }
+            sample.weights = importance(&logs, &sample.old);
+            (sample.old, sample.new) = (logs.clone(), logs);
+        }
+        round.more.insert("sampler_mismatch".into(), most);
+        round.more.insert("sampler_mismatch_mean".into(), sum / f64::max(count, 1.0));
+        Ok(())
     }
 
     /// What the critic thinks of every token of the samples.

@@ -10,6 +10,7 @@ pub mod objective;
 pub mod recipe;
 pub mod rollout;
 pub mod round;
+pub mod sampler;
 pub mod show;
 
 #[cfg(test)]
@@ -22,3 +23,4 @@ pub use learner::Learner;
 pub use objective::{Averaging, Clip, Estimator, KlPlace, KlRecipe, Objective, Ratio};
 pub use recipe::RlRecipe;
 pub use round::Round;
+pub use sampler::Sampler;

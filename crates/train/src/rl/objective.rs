@@ -199,7 +199,8 @@ impl Objective {
                     _ => (f64::from(sample.new[t]) - f64::from(sample.old[t])).exp(),
                 };
                 let (term, steep, outside) = self.term(ratio, advantages[t], f64::from(sample.new[t]));
-                let (mut loss, mut steep) = (term, steep);
+                let by = sample.weights.get(t).copied().unwrap_or(1.0);
+                let (mut loss, mut steep) = (by * term, by * steep);
                 if let Some(&reference) = sample.reference.get(t) {
                     let (far, far_slope) = self.kl.at(sample.new[t], reference);
                     distance += far;

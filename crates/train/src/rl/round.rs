@@ -101,6 +101,7 @@ pub(super) fn samples(groups: &[Group]) -> Vec<Sample> {
                 group: number,
                 reward: earned.reward,
                 old: rollout.logs.clone(),
+                weights: Vec::new(),
                 new: rollout.logs.clone(),
                 reference: Vec::new(),
                 values: Vec::new(),

@@ -71,6 +71,7 @@ fn samples(golden: &Golden) -> Vec<Sample> {
         group: seen.group,
         reward: seen.reward,
         old: seen.old.clone(),
+        weights: Vec::new(),
         new: seen.new.clone(),
         reference: if golden.case.kl.weight == 0.0 { Vec::new() } else { seen.reference.clone() },
         values: seen.values.clone(),

@@ -11,9 +11,10 @@ use firsthand_media::{Opener, SizeRule};
 use firsthand_model::ModelRunner;
 use firsthand_tasks::runner::{self, Ask, Plan, Run, Said};
 
-use super::endpoint::{self, Endpoint};
+use super::endpoint::Endpoint;
 use crate::progress::{Progress, Unit};
 use crate::session::{STEP_TOKENS, Session};
+use crate::showing;
 
 /// A checkpoint or a served model.
 pub(super) enum Answerer {
@@ -60,7 +61,7 @@ impl Answerer {
         };
         match self {
             Answerer::There(endpoint) => {
-                let prepare = |videos: &[VideoPart]| prepare(videos, &endpoint::sizes());
+                let prepare = |videos: &[VideoPart]| prepare(videos, &showing::sizes());
                 let mut models = vec![*endpoint; parallel];
                 let bar = bar(&run);
                 let mut done = run.progress().done;

@@ -28,6 +28,8 @@ pub struct Sample {
     pub reward: f64,
     /// Log-probability of each token when it was sampled.
     pub old: Vec<f32>,
+    /// Weight of each token where another policy sampled it; empty where this one did.
+    pub weights: Vec<f64>,
     /// Under the weights as they are now.
     pub new: Vec<f32>,
     /// Under the reference policy; empty without one.
