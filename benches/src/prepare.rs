@@ -55,6 +55,11 @@ impl Bench {
         Ok(Bench { root, folder, python })
     }
 
+    /// Where inputs and runs are.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     pub(crate) fn peer_script(&self) -> String {
         self.root.join("benches/peer.py").to_string_lossy().into_owned()
     }

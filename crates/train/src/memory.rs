@@ -29,6 +29,10 @@ pub struct MemoryPlan {
     pub activations: u64,
     /// Pictures of the batches that are prepared ahead.
     pub pictures: u64,
+    /// The checkpoint that the distance of a policy is measured to.
+    pub reference: u64,
+    /// Keys and values of the samples that are generated together.
+    pub cache: u64,
     /// Features of frozen towers that may be kept in memory.
     pub features: u64,
     /// What the machine has left, if that can be told.
@@ -96,7 +100,13 @@ impl MemoryPlan {
         };
         let logits = 2 * 4 * 256 * decoder.vocab_size;
         let mut activations = logits;
-        if phase.kind == PhaseKind::Sft {
+        if let Some(rl) = &phase.rl {
+            self.reference = if rl.kl.weight > 0.0 && recipe.adapter.is_none() { self.weights } else { 0 };
+            // Samples of a prompt share it; keys and values are f32.
+            let samples = rl.parallel * rl.max_tokens + phase.batch.min(rl.parallel) * tokens;
+            self.cache = (samples * decoder.layers * 2 * kv * 4) as u64;
+        }
+        if phase.kind != PhaseKind::VisionWords {
             activations +=
                 tokens.min(phase.pass_tokens) * blocks(decoder.layers, decoder.hidden_size, inside);
         }
@@ -127,6 +137,8 @@ impl MemoryPlan {
             + self.masters
             + self.activations
             + self.pictures
+            + self.reference
+            + self.cache
             + self.features
     }
 
@@ -146,6 +158,8 @@ impl MemoryPlan {
         let state = self.gradients + self.moments + self.masters;
         if state >= self.activations.max(self.weights) {
             "train fewer parts (learning_rate), or an [adapter]"
+        } else if self.cache >= self.activations.max(self.weights) {
+            "lower parallel, max_tokens or pass_tokens"
         } else if self.activations + self.pictures >= self.weights {
             "set recompute = true and lower pass_tokens or the frames and pixels of the sources"
         } else {
@@ -163,6 +177,8 @@ impl fmt::Display for MemoryPlan {
             ("masters", self.masters),
             ("activations", self.activations),
             ("pictures", self.pictures),
+            ("reference", self.reference),
+            ("cache", self.cache),
             ("features", self.features),
         ] {
             if bytes > 0 {

@@ -151,7 +151,6 @@ fn answers_repeat_and_seeds_matter() {
 fn questions_without_an_answer_name_the_remedy() {
     let home = tempfile::tempdir().unwrap();
     let cases: &[(&[&str], &[&str])] = &[
-        (&["Hello?"], &["no model", "firsthand fetch"]),
         (&["Hello?", "--model", "owner/absent"], &["not downloaded", "firsthand fetch owner/absent"]),
         (&["Hello?", "--model", "./no/such/dir"], &["no such checkpoint directory", "./no/such/dir"]),
         (&["Hello?", "--model", PHOTO], &["not a checkpoint directory but a file", PHOTO]),

@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use crate::policy_server::PolicyServer;
-use crate::program::{assert_failure, files, stderr};
+use crate::program::{assert_failure, files, stderr, stdout};
 use crate::train::{School, assert_same_run};
 
 /// A cold start that teaches the form, then samples over pictures and clips.
@@ -88,6 +88,9 @@ fn a_run_samples_is_judged_and_says_so() {
         "run",
         "algorithm = \"grpo\"\ngroup = 4\nupdates = 2\nkl = { weight = 0.05 }\ntemporal = { form = \"contrast\", samples = 2 }",
     );
+    let dry = school.command("rl", &recipe).arg("--dry-run").output().unwrap();
+    let said = stdout(&dry);
+    assert!(said.contains(" + reference ") && said.contains(" + cache "), "{said}");
     school.finish_as("rl", &recipe);
     let steps = metrics(&school, "run");
     assert_eq!(steps.len(), 6);

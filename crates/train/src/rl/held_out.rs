@@ -1,6 +1,7 @@
 //! Questions that are asked and never learned from: how often the model is right before, during and after a phase,
 //! as one file that grows. A resumed run finds what was measured before and keeps what its state knows of.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -33,6 +34,29 @@ pub struct Measured {
     pub accuracy: f64,
     /// Mean reward.
     pub reward: f64,
+    /// The same for questions of one kind: by the row's `family`, else its `problem_type`; empty where rows have neither.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub kinds: BTreeMap<String, Share>,
+}
+
+/// Right answers of one kind of question.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Share {
+    /// Questions that were judged.
+    pub items: usize,
+    /// Share of right answers.
+    pub value: f64,
+    /// Its 95% interval (Wilson).
+    pub interval: [f64; 2],
+    /// Mean accuracy or overlap.
+    pub accuracy: f64,
+}
+
+impl Share {
+    fn of(score: Score, sum: f64) -> Option<Share> {
+        let accuracy = sum / score.items.max(1) as f64;
+        Some(Share { items: score.items, value: score.accuracy()?, interval: score.interval()?, accuracy })
+    }
 }
 
 /// The file of a phase.
@@ -97,6 +121,7 @@ impl HeldOut {
     ) -> Result<Measured> {
         let rows = self.dataset.sources().map(|(_, rows)| rows).next().unwrap_or(0);
         let (mut score, mut judged) = (Score::default(), Vec::<Earned>::new());
+        let mut kinds: BTreeMap<String, (Score, f64)> = BTreeMap::new();
         for start in (0..rows).step_by(CHUNK) {
             let mut prompts: Vec<Arc<Prepared>> = Vec::new();
             for index in start..rows.min(start + CHUNK) {
@@ -106,8 +131,15 @@ impl HeldOut {
                 let prepared = purpose.prepare(renderer, id, &row);
                 prompts.push(Arc::new(prepared.map_err(|error| TrainError::Data(error.to_string()))?));
             }
-            for earned in learner.answer(model, renderer, &prompts)?.into_iter().flatten() {
-                score.add(earned.accuracy >= self.right_from);
+            for (prompt, earned) in prompts.iter().zip(learner.answer(model, renderer, &prompts)?) {
+                let Some(earned) = earned else { continue };
+                let is_right = earned.accuracy >= self.right_from;
+                score.add(is_right);
+                if let Some(kind) = kind(prompt) {
+                    let (score, sum) = kinds.entry(kind).or_default();
+                    score.add(is_right);
+                    *sum += earned.accuracy;
+                }
                 judged.push(earned);
             }
         }
@@ -122,6 +154,10 @@ impl HeldOut {
             interval,
             accuracy: mean(|earned| earned.accuracy),
             reward: mean(|earned| earned.reward),
+            kinds: kinds
+                .into_iter()
+                .filter_map(|(kind, (score, sum))| Some((kind, Share::of(score, sum)?)))
+                .collect(),
         };
         self.results.curve.push(measured.clone());
         self.results.before.get_or_insert_with(|| measured.clone());
@@ -138,6 +174,12 @@ impl HeldOut {
     }
 }
 
+fn kind(prompt: &Prepared) -> Option<String> {
+    let facts = &prompt.asked.as_ref()?.row.facts;
+    let named = facts.get("family").or_else(|| facts.get("problem_type"))?;
+    named.as_str().map(str::to_owned)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -145,7 +187,7 @@ mod tests {
     fn measured(right: usize, items: usize) -> Measured {
         let score = Score { right, items };
         let (value, interval) = (score.accuracy().unwrap(), score.interval().unwrap());
-        Measured { step: 1, items, value, interval, accuracy: value, reward: value }
+        Measured { step: 1, items, value, interval, accuracy: value, reward: value, kinds: BTreeMap::new() }
     }
 
     #[test]
