@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Shows the program at work on a clip made on the spot: what the model will see of it, as a picture, and an answer
-# from the small random checkpoint of the test fixtures. Its words are noise; its path from file to text is real.
+# Shows the program at work with nothing downloaded: films a simulated home, shows the frames the model will see, and
+# asks the built-in model about them.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 firsthand=target/release/firsthand
@@ -9,11 +9,11 @@ mkdir -p "$out"
 
 step() { printf '\n$ %s\n' "$*"; "$@"; }
 
-if [ ! -e "$out/clip.mp4" ]; then
-    ffmpeg -v error -f lavfi -i "testsrc2=size=640x360:rate=25:duration=6" -c:v libx264 -pix_fmt yuv420p "$out/clip.mp4"
-fi
 step "$firsthand" doctor
-step "$firsthand" inspect "$out/clip.mp4" --frames 8 --contact-sheet "$out/contact-sheet.png"
-step "$firsthand" ask "$out/clip.mp4" "What moves?" --frames 8 --model golden/tiny/qwen2_5_vl --max-tokens 24
-printf '\nThe frames the model saw: %s\nA checkpoint that knows words: %s fetch Qwen/Qwen2.5-VL-3B-Instruct\n' \
+step "$firsthand" world make --seed 7 --minutes 0.067 --at 07:00:25 --out "$out/home"
+clip=$(find "$out/home" -name '*.mp4' | sort | head -n 1)
+step "$firsthand" inspect "$clip" --frames 8 --contact-sheet "$out/contact-sheet.png"
+step "$firsthand" ask "$clip" "what do i do with my hand ?" \
+    --options "put down the red toy car|pick up the blue cup|pick up the red toy car|put down the blue cup"
+printf '\nThe frames the model saw: %s\nA checkpoint for any video: %s fetch Qwen/Qwen2.5-VL-3B-Instruct\n' \
     "$out/contact-sheet.png" "$firsthand"

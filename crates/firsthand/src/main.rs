@@ -21,6 +21,7 @@ mod screen;
 mod session;
 mod showing;
 mod tensors;
+mod tiny;
 
 use std::process::ExitCode;
 

@@ -17,6 +17,7 @@ use crate::environment;
 use crate::interrupt;
 use crate::options::model::ModelFlags;
 use crate::progress::Working;
+use crate::tiny;
 
 /// Tokens in one block of the key-value cache.
 const BLOCK_TOKENS: usize = 16;
@@ -52,7 +53,7 @@ impl Session {
         let checkpoint = Checkpoint::open(&directory)?;
         let renderer = Renderer::open(&directory, flags.render_options(), opener)?;
         let load = flags.load_options();
-        let location = flags.model.clone().unwrap_or_default();
+        let location = flags.model.clone().unwrap_or_else(|| tiny::NAME.to_owned());
         let manifest = Manifest {
             program: PROGRAM.to_owned(),
             model: location,

@@ -28,9 +28,12 @@ use crate::progress::{Progress, Unit, Working};
 use crate::reading;
 use crate::reply::{Reply, View};
 use crate::session::{self, STEP_TOKENS, Session, largest_medium, opener};
+use crate::tiny;
 
 const EXAMPLES: &str = "\
 Examples:
+  firsthand world make --seed 7 --minutes 0.067 --at 07:00:25 --out home
+  firsthand ask home/DAY1/*.mp4 \"what do i do with my hand ?\" --options 'pick up the red toy car|put down the red toy car'
   firsthand ask clip.mp4 \"What do I pick up?\" --model Qwen/Qwen2.5-VL-3B-Instruct
   firsthand ask clip.mp4 \"Where did I go?\" --options 'left|right' --style video-r1 --model Video-R1/Video-R1-7B \\
       --max-frames 16 --max-pixels 200704
@@ -47,7 +50,7 @@ Boxes are drawn on the first medium (of a video: on its first chosen frame) and 
 
 /// Ask a question about images and videos.
 #[derive(Args)]
-#[command(after_help = EXAMPLES, override_usage = "firsthand ask [MEDIA]... \"QUESTION\" --model <DIR|owner/name> [OPTIONS]\n       firsthand ask --messages <FILE> --model <DIR|owner/name> [OPTIONS]")]
+#[command(after_help = EXAMPLES, override_usage = "firsthand ask [MEDIA]... \"QUESTION\" [--model <DIR|owner/name>] [OPTIONS]\n       firsthand ask --messages <FILE> [--model <DIR|owner/name>] [OPTIONS]")]
 pub(crate) struct AskOptions {
     /// Images and videos (paths, file://, http(s):// or data: locations), then the question.
     #[arg(
@@ -92,6 +95,9 @@ pub(crate) fn run(options: &AskOptions) -> Result<()> {
     drop(opening);
     if !options.json {
         show::notes(&rendered, &choosing)?;
+        if options.model.model.is_none() {
+            show::note(tiny::NOTE)?;
+        }
     }
     let settings = settings(options, &choosing);
     let manifest = session::manifest(&session.manifest, &rendered.prompt, &rendered.media, settings);

@@ -13,6 +13,7 @@ use firsthand_model::{Dtype, LoadOptions, Quantize};
 use crate::environment;
 use crate::failure::failure;
 use crate::hub::{Cache, Repository};
+use crate::tiny;
 
 /// `--dtype`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -59,7 +60,8 @@ pub(crate) enum TextAfterFlag {
 #[derive(Args)]
 #[command(next_help_heading = "Model")]
 pub(crate) struct ModelFlags {
-    /// Checkpoint: a directory, or owner/name of one that `firsthand fetch` downloaded.
+    /// Checkpoint: a directory, or owner/name of one that `firsthand fetch` downloaded. Default: firsthand-tiny, which
+    /// is inside this program and knows only the simulated home of `firsthand world`.
     #[arg(long, value_name = "DIR|owner/name")]
     pub(crate) model: Option<String>,
     /// Branch, tag or commit of a downloaded checkpoint.
@@ -85,13 +87,10 @@ pub(crate) struct ModelFlags {
 impl ModelFlags {
     /// The checkpoint's directory.
     pub(crate) fn directory(&self) -> Result<PathBuf> {
-        let Some(model) = &self.model else {
-            return Err(failure(
-                "no model is given: --model",
-                "download one with `firsthand fetch Qwen/Qwen2.5-VL-3B-Instruct` and pass --model Qwen/Qwen2.5-VL-3B-Instruct, or pass a checkpoint directory",
-            ));
-        };
-        checkpoint_directory(model, &self.revision)
+        match &self.model {
+            Some(model) => checkpoint_directory(model, &self.revision),
+            None => tiny::directory(),
+        }
     }
 
     /// How the weights are held.
@@ -147,11 +146,15 @@ impl ModelFlags {
     }
 }
 
-/// The directory of a checkpoint that is given as a directory, or as owner/name of a downloaded one.
+/// The directory of a checkpoint that is given as a directory, as owner/name of a downloaded one, or as the name of the
+/// one inside the program.
 pub(crate) fn checkpoint_directory(model: &str, revision: &str) -> Result<PathBuf> {
     let path = PathBuf::from(model);
     if path.is_dir() {
         return Ok(path);
+    }
+    if model == tiny::NAME {
+        return tiny::directory();
     }
     if path.is_file() {
         return Err(failure(

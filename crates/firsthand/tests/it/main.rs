@@ -24,6 +24,7 @@ mod recipes;
 mod rl;
 mod score;
 mod scripted;
+mod tiny;
 mod train;
 mod train_bad;
 mod world;
