@@ -93,9 +93,9 @@ impl Run {
     pub fn open(mut recipe: Recipe, start: Option<PathBuf>, opener: Arc<Opener>) -> Result<Run> {
         let settings = recipe.settings();
         for source in &mut recipe.sources {
-            if let Some(wanted) = &source.make {
+            if let Some(wanted) = source.make.take() {
                 let folder = recipe.output.join("data").join(&source.name);
-                let made = data::make_questions(wanted, &folder);
+                let made = data::make_questions(&wanted, &folder);
                 source.path =
                     made.map_err(|error| TrainError::Data(format!("source {}: {error}", source.name)))?;
             }

@@ -86,6 +86,35 @@ fn published_settings_run_on_a_small_checkpoint() {
     }
 }
 
+#[test]
+fn the_quick_one_needs_nothing_but_itself() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../recipes/quick-rl.toml");
+    let mut recipe: Table = fs_err::read_to_string(path).unwrap().parse().unwrap();
+    for source in recipe["source"].as_array_mut().unwrap() {
+        let make = source["make"].as_table_mut().unwrap();
+        make.insert("seeds".into(), vec![3, 5].into());
+        make.insert("items".into(), 2.into());
+    }
+    let train = recipe["train"].as_table_mut().unwrap();
+    train.insert("steps".into(), 2.into());
+    train.insert("batch".into(), 2.into());
+    train["rl"].as_table_mut().unwrap().insert("group".into(), 2.into());
+    let home = tempfile::tempdir().unwrap();
+    let file = home.path().join("recipe.toml");
+    fs_err::write(&file, recipe.to_string()).unwrap();
+    let output =
+        program(home.path()).args(["train", "rl", "recipe.toml", "--out", "quick"]).output().unwrap();
+    assert!(output.status.success(), "{}", stderr(&output));
+    let results = fs_err::read(home.path().join("quick/results.json")).unwrap();
+    let results: Value = serde_json::from_slice(&results).unwrap();
+    for (when, step) in [("before", 0), ("after", 2)] {
+        let found = &results[when];
+        assert_eq!(found["step"], step, "{results}");
+        assert!(found["items"].as_u64().unwrap() > 0 && found["value"].is_f64(), "{results}");
+        assert!(found["kinds"].as_object().unwrap().len() > 1, "{results}");
+    }
+}
+
 /// The others need their data to be made, or hours; that they are read is checked by name here.
 #[test]
 fn every_recipe_is_read() {
