@@ -32,6 +32,8 @@ pub(crate) struct Journey<'a> {
     pub(crate) features_bytes: u64,
     /// Rows that were named as left out.
     pub(crate) named: HashSet<(PathBuf, usize)>,
+    /// Reasons why samples could not be judged that were told.
+    pub(crate) told: HashSet<String>,
 }
 
 /// What makes the gradients of a phase.
@@ -172,7 +174,12 @@ impl Journey<'_> {
             let step = self.rows(feed)?;
             let draw = learner.draw(model, renderer, &step.rows, self.state.draws)?;
             self.state.draws += 1;
-            draw.failures.iter().take(1).for_each(|reason| self.watch.note(&format!("no reward: {reason}")));
+            for reason in &draw.failures {
+                // Each is told once; the metric reward_failures counts them all.
+                if self.told.insert(reason.clone()) {
+                    self.watch.note(&format!("not judged: {reason}"));
+                }
+            }
             teaching += draw.groups.iter().filter(|group| learner.teaches(group)).count();
             drawn.push(draw);
             if teaching >= phase.batch {

@@ -225,6 +225,7 @@ impl Run {
             state,
             features_bytes: memory.features,
             named: HashSet::new(),
+            told: HashSet::new(),
         };
         while let Some(phase) = recipe.phases.get(journey.state.phase) {
             let optimizer = match &saved {
