@@ -119,7 +119,7 @@ impl Journey<'_> {
                 let range = (self.state.draws, steps * (1 + rl.refill as u64));
                 let feed = feed(data, Purpose::Ask { shuffle: rl.temporal.is_some() }, range);
                 let Rates { vision, merger, .. } = phase.learning_rate;
-                let learner = Learner::new(
+                let mut learner = Learner::new(
                     rl,
                     renderer,
                     self.run.reference(rl)?,
@@ -127,7 +127,6 @@ impl Journey<'_> {
                     precision(&self.run.recipe),
                     vision == 0.0 && merger == 0.0,
                 )?;
-                let mut learner = learner;
                 learner.sampler.clone_from(&self.run.sampler);
                 if rl.algorithm == Algorithm::Ppo {
                     let fresh = || Critic::new(model.config.decoder().hidden_size);
@@ -273,12 +272,11 @@ impl Journey<'_> {
             Work::Pairs { words, pairs } => passes.pairs(model, renderer, words, pairs),
             Work::Rollouts { learner, round, .. } => {
                 let Passes { phase, wanted, .. } = passes;
-                let mut made =
-                    learner.update(model, round, update, (wanted, phase.pass_tokens, phase.recompute))?;
+                let none = HashSet::new();
                 let warms_up = phase.rl.as_ref().is_some_and(|rl| self.state.step < rl.critic_warm_up);
-                if learner.critic.is_some() && warms_up {
-                    made.gradients.clear();
-                }
+                let wanted = if learner.critic.is_some() && warms_up { &none } else { *wanted };
+                let made =
+                    learner.update(model, round, update, (wanted, phase.pass_tokens, phase.recompute))?;
                 self.state.critic.clone_from(&learner.critic);
                 Ok(made)
             }

@@ -10,6 +10,7 @@ pub(crate) mod host;
 mod memory;
 mod order;
 mod precision;
+mod scope;
 
 use candle_core::{Device, Result};
 

@@ -3,6 +3,8 @@
 
 use std::cell::Cell;
 
+use super::scope::within;
+
 thread_local! {
     static CURRENT: Cell<Order> = const { Cell::new(Order::Fastest) };
 }
@@ -21,15 +23,7 @@ pub enum Order {
 impl Order {
     /// Runs `work` with the passes it starts on this thread in this order.
     pub fn scope<R>(self, work: impl FnOnce() -> R) -> R {
-        /// Puts the former order back also when `work` panics.
-        struct Leave(Order);
-        impl Drop for Leave {
-            fn drop(&mut self) {
-                CURRENT.set(self.0);
-            }
-        }
-        let _leave = Leave(CURRENT.replace(self));
-        work()
+        within(&CURRENT, self, work)
     }
 
     /// That of this thread.

@@ -3,6 +3,8 @@
 
 use std::cell::Cell;
 
+use super::scope::within;
+
 thread_local! {
     static CURRENT: Cell<Precision> = const { Cell::new(Precision::F32) };
 }
@@ -20,15 +22,7 @@ pub enum Precision {
 impl Precision {
     /// Runs `work` with the products it starts on this thread in this precision.
     pub fn scope<R>(self, work: impl FnOnce() -> R) -> R {
-        /// Puts the former precision back also when `work` panics.
-        struct Leave(Precision);
-        impl Drop for Leave {
-            fn drop(&mut self) {
-                CURRENT.set(self.0);
-            }
-        }
-        let _leave = Leave(CURRENT.replace(self));
-        work()
+        within(&CURRENT, self, work)
     }
 
     /// That of this thread.

@@ -3,10 +3,12 @@
 
 use std::collections::BTreeMap;
 
+use firsthand_base::Render;
 use firsthand_tasks::reward::{self, Reward, Row as Judged, Scored};
 use serde_json::Value;
 
 use super::recipe::{RewardRecipe, RlRecipe};
+use super::rollout::Rollout;
 use crate::data::Row;
 use crate::error::{Result, TrainError};
 
@@ -26,6 +28,15 @@ pub struct Reply {
     pub is_shuffled: bool,
 }
 
+impl Reply {
+    /// What a rollout says.
+    pub fn new(render: &impl Render, rollout: &Rollout, is_shuffled: bool) -> Reply {
+        let words = rollout.ids.len() - usize::from(rollout.is_finished);
+        let tokens = rollout.is_finished.then_some(rollout.ids.len());
+        Reply { text: render.text(&rollout.ids[..words]), tokens, is_shuffled }
+    }
+}
+
 /// What a reply earned.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Earned {
@@ -35,6 +46,13 @@ pub struct Earned {
     pub parts: BTreeMap<String, f64>,
     /// The largest accuracy or overlap that a reward found.
     pub accuracy: f64,
+}
+
+impl Earned {
+    /// Whether it is right rather than wrong.
+    pub fn is_right(&self) -> bool {
+        self.accuracy > 0.5
+    }
 }
 
 /// Parts that say how right a reply is.

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use candle_core::Tensor;
-use firsthand_base::{Digest, ModelInput, Render, SamplingOptions, StopRules};
+use firsthand_base::{Digest, ModelInput, SamplingOptions, StopRules};
 use firsthand_input::Renderer;
 use firsthand_model::layers::LossRow;
 use firsthand_model::{Example, Model, Order, Precision, Training};
@@ -17,7 +17,7 @@ use super::judge::{Earned, Judge, Reply};
 use super::objective::Objective;
 use super::recipe::{RlRecipe, Temporal};
 use super::rollout::{Roller, Rollout, Wanted};
-use super::round::{Drawn, Group, Round, describe, samples, wholes};
+use super::round::{Drawn, Group, NO_DEVIATION, Round, describe, samples, wholes};
 use super::sampler::{Sampler, importance};
 use crate::error::{Result, TrainError};
 use crate::example::{question, shuffled_question};
@@ -176,14 +176,7 @@ impl Learner {
         in_order: usize,
     ) -> Result<Group, String> {
         let asked = prompt.asked.as_ref().expect("rows of this phase are prepared with what was asked");
-        let reply = |(i, rollout): (usize, &Rollout)| {
-            let words = rollout.ids.len() - usize::from(rollout.is_finished);
-            Reply {
-                text: renderer.text(&rollout.ids[..words]),
-                tokens: rollout.is_finished.then_some(rollout.ids.len()),
-                is_shuffled: i >= in_order,
-            }
-        };
+        let reply = |(i, rollout)| Reply::new(renderer, rollout, i >= in_order);
         let replies: Vec<Reply> = rollouts.iter().enumerate().map(reply).collect();
         let mut earned = self.judge.group(&asked.row, &replies)?;
         if self.recipe.overlong > 0 {
@@ -209,9 +202,11 @@ impl Learner {
     /// Whether something can be learned from a group: its samples differ in what they earned, or nobody compares them.
     pub fn teaches(&self, group: &Group) -> bool {
         let learned = &group.earned[..group.learned];
-        let differ = learned.iter().any(|earned| (earned.reward - learned[0].reward).abs() > 1e-9);
-        let rewarded = group.bonus > 0.0 && learned.iter().any(|earned| earned.accuracy > 0.5);
-        differ || rewarded || !self.recipe.algorithm.compares() || self.recipe.kl.weight > 0.0
+        let rewarded = group.bonus > 0.0 && learned.iter().any(Earned::is_right);
+        group.deviation() > NO_DEVIATION
+            || rewarded
+            || !self.recipe.algorithm.compares()
+            || self.recipe.kl.weight > 0.0
     }
 
     /// Everything the updates of a step need, of at most so many of the judged groups.
@@ -296,8 +291,8 @@ impl Learner {
     /// Log-probability of every token of every learned sample of the groups.
     fn logs(&self, model: &Model, groups: &[Group], known: Known<'_>) -> Result<Vec<Vec<f32>>> {
         let whole = wholes(groups, None);
-        let find = |key: &Digest| known.and_then(|known| known.get(key).cloned());
-        let training = self.training(known.is_some().then_some(&find), &|_| false);
+        let find = |key: &Digest| known?.get(key).cloned();
+        let training = self.training(&find, &|_| false);
         let mut flat = model.log_probabilities(&examples(&whole), &training)?.into_iter();
         Ok(whole.iter().map(|(_, targets)| flat.by_ref().take(targets.len()).collect()).collect())
     }
@@ -305,18 +300,18 @@ impl Learner {
     /// The states that the tokens of every learned sample are predicted from.
     fn hidden(&self, model: &Model, groups: &[Group], known: Known<'_>) -> Result<Vec<f32>> {
         let whole = wholes(groups, None);
-        let find = |key: &Digest| known.and_then(|known| known.get(key).cloned());
-        let training = self.training(known.is_some().then_some(&find), &|_| false);
+        let find = |key: &Digest| known?.get(key).cloned();
+        let training = self.training(&find, &|_| false);
         Ok(model.hidden_states(&examples(&whole), &training)?)
     }
 
     /// How all passes over samples are made.
     fn training<'a>(
         &self,
-        features: Option<firsthand_model::Known<'a>>,
+        find: firsthand_model::Known<'a>,
         wanted: &'a dyn Fn(&str) -> bool,
     ) -> Training<'a> {
-        let (matmul, order) = (self.precision, Order::One);
+        let (features, matmul, order) = (Some(find), self.precision, Order::One);
         Training { features, share_prefix: true, matmul, order, ..Training::new(wanted) }
     }
 
@@ -349,9 +344,9 @@ impl Learner {
             judged.slopes.iter().zip(&*samples).filter(|(_, s)| !s.is_baseline).map(|(slopes, _)| slopes);
         let whole = wholes(groups, Some(&mut slopes));
         let examples = examples(&whole);
-        let find = |key: &Digest| features.and_then(|known| known.get(key).cloned());
+        let find = |key: &Digest| features?.get(key).cloned();
         let wanted = |key: &str| wanted.contains(key);
-        let training = Training { recompute, ..self.training(features.is_some().then_some(&find), &wanted) };
+        let training = Training { recompute, ..self.training(&find, &wanted) };
         let inputs: Vec<&ModelInput> = whole.iter().map(|(input, _)| input).collect();
         let (mut logs, mut gradients) = (Vec::new(), BTreeMap::new());
         for pass in pack(&inputs, pass_tokens, true) {
@@ -381,10 +376,7 @@ impl Learner {
             prompts.iter().map(|prompt| Wanted { input: &prompt.input, samplings: greedy() }).collect();
         let rolled = self.roller(&features).roll(model, &wanted)?;
         let judge = |(prompt, rollouts): (&Arc<Prepared>, Vec<Rollout>)| {
-            let rollout = rollouts.into_iter().next().expect("one sample was asked for");
-            let words = rollout.ids.len() - usize::from(rollout.is_finished);
-            let tokens = rollout.is_finished.then_some(rollout.ids.len());
-            let reply = Reply { text: renderer.text(&rollout.ids[..words]), tokens, is_shuffled: false };
+            let reply = Reply::new(renderer, &rollouts[0], false);
             let asked = prompt.asked.as_ref().expect("prepared with what was asked");
             self.judge.group(&asked.row, &[reply]).ok().and_then(|mut earned| earned.pop())
         };

@@ -28,6 +28,17 @@ pub struct Group {
     pub bonus: f64,
 }
 
+/// Rewards of a group that differ by less are the same.
+pub(super) const NO_DEVIATION: f64 = 1e-9;
+
+impl Group {
+    /// How much what its learned samples earned differs: the unbiased standard deviation.
+    pub(super) fn deviation(&self) -> f64 {
+        let rewards: Vec<f64> = self.earned[..self.learned].iter().map(|earned| earned.reward).collect();
+        moments(&rewards).1
+    }
+}
+
 /// The samples of a step and what was computed of them once.
 #[derive(Default)]
 pub struct Round {
@@ -63,14 +74,10 @@ pub(super) fn describe(groups: &[Group]) -> BTreeMap<String, f64> {
         ("length".to_owned(), mean(&|group, i| group.rollouts[i].ids.len() as f64)),
         ("cut".to_owned(), mean(&|group, i| f64::from(u8::from(!group.rollouts[i].is_finished)))),
     ]);
-    let deviation = |group: &Group| {
-        let rewards: Vec<f64> = group.earned[..group.learned].iter().map(|e| e.reward).collect();
-        moments(&rewards).1
-    };
-    let deviations: Vec<f64> = groups.iter().map(deviation).collect();
+    let deviations: Vec<f64> = groups.iter().map(Group::deviation).collect();
     let share = |count: usize| count as f64 / groups.len().max(1) as f64;
     more.insert("reward_deviation".into(), deviations.iter().sum::<f64>() / groups.len().max(1) as f64);
-    more.insert("zero_variance".into(), share(deviations.iter().filter(|&&d| d < 1e-9).count()));
+    more.insert("zero_variance".into(), share(deviations.iter().filter(|&&d| d <= NO_DEVIATION).count()));
     let logs: Vec<f64> =
         learned().flat_map(|(g, i)| &g.rollouts[i].logs).map(|log| -f64::from(*log)).collect();
     // The mean over samples of -log p is an estimate of the entropy without bias.
@@ -105,7 +112,7 @@ pub(super) fn samples(groups: &[Group]) -> Vec<Sample> {
                 new: rollout.logs.clone(),
                 reference: Vec::new(),
                 values: Vec::new(),
-                bonus: if earned.accuracy > 0.5 { group.bonus } else { 0.0 },
+                bonus: if earned.is_right() { group.bonus } else { 0.0 },
                 is_baseline: i >= group.learned,
             });
         }

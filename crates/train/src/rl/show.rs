@@ -46,5 +46,8 @@ pub fn write(folder: &Path, step: u64, groups: &[Group]) -> Result<()> {
         }
     }
     fs_err::create_dir_all(folder)?;
-    Ok(fs_err::write(folder.join(format!("step-{step:06}.txt")), text)?)
+    let place = folder.join(format!("step-{step:06}.txt"));
+    let draft = place.with_extension("part");
+    fs_err::write(&draft, text)?;
+    Ok(fs_err::rename(draft, place)?)
 }
