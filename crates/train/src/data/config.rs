@@ -113,6 +113,9 @@ pub struct SourceConfig {
     /// Whether the answer of `video-r1`, `st-r1` and `stvqa` rows includes the reasoning.
     #[serde(default = "yes")]
     pub reasoning: bool,
+    /// Whether questions of `world` that have something to draw also ask for an observation and a scene graph.
+    #[serde(default)]
+    pub scene: bool,
     /// Frames of videos. A row of `messages` that says it for itself is left alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sampling: Option<Sampling>,
@@ -166,6 +169,7 @@ impl SourceConfig {
             system: None,
             answers: Answers::All,
             reasoning: true,
+            scene: false,
             sampling: None,
             image: PixelLimits::default(),
             video: PixelLimits::default(),
@@ -206,6 +210,9 @@ impl SourceConfig {
                 );
             }
             _ => {}
+        }
+        if self.scene && self.format != Format::World {
+            return refuse("scene: only questions of format \"world\" can ask for one; leave it out".into());
         }
         let whole = matches!(self.format, Format::ShareGpt | Format::Messages);
         if whole && self.style.is_some() {

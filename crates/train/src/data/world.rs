@@ -26,10 +26,16 @@ pub(super) fn read(reader: &Reader<'_>, value: &Value, row: &mut Row) -> Result<
         _ => reader.media.video_file(path)?,
     };
     reader.open(row, None);
-    let parts = vec![medium, Part::Text(question.prompt())];
-    row.conversation.messages.push(Message { role: Role::User, parts });
+    let drawn = question.scene_prompt().filter(|_| reader.config.scene);
     let answer = format!("<answer>{}</answer>", question.answer_text());
-    reader.say(row, if reader.config.reasoning { question.short_completion() } else { answer.clone() });
+    let reply = match (&drawn, reader.config.reasoning) {
+        (Some(_), _) => question.completion(),
+        (None, true) => question.short_completion(),
+        (None, false) => answer.clone(),
+    };
+    let parts = vec![medium, Part::Text(drawn.unwrap_or_else(|| question.prompt()))];
+    row.conversation.messages.push(Message { role: Role::User, parts });
+    reader.say(row, reply);
     row.id = Some(question.id.clone());
     row.options = question.options.clone();
     let kind = kind(&question.answer, question.problem_type);

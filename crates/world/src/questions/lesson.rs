@@ -13,8 +13,6 @@ use crate::world::World;
 const IN_PICTURE: usize = 8;
 /// Most things asked for at once.
 const SOUGHT: usize = 5;
-/// Ends a question that wants an observation and a scene graph before the reasons.
-const WITH_SCENE: &str = "answer with a scene .";
 const IN_MOMENT: usize = 3;
 
 /// What is said to a model, and what it should reply.
@@ -86,8 +84,7 @@ pub(crate) fn search(world: &World, shot: &Shot, rng: &mut Rng) -> Option<Lesson
 
 /// A question about a picture that wants observation and scene graph as well.
 pub(crate) fn with_scene(question: &Question) -> Option<Lesson> {
-    let drawn = question.observe.is_some() && question.scene.as_ref().is_some_and(|s| !s.objects.is_empty());
-    drawn.then(|| Lesson { ask: format!("{}\n{WITH_SCENE}", question.prompt()), say: question.completion() })
+    Some(Lesson { ask: question.scene_prompt()?, say: question.completion() })
 }
 
 /// The question with its facts in front of it: what is left to learn is to bind the deciding one to a letter.

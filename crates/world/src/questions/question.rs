@@ -5,6 +5,9 @@ use serde::{Deserialize, Serialize};
 
 use super::Family;
 
+/// Ends a question that wants an observation and a scene graph before the reasons.
+const WITH_SCENE: &str = "answer with a scene .";
+
 /// What a question is about.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -174,6 +177,13 @@ impl Question {
             text.push_str(&format!("\n{}. {option}", letter(i)));
         }
         text
+    }
+
+    /// The prompt of a question that wants an observation and a scene graph before the reasons; `None` where there is
+    /// nothing to draw.
+    pub fn scene_prompt(&self) -> Option<String> {
+        let drawn = self.observe.is_some() && self.scene.as_ref().is_some_and(|scene| !scene.objects.is_empty());
+        drawn.then(|| format!("{}\n{WITH_SCENE}", self.prompt()))
     }
 
     /// The reasons; of a choice they name each option before its letter and end in the right one with its letter. A
