@@ -5,6 +5,7 @@
 //! from an [`Embed`]; other stores implement [`Store`]. What ends after the clock of a question is never shown.
 #![deny(missing_docs)]
 
+pub mod build;
 mod error;
 mod memory;
 #[cfg(test)]
