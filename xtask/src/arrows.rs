@@ -17,8 +17,13 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("firsthand-world", &["firsthand-base", "firsthand-media"]),
     ("firsthand-model", &["firsthand-base", "firsthand-engine"]),
     (
+        "firsthand-agent",
+        &["firsthand-base", "firsthand-media", "firsthand-memory", "firsthand-tasks"],
+    ),
+    (
         "firsthand-train",
         &[
+            "firsthand-agent",
             "firsthand-base",
             "firsthand-engine",
             "firsthand-input",
@@ -31,6 +36,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     (
         "firsthand",
         &[
+            "firsthand-agent",
             "firsthand-base",
             "firsthand-engine",
             "firsthand-input",
@@ -66,7 +72,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("tokenizers", &["firsthand-input"]),
     ("minijinja", &["firsthand-input"]),
     ("clap", &["firsthand"]),
-    ("ureq", &["firsthand-media", "firsthand"]),
+    ("ureq", &["firsthand-agent", "firsthand-media", "firsthand"]),
     ("tokio", &[]),
 ];
 
