@@ -1,0 +1,18 @@
+//! The memory of a wearer's days: records from clips to weeks in a store, search that knows the time, forgetting that
+//! leaves no byte, and the published memory files.
+//!
+//! This room knows no tensor and no network. Captions and summaries are written by whoever holds a model; vectors come
+//! from an [`Embed`]; other stores implement [`Store`]. What ends after the clock of a question is never shown.
+#![deny(missing_docs)]
+
+mod error;
+mod memory;
+mod query;
+mod record;
+mod store;
+
+pub use error::{Error, Result};
+pub use memory::Memory;
+pub use query::{Hit, Parts, Query};
+pub use record::{Evidence, Level, Record, RecordId, State};
+pub use store::{Change, Counts, Embed, Encoder, Scope, Store, Term};
