@@ -17,10 +17,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("firsthand-world", &["firsthand-base", "firsthand-media"]),
     ("firsthand-memory", &["firsthand-base", "firsthand-media"]),
     ("firsthand-model", &["firsthand-base", "firsthand-engine"]),
-    (
-        "firsthand-agent",
-        &["firsthand-base", "firsthand-media", "firsthand-memory", "firsthand-tasks"],
-    ),
+    ("firsthand-agent", &["firsthand-base", "firsthand-media", "firsthand-memory", "firsthand-tasks"]),
     (
         "firsthand-train",
         &[

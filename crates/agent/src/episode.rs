@@ -318,7 +318,8 @@ fn message(role: Role, text: String) -> Message {
 
 /// What equal calls have in common, whatever the order of their arguments.
 pub(crate) fn key(call: &Call) -> String {
-    let mut arguments: Vec<_> = call.arguments.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    let mut arguments: Vec<_> =
+        call.arguments.iter().map(|(name, value)| format!("{name}={value}")).collect();
     arguments.sort();
     format!("{}({})", call.name.to_lowercase(), arguments.join(","))
 }

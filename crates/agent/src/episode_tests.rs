@@ -32,7 +32,10 @@ fn answer(text: &str) -> Said {
 #[test]
 fn think_call_read_answer() {
     let budgets = Budgets::default;
-    check(budgets(), &[(&look("cup"), seen("cup")), ("<think>x</think><answer>\nA.\n</answer>", answer("A."))]);
+    check(
+        budgets(),
+        &[(&look("cup"), seen("cup")), ("<think>x</think><answer>\nA.\n</answer>", answer("A."))],
+    );
     check(budgets(), &[("<think>x</think> <answer>A\nbecause\nof it</answer>", answer("A\nbecause\nof it"))]);
     check(budgets(), &[(&call("terminate", json!({"answer": "B"})), answer("B"))]);
     // The published model's form: Python, with arguments as a JSON string; also with Python's own words.
@@ -77,7 +80,10 @@ fn budgets_end_an_episode() {
     // An answer in the last turn counts.
     check(turns, &[(&look("b"), seen(last)), ("<answer>A</answer>", answer("A"))]);
     let tokens = Budgets { tokens: 20, ..Budgets::default() };
-    check(tokens, &[(&look("a"), seen("a")), (&look("b"), over(Over::Tokens)), (&look("c"), over(Over::Tokens))]);
+    check(
+        tokens,
+        &[(&look("a"), seen("a")), (&look("b"), over(Over::Tokens)), (&look("c"), over(Over::Tokens))],
+    );
     let seconds = Budgets { seconds: 1.9, ..Budgets::default() };
     check(seconds, &[(&look("a"), seen("a")), (&look("b"), over(Over::Seconds))]);
 }
@@ -88,7 +94,12 @@ fn a_loop_is_told_and_then_ended() {
     let named = Over::Repeated(r#"{"name":"look","arguments":{"question":"a"}}"#.into());
     check(
         Budgets::default(),
-        &[(&look("a"), seen("a")), (&look("b"), seen("b")), (&look("a"), again), (&look("a"), Said::Over(named))],
+        &[
+            (&look("a"), seen("a")),
+            (&look("b"), seen("b")),
+            (&look("a"), again),
+            (&look("a"), Said::Over(named)),
+        ],
     );
 }
 
@@ -106,8 +117,10 @@ fn turns_that_do_nothing_are_told_why() {
             ("", told(neither)),
             ("<tool>{}</tool>", told("not a tool call: no \"name\"")),
             (&look("a"), seen("a")),
-            ("<think>x</think><information>A</information><answer>A</answer>",
-                told("it writes <information> itself; only tools do")),
+            (
+                "<think>x</think><information>A</information><answer>A</answer>",
+                told("it writes <information> itself; only tools do"),
+            ),
             ("<tool>{\"name\":\"look\"", told(neither)),
             ("B", Said::Over(Over::Malformed(neither.into()))),
             ("<answer>A</answer>", Said::Over(Over::Malformed(neither.into()))),
@@ -139,7 +152,8 @@ fn the_prompts() {
 #[test]
 fn answers_are_read() {
     use crate::Verdict::{NotInMemory, Option as Of, Words};
-    let check = |answer: &str, expect: crate::Verdict| assert_eq!(question().read(answer), expect, "{answer}");
+    let check =
+        |answer: &str, expect: crate::Verdict| assert_eq!(question().read(answer), expect, "{answer}");
     check("B", Of(1));
     check("\nB.\n", Of(1));
     check("Answer: B", Of(1));

@@ -45,8 +45,7 @@ fn shown(tool: &Description) -> Result<String> {
         let about = property["description"].as_str().unwrap_or_default();
         properties.insert(name.clone(), json!({"type": python_type(property), "description": about}));
     }
-    let arguments =
-        json!({"type": "object", "properties": properties, "required": tool.schema["required"]});
+    let arguments = json!({"type": "object", "properties": properties, "required": tool.schema["required"]});
     let shown = json!({"name": tool.name, "description": tool.about, "arguments": arguments});
     serde_json::to_string_pretty(&shown).map_err(|error| Error::Tool {
         tool: tool.name.clone(),

@@ -12,8 +12,20 @@ use crate::tool::{Context, ToolError, Trouble};
 
 /// Words a schema may use.
 const WORDS: [&str; 14] = [
-    "type", "description", "title", "enum", "items", "properties", "required", "minItems", "maxItems", "minLength",
-    "maxLength", "minimum", "maximum", "format",
+    "type",
+    "description",
+    "title",
+    "enum",
+    "items",
+    "properties",
+    "required",
+    "minItems",
+    "maxItems",
+    "minLength",
+    "maxLength",
+    "minimum",
+    "maximum",
+    "format",
 ];
 /// Texts that `format` knows.
 const FORMATS: [&str; 3] = ["moment", "moment-or-now", "moment-range"];
@@ -21,7 +33,7 @@ const FORMATS: [&str; 3] = ["moment", "moment-or-now", "moment-range"];
 const DEPTH: usize = 8;
 
 /// Whether a schema can be checked against: an object of properties in known words.
-pub fn validate(schema: &Value) -> Result<(), String> {
+pub(crate) fn validate(schema: &Value) -> Result<(), String> {
     if schema["type"] != "object" {
         return Err("the schema of a tool is of type object".to_owned());
     }
@@ -61,7 +73,7 @@ fn known(schema: &Value, at: &str, depth: usize) -> Result<(), String> {
 }
 
 /// A call's arguments, fitted to a schema: times in their one form, late ones cut at the clock. Notes say what was done.
-pub fn fit(
+pub(crate) fn fit(
     schema: &Value,
     arguments: &Map<String, Value>,
     context: &Context,

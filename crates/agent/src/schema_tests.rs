@@ -30,7 +30,7 @@ fn arguments_are_fitted_or_the_fault_is_told() {
                 let told = expect.as_object_mut().unwrap().remove("notes").unwrap_or(json!([]));
                 expect["level"] = json!("day");
                 expect.as_object_mut().unwrap().entry("now").or_insert(json!("DAY3_12000000"));
-                assert_eq!(Value::Object(fitted).to_string().len(), expect.to_string().len(), "{given}");
+                assert_eq!(Value::Object(fitted), expect, "{given}");
                 assert_eq!(json!(notes), told, "{given}");
             }
             (Err(error), Err((trouble, message))) => {
@@ -53,10 +53,16 @@ fn arguments_are_fitted_or_the_fault_is_told() {
         Ok(json!({"range": "DAY3_11000000-DAY3_12000000",
             "notes": ["range: DAY3_13000000 is later than now; DAY3_12000000 was used"]})),
     );
-    check(json!({"range": "DAY3_13000000-DAY3_13000100"}), Err((Later, "range is later than now: DAY3_13000000")));
+    check(
+        json!({"range": "DAY3_13000000-DAY3_13000100"}),
+        Err((Later, "range is later than now: DAY3_13000000")),
+    );
     check(json!({"at": "DAY3_12000001"}), Err((Later, "at is later than now: DAY3_12000001")));
     check(json!({"at": "noon"}), Err((Bad, "at: not a moment: \"noon\"")));
-    check(json!({"range": "DAY1_00000000"}), Err((Bad, "range: a range is two moments joined by -: \"DAY1_00000000\"")));
+    check(
+        json!({"range": "DAY1_00000000"}),
+        Err((Bad, "range: a range is two moments joined by -: \"DAY1_00000000\"")),
+    );
     check(
         json!({"range": "DAY2_00000000-DAY1_00000000"}),
         Err((Bad, "range ends before it begins: DAY2_00000000-DAY1_00000000")),
@@ -84,9 +90,15 @@ fn schemas_in_other_words_are_refused() {
     check(json!({}), "type object");
     check(json!({"type": "object", "properties": {"a": {"type": "str"}}}), "arguments.a: type is one of");
     check(json!({"type": "object", "properties": {"a": {"type": "string", "pattern": "x"}}}), "\"pattern\"");
-    check(json!({"type": "object", "properties": {"a": {"type": "string", "format": "date"}}}), "format is one of");
+    check(
+        json!({"type": "object", "properties": {"a": {"type": "string", "format": "date"}}}),
+        "format is one of",
+    );
     check(json!({"type": "object", "required": ["a"]}), "\"a\" is required but not described");
-    check(json!({"type": "object", "properties": {"a": {"type": "array", "items": 3}}}), "arguments.a[]: not a schema");
+    check(
+        json!({"type": "object", "properties": {"a": {"type": "array", "items": 3}}}),
+        "arguments.a[]: not a schema",
+    );
 }
 
 fn values() -> impl Strategy<Value = Value> {

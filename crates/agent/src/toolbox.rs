@@ -12,7 +12,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::episode::{TERMINATE, key};
-use crate::tool::{Call, Called, Context, Description, Observation, Outcome, Tool, ToolError, Tools, Trouble};
+use crate::tool::{
+    Call, Called, Context, Description, Observation, Outcome, Tool, ToolError, Tools, Trouble,
+};
 use crate::{Error, Result, schema};
 
 /// How tools are called.

@@ -78,7 +78,10 @@ fn a_slow_tool_is_left_behind() {
     });
     let started = Instant::now();
     let called = tool.patient(Duration::from_millis(30)).alone(quick()).call(&looks("a"), &context());
-    assert!(matches!(called.outcome, Outcome::Failed(ToolError { error: Trouble::TimedOut, .. })), "{called:?}");
+    assert!(
+        matches!(called.outcome, Outcome::Failed(ToolError { error: Trouble::TimedOut, .. })),
+        "{called:?}"
+    );
     assert!(started.elapsed() < Duration::from_millis(200));
 }
 
@@ -114,7 +117,8 @@ fn a_result_cannot_close_its_section() {
 #[test]
 fn tool_sets_that_cannot_be_offered_are_refused() {
     let check = |names: &[&str], expect: &str| {
-        let tool = |name: &&str| Arc::new(Scripted::new(name, |_, _| Ok(Observation::of("")))) as Arc<dyn Tool>;
+        let tool =
+            |name: &&str| Arc::new(Scripted::new(name, |_, _| Ok(Observation::of("")))) as Arc<dyn Tool>;
         let error = Toolbox::new(names.iter().map(tool).collect(), quick()).err().unwrap().to_string();
         assert!(error.contains(expect), "{error}");
     };
