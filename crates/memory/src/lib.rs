@@ -7,12 +7,20 @@
 
 mod error;
 mod memory;
+#[cfg(test)]
+mod memory_tests;
 mod query;
 mod record;
+mod sqlite;
+mod stem;
 mod store;
+mod terms;
 
 pub use error::{Error, Result};
 pub use memory::Memory;
 pub use query::{Hit, Parts, Query};
 pub use record::{Evidence, Level, Record, RecordId, State};
+pub use sqlite::SqliteStore;
+pub use stem::stem;
 pub use store::{Change, Counts, Embed, Encoder, Scope, Store, Term};
+pub use terms::{TERMS_VERSION, terms};

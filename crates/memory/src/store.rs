@@ -2,11 +2,12 @@
 //! many machines share. A store knows nothing of clocks, words like "yesterday" or summaries; [`crate::Memory`] does.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use firsthand_base::Moment;
 use serde::{Deserialize, Serialize};
 
-use crate::{Level, Record, RecordId, Result};
+use crate::{Level, Record, RecordId, Result, State};
 
 /// Which records: those that meet every condition.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -53,7 +54,16 @@ pub enum Change {
         /// Its vector.
         vector: Vec<f32>,
     },
-    /// Removes a record, its vector and its words. A record that is not there is no failure.
+    /// Sets how much of its time a stored record speaks of, and changes nothing else. A record that is not there is no
+    /// failure.
+    State {
+        /// Which record.
+        id: RecordId,
+        /// Its state from now on.
+        state: State,
+    },
+    /// Removes a record, its vector, its words and its place among the sources of others. A record that is not there is
+    /// no failure.
     Delete(RecordId),
 }
 
@@ -154,6 +164,11 @@ pub trait Store: Send {
     /// How much there is.
     fn counts(&mut self) -> Result<Counts>;
 
+    /// When the latest record ends.
+    fn latest(&mut self) -> Result<Option<Moment>> {
+        Ok(self.counts()?.last)
+    }
+
     /// The encoder of the vectors; `None` before the first.
     fn encoder(&mut self) -> Result<Option<Encoder>>;
 
@@ -170,6 +185,12 @@ pub trait Store: Send {
 
     /// After deletions: rewrites whatever files the store has so that no byte of a deleted record is left in them.
     fn scrub(&mut self) -> Result<()>;
+
+    /// The files that hold the store, for the proof that nothing forgotten is in them; none for a store that is not made of
+    /// files of this machine.
+    fn files(&mut self) -> Result<Vec<PathBuf>> {
+        Ok(Vec::new())
+    }
 }
 
 /// Texts to vectors. Implemented where there are models; this room only calls it.
