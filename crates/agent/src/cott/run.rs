@@ -129,7 +129,7 @@ impl Generation<'_> {
     /// Answers one question and writes what came of it; `None` when it was stopped.
     fn one(&self, asked: &Asked, teacher: &mut dyn Teacher, stopped: &AtomicBool) -> Result<Option<Outcome>> {
         let mut seeing = Seeing { teacher: teacher.ready(asked), mode: self.observations };
-        let mut goes_on = || !stopped.load(Ordering::SeqCst);
+        let goes_on = || !stopped.load(Ordering::SeqCst);
         let trace =
             investigate(asked.question.clone(), &self.tools, &mut seeing, self.manner, &mut |_| goes_on())?;
         let failed = self.path("errors", asked);
