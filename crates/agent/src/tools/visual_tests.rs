@@ -273,7 +273,7 @@ fn frames_of_a_range_lie_within_it_and_cuts_add_up() {
         }
         let frames = cut.frames(1.0, most);
         let count: usize = frames.iter().map(Vec::len).sum();
-        prop_assert!(count >= 2 && count <= most && count % 2 == 0, "{} of {}", count, most);
+        prop_assert!(count >= 2 && count <= most && count.is_multiple_of(2), "{} of {}", count, most);
         for (stretch, frames) in cut.stretches.iter().zip(frames) {
             for (at, seconds) in frames {
                 prop_assert!(stretch.start <= at && at < stretch.end && from <= at && at < to);
