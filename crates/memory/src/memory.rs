@@ -125,17 +125,6 @@ impl Memory {
     }
 }
 
-impl Memory {
-    /// What the memory knows about a question, best first. Nothing that ends after `query.clock` is in it.
-    pub fn recall(
-        &mut self,
-        _query: &crate::Query,
-        _embed: Option<&mut dyn Embed>,
-    ) -> Result<Vec<crate::Hit>> {
-        Err(Error::Query("not built yet".into()))
-    }
-}
-
 /// Vectors of texts, one each and of the promised size.
 pub(crate) fn encode(embed: &mut dyn Embed, texts: &[&str]) -> Result<Vec<Vec<f32>>> {
     if texts.is_empty() {

@@ -36,6 +36,31 @@ impl Scope {
     }
 }
 
+/// What a record is about, without its words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Glance {
+    /// Its number.
+    pub id: RecordId,
+    /// How much time it covers.
+    pub level: Level,
+    /// When it starts.
+    pub start: Moment,
+    /// When it ends.
+    pub end: Moment,
+    /// A number that records of one wearer share.
+    pub wearer: u64,
+}
+
+impl Glance {
+    /// A glance at a record in hand.
+    pub fn of(record: &Record) -> Glance {
+        let mut hasher = std::hash::DefaultHasher::new();
+        std::hash::Hash::hash(&record.wearer, &mut hasher);
+        let wearer = std::hash::Hasher::finish(&hasher);
+        Glance { id: record.id, level: record.level, start: record.start, end: record.end, wearer }
+    }
+}
+
 /// One change of a write.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Change {
@@ -129,6 +154,11 @@ pub trait Store: Send {
 
     /// The records with these ids, in the order asked; ids that are not there are left out.
     fn get(&mut self, ids: &[RecordId]) -> Result<Vec<Record>>;
+
+    /// What the records with these ids are about, in the order asked; ids that are not there are left out.
+    fn glance(&mut self, ids: &[RecordId]) -> Result<Vec<Glance>> {
+        Ok(self.get(ids)?.iter().map(Glance::of).collect())
+    }
 
     /// The sources of a record that exist, by start, then id.
     fn children(&mut self, id: RecordId) -> Result<Vec<Record>>;

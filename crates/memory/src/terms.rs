@@ -11,7 +11,7 @@ const LONGEST_TERM: usize = 48;
 /// English words that say nothing about what happened.
 const FUNCTION_WORDS: &str = " a about again all am an and any are as at be been but by c can could d did do does for from \
 had has have he her here him his how i if in into is it its just ll m me my of on or our out re s she so t than that the \
-their them then there these they this those to too up us ve was we were what when where which who whom whose why will with \
+their them then there these they this those to too over during within up us ve was we were what when where which who whom whose why will with \
 would you your ";
 
 /// Whether a lower-case word is a function word.
@@ -21,7 +21,7 @@ pub(crate) fn is_function_word(word: &str) -> bool {
     padded.push(' ');
     padded.push_str(word);
     padded.push(' ');
-    word.len() <= 5 && FUNCTION_WORDS.contains(&padded)
+    word.len() <= 6 && FUNCTION_WORDS.contains(&padded)
 }
 
 /// All words of a text in order, function words included.

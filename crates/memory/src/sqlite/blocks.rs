@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 use firsthand_base::Moment;
 use rusqlite::Connection;
 
-use crate::{Level, RecordId, Scope, State};
+use crate::{Glance, Level, RecordId, Scope, State};
 
 /// Ids of a block: the low bits of an id.
 pub(super) const BLOCK: usize = 1024;
@@ -270,6 +270,22 @@ impl Blocks {
                 block.rows.iter().enumerate().map(|(offset, row)| (id_at(*number, offset), row))
             })
             .filter(|(_, row)| filter.holds(row))
+    }
+
+    /// What a record is about; `None` if there is none.
+    pub(super) fn glance(&self, id: RecordId) -> Option<Glance> {
+        if id.0 <= 0 {
+            return None;
+        }
+        let (block, offset) = place(id);
+        let row = self.blocks.get(&block)?.rows.get(offset)?;
+        Some(Glance {
+            id,
+            level: row.level()?,
+            start: Moment::from_ms(row.start_ms)?,
+            end: Moment::from_ms(row.end_ms)?,
+            wearer: row.wearer.into(),
+        })
     }
 
     /// When the latest record ends.

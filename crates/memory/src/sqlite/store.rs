@@ -7,7 +7,7 @@ use super::search;
 use super::vectors::Quantized;
 use super::write::{Fault, Step, Writing};
 use super::{SqliteStore, stored_encoder};
-use crate::{Change, Counts, Encoder, Error, Record, RecordId, Result, Scope, Store, Term};
+use crate::{Change, Counts, Encoder, Error, Glance, Record, RecordId, Result, Scope, Store, Term};
 
 /// Records handed out at a time by `walk`.
 const WALK: i64 = 512;
@@ -72,6 +72,10 @@ impl Store for SqliteStore {
 
     fn get(&mut self, ids: &[RecordId]) -> Result<Vec<Record>> {
         self.reading(|database, view| search::get(database, view.blocks, ids))
+    }
+
+    fn glance(&mut self, ids: &[RecordId]) -> Result<Vec<Glance>> {
+        self.reading(|_, view| Ok(ids.iter().filter_map(|id| view.blocks.glance(*id)).collect()))
     }
 
     fn children(&mut self, id: RecordId) -> Result<Vec<Record>> {
