@@ -17,9 +17,11 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("firsthand-world", &["firsthand-base", "firsthand-media"]),
     ("firsthand-memory", &["firsthand-base", "firsthand-media"]),
     ("firsthand-model", &["firsthand-base", "firsthand-engine"]),
+    ("firsthand-agent", &["firsthand-base", "firsthand-media", "firsthand-memory", "firsthand-tasks"]),
     (
         "firsthand-train",
         &[
+            "firsthand-agent",
             "firsthand-base",
             "firsthand-engine",
             "firsthand-input",
@@ -32,6 +34,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     (
         "firsthand",
         &[
+            "firsthand-agent",
             "firsthand-base",
             "firsthand-engine",
             "firsthand-input",
@@ -70,7 +73,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("minijinja", &["firsthand-input"]),
     ("rusqlite", &["firsthand-memory"]),
     ("clap", &["firsthand"]),
-    ("ureq", &["firsthand-media", "firsthand"]),
+    ("ureq", &["firsthand-agent", "firsthand-media", "firsthand"]),
     ("tokio", &[]),
 ];
 
