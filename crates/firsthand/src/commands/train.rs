@@ -63,7 +63,7 @@ A recipe has what `firsthand train sft --help` shows, and in place of its [train
   algorithm = \"grpo\"                           # grpo, dr-grpo, dapo, gspo, cispo, rloo, reinforce++, remax, ppo
   group = 8                                      # samples of each prompt
   max_tokens = 768
-  kl = { weight = 0.04, estimator = \"k3\" }       # k1, k2, k3, abs, chi2
+  kl = { weight = 0.04, estimator = \"k3\" }       # k1, k2, k3, abs, chi2, full (whole vocabulary)
   temporal = { form = \"contrast\", samples = 4 }  # T-GRPO: compatible or contrast
   held_out = { source = \"held-out\", every = 20 }
   [[train.rl.reward]]

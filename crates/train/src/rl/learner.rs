@@ -1,15 +1,13 @@
 //! One step of reinforcement learning: prompts become judged groups of samples, and these a loss with its gradients.
 //! The loop around steps and the update of weights are `run`'s.
 
-use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use candle_core::Tensor;
 use firsthand_base::{Digest, ModelInput, Render, SamplingOptions, StopRules};
 use firsthand_input::Renderer;
-use firsthand_model::layers::LossRow;
-use firsthand_model::{Example, Model, Order, Precision, Training};
+use firsthand_model::{Model, Precision, Training};
 
 use super::algorithms::{Algorithm, Sample, advantages, overlong};
 use super::critic::Critic;
@@ -19,6 +17,7 @@ use super::recipe::{RlRecipe, Temporal};
 use super::rollout::{Roller, Rollout, Wanted};
 use super::round::{Drawn, Group, Round, describe, samples, wholes};
 use super::sampler::{Sampler, importance};
+use super::views::{Known, examples};
 use crate::error::{Result, TrainError};
 use crate::example::{question, shuffled_question};
 use crate::feed::Prepared;
@@ -27,16 +26,16 @@ use crate::phase::Made;
 
 /// What a phase needs beside the model that learns.
 pub struct Learner {
-    recipe: RlRecipe,
+    pub(super) recipe: RlRecipe,
     objective: Objective,
     judge: Judge,
     /// The checkpoint the run started from, where the distance to it counts and no adapter can be taken off instead.
-    reference: Option<Model>,
+    pub(super) reference: Option<Model>,
     stop: StopRules,
     seed: u64,
-    precision: Precision,
+    pub(super) precision: Precision,
     /// Whether the vision tower stays as it is.
-    tower_rests: bool,
+    pub(super) tower_rests: bool,
     /// Of PPO.
     pub critic: Option<Critic>,
     /// Samples instead of the model in memory.
@@ -152,21 +151,6 @@ impl Learner {
         }
     }
 
-    /// Features of the items of some inputs, each computed once.
-    fn features<'a>(
-        &self,
-        model: &Model,
-        inputs: impl Iterator<Item = &'a ModelInput>,
-    ) -> Result<HashMap<Digest, Tensor>> {
-        let mut features = HashMap::new();
-        for item in inputs.flat_map(|input| &input.vision) {
-            if let Entry::Vacant(free) = features.entry(item.key) {
-                free.insert(self.precision.scope(|| model.features(item))?);
-            }
-        }
-        Ok(features)
-    }
-
     /// Judges the samples of a prompt, of which the first `in_order` saw it as it is.
     fn group(
         &self,
@@ -279,47 +263,6 @@ impl Learner {
         Ok(self.critic.as_mut().map_or(0.0, |critic| critic.learn(samples, &hidden, objective, rate)))
     }
 
-    /// Log-probabilities of all samples under the reference.
-    fn refer(&self, model: &mut Model, round: &mut Round) -> Result<()> {
-        if self.recipe.kl.weight == 0.0 {
-            return Ok(());
-        }
-        let known = self.tower_rests.then_some(&round.features);
-        let logs = match &self.reference {
-            Some(reference) => self.logs(reference, &round.groups, known)?,
-            None => model.beneath_adapter(|model| self.logs(model, &round.groups, known))?,
-        };
-        learned(&mut round.samples).zip(logs).for_each(|(sample, logs)| sample.reference = logs);
-        Ok(())
-    }
-
-    /// Log-probability of every token of every learned sample of the groups.
-    fn logs(&self, model: &Model, groups: &[Group], known: Known<'_>) -> Result<Vec<Vec<f32>>> {
-        let whole = wholes(groups, None);
-        let find = |key: &Digest| known.and_then(|known| known.get(key).cloned());
-        let training = self.training(known.is_some().then_some(&find), &|_| false);
-        let mut flat = model.log_probabilities(&examples(&whole), &training)?.into_iter();
-        Ok(whole.iter().map(|(_, targets)| flat.by_ref().take(targets.len()).collect()).collect())
-    }
-
-    /// The states that the tokens of every learned sample are predicted from.
-    fn hidden(&self, model: &Model, groups: &[Group], known: Known<'_>) -> Result<Vec<f32>> {
-        let whole = wholes(groups, None);
-        let find = |key: &Digest| known.and_then(|known| known.get(key).cloned());
-        let training = self.training(known.is_some().then_some(&find), &|_| false);
-        Ok(model.hidden_states(&examples(&whole), &training)?)
-    }
-
-    /// How all passes over samples are made.
-    fn training<'a>(
-        &self,
-        features: Option<firsthand_model::Known<'a>>,
-        wanted: &'a dyn Fn(&str) -> bool,
-    ) -> Training<'a> {
-        let (matmul, order) = (self.precision, Order::One);
-        Training { features, share_prefix: true, matmul, order, ..Training::new(wanted) }
-    }
-
     /// Loss and gradients of an optimizer step, the first of which finds the weights that sampled.
     pub fn update(
         &mut self,
@@ -336,9 +279,12 @@ impl Learner {
         let within: usize = groups.iter().map(|group| group.rollouts.len()).sum();
         let samples = &mut round.samples[before..before + within];
         let features = self.tower_rests.then_some(&round.features);
+        let beside = &round.beside[before..before + within];
         if number > 0 {
             let logs = self.logs(model, groups, features)?;
             learned(samples).zip(logs).for_each(|(sample, logs)| sample.new = logs);
+            let far = self.distances(model, groups, features, beside)?;
+            learned(samples).zip(far).for_each(|(sample, far)| sample.distances = far);
         }
         let critic_loss = match &self.critic {
             Some(_) => Some(self.teach_critic(model, groups, samples, features)?),
@@ -354,7 +300,18 @@ impl Learner {
         let training = Training { recompute, ..self.training(features.is_some().then_some(&find), &wanted) };
         let inputs: Vec<&ModelInput> = whole.iter().map(|(input, _)| input).collect();
         let (mut logs, mut gradients) = (Vec::new(), BTreeMap::new());
+        let shares: Vec<f32> = judged
+            .shares
+            .into_iter()
+            .zip(&*samples)
+            .filter(|(_, s)| !s.is_baseline)
+            .flat_map(|(shares, _)| shares)
+            .collect();
+        let beside = beside.concat();
         for pass in pack(&inputs, pass_tokens, true) {
+            let distance =
+                self.measures_all().then(|| self.distance(&beside, &shares).from(logs.len(), model));
+            let training = Training { distance, ..training };
             logs.extend(model.loss_and_gradients_into(&examples[pass], &training, &mut gradients)?.logs);
         }
         let expected = samples.iter().filter(|sample| !sample.is_baseline).flat_map(|sample| &sample.new);
@@ -392,14 +349,7 @@ impl Learner {
     }
 }
 
-/// Features by the key of their item, where the tower that made them is at rest.
-type Known<'a> = Option<&'a HashMap<Digest, Tensor>>;
-
-fn examples(whole: &[(ModelInput, Vec<LossRow>)]) -> Vec<Example<'_>> {
-    whole.iter().map(|(input, targets)| Example { input, targets }).collect()
-}
-
-fn learned(samples: &mut [Sample]) -> impl Iterator<Item = &mut Sample> {
+pub(super) fn learned(samples: &mut [Sample]) -> impl Iterator<Item = &mut Sample> {
     samples.iter_mut().filter(|sample| !sample.is_baseline)
 }
 

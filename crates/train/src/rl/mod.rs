@@ -12,6 +12,7 @@ pub mod rollout;
 pub mod round;
 pub mod sampler;
 pub mod show;
+mod views;
 
 #[cfg(test)]
 mod tests;

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::algorithms::Algorithm;
-use super::objective::{Averaging, Clip, KlPlace, KlRecipe, Objective};
+use super::objective::{Averaging, Clip, Estimator, KlPlace, KlRecipe, Objective};
 
 /// A phase of reinforcement learning.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -252,6 +252,9 @@ impl RlRecipe {
             return Err(
                 "rl.kl: its weight is 0, so nothing of it counts; give a weight or leave kl out".into()
             );
+        }
+        if self.kl.estimator == Estimator::Full && self.kl.clamp != 0.0 {
+            return Err("rl.kl.clamp: the estimator full compares whole distributions and has no single q - p to hold; leave clamp out, or bound the distance with most".into());
         }
         if self.kl.place == Some(KlPlace::Loss) && self.algorithm == Algorithm::ReinforcePp {
             return Err("rl.kl.place: reinforce++ prices the distance in the reward; leave place out".into());

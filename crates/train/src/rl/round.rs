@@ -37,8 +37,17 @@ pub struct Round {
     /// Of every token of every sample.
     pub(super) advantages: Vec<Vec<f64>>,
     pub(super) features: HashMap<Digest, Tensor>,
+    /// The reference's hidden states of every learned sample's tokens, where distances are over the whole vocabulary.
+    pub(super) beside: Vec<Vec<f32>>,
     pub(super) more: BTreeMap<String, f64>,
     pub(super) tokens: u64,
+}
+
+impl Round {
+    /// Tokens of all learned samples.
+    pub(super) fn learned_tokens(&self) -> usize {
+        self.samples.iter().filter(|sample| !sample.is_baseline).map(|sample| sample.old.len()).sum()
+    }
 }
 
 /// What is drawn and judged before anything is left out.
@@ -104,6 +113,7 @@ pub(super) fn samples(groups: &[Group]) -> Vec<Sample> {
                 weights: Vec::new(),
                 new: rollout.logs.clone(),
                 reference: Vec::new(),
+                distances: Vec::new(),
                 values: Vec::new(),
                 bonus: if earned.accuracy > 0.5 { group.bonus } else { 0.0 },
                 is_baseline: i >= group.learned,
