@@ -5,22 +5,25 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use candle_core::Tensor;
-use firsthand_base::{Digest, ModelInput, Render, SamplingOptions, StopRules};
+use firsthand_base::{Conversation, Digest, ModelInput, Render, SamplingOptions, StopRules};
 use firsthand_input::Renderer;
 use firsthand_model::{Model, Precision, Training};
 
 use super::algorithms::{Algorithm, Sample, advantages, overlong};
 use super::critic::Critic;
+use super::environment::Environments;
 use super::judge::{Earned, Judge, Reply};
 use super::objective::Objective;
-use super::recipe::{RlRecipe, Temporal};
-use super::rollout::{Roller, Rollout, Wanted};
+use super::recipe::{RlRecipe, Temporal, ToolsRecipe};
+use super::roller::{Roller, Wanted};
+use super::rollout::Rollout;
 use super::round::{Drawn, Group, Round, describe, samples, wholes};
 use super::sampler::{Sampler, importance};
+use super::trajectory::Tooling;
 use super::views::{Known, examples};
 use crate::error::{Result, TrainError};
-use crate::example::{question, shuffled_question};
-use crate::feed::Prepared;
+use crate::example::question;
+use crate::feed::{Asked, Prepared};
 use crate::pack::pack;
 use crate::phase::Made;
 
@@ -40,6 +43,8 @@ pub struct Learner {
     pub critic: Option<Critic>,
     /// Samples instead of the model in memory.
     pub sampler: Option<Arc<dyn Sampler>>,
+    /// Whoever samples talk to.
+    pub environments: Option<Arc<dyn Environments>>,
 }
 
 impl Learner {
@@ -64,6 +69,7 @@ impl Learner {
             tower_rests,
             critic: None,
             sampler: None,
+            environments: None,
         })
     }
 
@@ -74,11 +80,11 @@ impl Learner {
         renderer: &Renderer,
         prompts: &[Arc<Prepared>],
         draw: u64,
+        stage: &mut dyn FnMut(Stage),
     ) -> Result<Drawn> {
-        let inputs: Vec<(&ModelInput, Option<&ModelInput>)> = prompts
-            .iter()
-            .map(|prompt| (&prompt.input, prompt.asked.as_ref().and_then(|asked| asked.shuffled.as_ref())))
-            .collect();
+        stage(Stage::Rollout);
+        let inputs: Vec<(&ModelInput, Option<&ModelInput>)> =
+            prompts.iter().map(|prompt| (&prompt.input, shuffled(prompt).map(|(_, input)| input))).collect();
         let features =
             self.features(model, inputs.iter().flat_map(|(one, two)| Some(*one).into_iter().chain(*two)))?;
         let seeds = |prompt: usize, from: usize, count: usize| -> Vec<SamplingOptions> {
@@ -90,28 +96,32 @@ impl Learner {
         let group = self.recipe.group;
         let mut wanted = Vec::new();
         for (number, (input, shuffled)) in inputs.iter().enumerate() {
+            let row = &asked(&prompts[number]).row;
             let mut samplings = seeds(number, 0, group);
             if self.recipe.algorithm == Algorithm::Remax {
                 samplings.push(SamplingOptions::default());
             }
-            wanted.push(Wanted { input, samplings });
-            if let (Some(shuffled), Some(temporal)) = (shuffled, &self.recipe.temporal) {
-                wanted.push(Wanted { input: shuffled, samplings: seeds(number, group, temporal.samples) });
+            wanted.push(Wanted { input, row, samplings });
+            if let (Some(input), Some(temporal)) = (shuffled, &self.recipe.temporal) {
+                let count = temporal.samples.unwrap_or(group);
+                wanted.push(Wanted { input, row, samplings: seeds(number, group, count) });
             }
         }
         let mut rolled = match &self.sampler {
-            None => self.roller(&features).roll(model, &wanted)?.into_iter(),
+            None => self.roller(&features, renderer).roll(model, &wanted)?.into_iter(),
             Some(sampler) => self.ask(sampler.as_ref(), prompts, &wanted)?.into_iter(),
         };
+        stage(Stage::Reward);
         let tokens = prompts.iter().map(|prompt| prompt.input.ids.len() as u64).sum::<u64>();
-        let mut drawn = Drawn { groups: Vec::new(), failures: Vec::new(), features, tokens };
+        let mut drawn = Drawn { features, tokens, ..Drawn::default() };
         for (prompt, (_, shuffled)) in prompts.iter().zip(&inputs) {
             let mut rollouts = rolled.next().expect("an answer for every prompt");
             let in_order = rollouts.len();
             if shuffled.is_some() && self.recipe.temporal.is_some() {
                 rollouts.extend(rolled.next().expect("an answer for every shuffled prompt"));
             }
-            drawn.tokens += rollouts.iter().map(|rollout| rollout.ids.len() as u64).sum::<u64>();
+            drawn.tokens += rollouts.iter().map(|rollout| rollout.len() as u64).sum::<u64>();
+            drawn.broken.extend(rollouts.iter().filter_map(Rollout::failure).map(str::to_owned));
             match self.group(renderer, prompt, rollouts, in_order) {
                 Ok(group) => drawn.groups.push(group),
                 Err(reason) => drawn.failures.push(reason),
@@ -128,53 +138,66 @@ impl Learner {
         wanted: &[Wanted<'_>],
     ) -> Result<Vec<Vec<Rollout>>> {
         let mut samplings = wanted.iter().map(|want| want.samplings.clone());
-        let mut asked = Vec::new();
+        let mut all = Vec::new();
         for prompt in prompts {
-            let row =
-                &prompt.asked.as_ref().expect("rows of this phase are prepared with what was asked").row;
-            asked.push((question(row), samplings.next().expect("one for each prompt")));
+            all.push((question(&asked(prompt).row), samplings.next().expect("one for each prompt")));
             if self.recipe.temporal.is_some()
-                && let Some(shuffled) = shuffled_question(row)
+                && let Some((shuffled, _)) = shuffled(prompt)
             {
-                asked.push((shuffled, samplings.next().expect("one for each shuffled prompt")));
+                all.push((shuffled.clone(), samplings.next().expect("one for each shuffled prompt")));
             }
         }
-        sampler.sample(&asked, &self.stop).map_err(TrainError::Setup)
+        sampler.sample(&all, &self.stop).map_err(TrainError::Setup)
     }
 
-    fn roller<'a>(&self, features: &'a HashMap<Digest, Tensor>) -> Roller<'a> {
+    fn roller<'a>(&'a self, features: &'a HashMap<Digest, Tensor>, renderer: &'a Renderer) -> Roller<'a> {
+        let tooling = |(environments, recipe): (&'a Arc<dyn Environments>, &ToolsRecipe)| Tooling {
+            environments: environments.as_ref(),
+            renderer,
+            observation_tokens: recipe.observation_tokens,
+            context: self.recipe.context(renderer.context_length()),
+            wait_s: recipe.wait_s,
+        };
         Roller {
             parallel: self.recipe.parallel,
             stop: self.stop.clone(),
             precision: self.precision,
             features,
+            tooling: self.environments.as_ref().zip(self.recipe.tools.as_ref()).map(tooling),
         }
     }
 
-    /// Judges the samples of a prompt, of which the first `in_order` saw it as it is.
+    /// Judges the samples of a prompt, of which the first `in_order` saw it as it is. Samples whose environment failed
+    /// are left out; where too few stay, the whole group is.
     fn group(
         &self,
         renderer: &Renderer,
         prompt: &Arc<Prepared>,
-        rollouts: Vec<Rollout>,
+        mut rollouts: Vec<Rollout>,
         in_order: usize,
     ) -> Result<Group, String> {
-        let asked = prompt.asked.as_ref().expect("rows of this phase are prepared with what was asked");
-        let reply = |(i, rollout): (usize, &Rollout)| {
-            let words = rollout.ids.len() - usize::from(rollout.is_finished);
-            Reply {
-                text: renderer.text(&rollout.ids[..words]),
-                tokens: rollout.is_finished.then_some(rollout.ids.len()),
-                is_shuffled: i >= in_order,
+        let works = |rollout: &Rollout| rollout.failure().is_none();
+        let learned = rollouts[..self.recipe.group].iter().filter(|rollout| works(rollout)).count();
+        let in_order = rollouts[..in_order].iter().filter(|rollout| works(rollout)).count();
+        if let Some(reason) = rollouts.iter().find_map(Rollout::failure) {
+            let least = if self.recipe.algorithm.compares() { 2 } else { 1 };
+            if learned < least || !rollouts[self.recipe.group..].iter().all(works) {
+                return Err(format!(
+                    "of {} samples {learned} had tools that work: {reason}",
+                    self.recipe.group
+                ));
             }
-        };
+            rollouts.retain(works);
+        }
+        let asked = asked(prompt);
+        let reply = |(i, rollout): (usize, &Rollout)| reply(renderer, rollout, i >= in_order);
         let replies: Vec<Reply> = rollouts.iter().enumerate().map(reply).collect();
         let mut earned = self.judge.group(&asked.row, &replies)?;
         if self.recipe.overlong > 0 {
             for (earned, rollout) in earned.iter_mut().zip(&rollouts) {
                 // An answer that was cut is longer than what was kept of it.
-                let tokens = rollout.ids.len() + usize::from(!rollout.is_finished);
-                let price = overlong(tokens, self.recipe.max_tokens, self.recipe.overlong);
+                let tokens = rollout.len() + usize::from(!rollout.is_finished);
+                let price = overlong(tokens, self.recipe.most_tokens(), self.recipe.overlong);
                 earned.reward += price;
                 earned.parts.insert("overlong".into(), price);
             }
@@ -187,7 +210,7 @@ impl Learner {
             }
             _ => 0.0,
         };
-        Ok(Group { prompt: prompt.clone(), rollouts, replies, earned, learned: self.recipe.group, bonus })
+        Ok(Group { prompt: prompt.clone(), rollouts, replies, earned, learned, bonus })
     }
 
     /// Whether something can be learned from a group: its samples differ in what they earned, or nobody compares them.
@@ -201,16 +224,20 @@ impl Learner {
     /// Everything the updates of a step need, of at most so many of the judged groups.
     pub fn round(&self, model: &mut Model, drawn: Vec<Drawn>, most: usize) -> Result<Round> {
         let mut round = Round::default();
-        let (mut judged, mut failed) = (Vec::new(), 0);
+        let (mut judged, mut failed, mut broken) = (Vec::new(), 0, 0);
         for drawn in drawn {
             round.features.extend(drawn.features);
             round.tokens += drawn.tokens;
             failed += drawn.failures.len();
+            broken += drawn.broken.len();
             judged.extend(drawn.groups);
         }
         round.more = describe(&judged);
         round.groups = judged.into_iter().filter(|group| self.teaches(group)).take(most).collect();
         round.more.insert("reward_failures".into(), failed as f64);
+        if self.recipe.tools.is_some() {
+            round.more.insert("environment_failures".into(), broken as f64);
+        }
         round.samples = samples(&round.groups);
         self.correct(model, &mut round)?;
         self.refer(model, &mut round)?;
@@ -333,20 +360,59 @@ impl Learner {
         prompts: &[Arc<Prepared>],
     ) -> Result<Vec<Option<Earned>>> {
         let features = self.features(model, prompts.iter().map(|prompt| &prompt.input))?;
-        let greedy = || vec![SamplingOptions::default()];
-        let wanted: Vec<_> =
-            prompts.iter().map(|prompt| Wanted { input: &prompt.input, samplings: greedy() }).collect();
-        let rolled = self.roller(&features).roll(model, &wanted)?;
+        fn greedy(prompt: &Arc<Prepared>) -> Wanted<'_> {
+            Wanted {
+                input: &prompt.input,
+                row: &asked(prompt).row,
+                samplings: vec![SamplingOptions::default()],
+            }
+        }
+        let wanted: Vec<Wanted<'_>> = prompts.iter().map(greedy).collect();
+        let rolled = self.roller(&features, renderer).roll(model, &wanted)?;
         let judge = |(prompt, rollouts): (&Arc<Prepared>, Vec<Rollout>)| {
             let rollout = rollouts.into_iter().next().expect("one sample was asked for");
-            let words = rollout.ids.len() - usize::from(rollout.is_finished);
-            let tokens = rollout.is_finished.then_some(rollout.ids.len());
-            let reply = Reply { text: renderer.text(&rollout.ids[..words]), tokens, is_shuffled: false };
-            let asked = prompt.asked.as_ref().expect("prepared with what was asked");
-            self.judge.group(&asked.row, &[reply]).ok().and_then(|mut earned| earned.pop())
+            if rollout.failure().is_some() {
+                return None;
+            }
+            let reply = reply(renderer, &rollout, false);
+            self.judge.group(&asked(prompt).row, &[reply]).ok().and_then(|mut earned| earned.pop())
         };
         Ok(prompts.iter().zip(rolled).map(judge).collect())
     }
+}
+
+/// What a step is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// Sampling.
+    Rollout,
+    /// Judging samples.
+    Reward,
+    /// Log-probabilities and gradients.
+    Backward,
+    /// Moving the weights.
+    Update,
+    /// Writing a checkpoint, whose weights are on the disk under another name by now.
+    Checkpoint,
+}
+
+fn asked(prompt: &Prepared) -> &Asked {
+    prompt.asked.as_ref().expect("rows of this phase are prepared with what was asked")
+}
+
+/// The prompt with frames out of order, where there is one.
+fn shuffled(prompt: &Prepared) -> Option<&(Conversation, ModelInput)> {
+    asked(prompt).shuffled.as_ref()
+}
+
+/// A sample as judges read it: of a dialogue the model's turns alone.
+fn reply(renderer: &Renderer, rollout: &Rollout, is_shuffled: bool) -> Reply {
+    let ids: Vec<u32> = rollout.sampled().collect();
+    let text = match &rollout.dialogue {
+        Some(dialogue) => dialogue.said(),
+        None => renderer.text(&ids[..ids.len() - usize::from(rollout.is_finished)]),
+    };
+    Reply { text, tokens: rollout.is_finished.then_some(ids.len()), is_shuffled }
 }
 
 pub(super) fn learned(samples: &mut [Sample]) -> impl Iterator<Item = &mut Sample> {
