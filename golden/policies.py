@@ -1,9 +1,13 @@
 """Losses and gradients of policy-optimization algorithms, each written out plainly in torch from its paper.
 
     python policies.py > tiny/policies.json
+    python policies.py distance > tiny/distance.json
 
-Each case of the file names an algorithm with its constants, holds the samples it saw, and the loss and the slope at
+Each case of the first file names an algorithm with its constants, holds the samples it saw, and the loss and the slope at
 every token's log-probability that autograd found. `cargo test -p firsthand-train policies` compares.
+
+The second holds two small heads with hidden states, a loss of cross-entropies and of distances over the whole vocabulary,
+and its gradients, over full matrices of logits. `cargo test -p firsthand-model vocabulary` compares.
 """
 
 import json
@@ -36,10 +40,16 @@ def samples(seed: int, groups: int = 3, size: int = 4, far: float = 0.4) -> list
                 "values_now": draw(tokens, 0.5),
                 "is_baseline": index == size - 1,
             })
+    other = torch.Generator().manual_seed(seed + 1000)
+    for sample in made:
+        sample["distances"] = torch.rand(len(sample["old"]), generator=other).float().double()
     return made
 
 
-def estimate(kind: str, p: torch.Tensor, q: torch.Tensor, clamp: float, most: float) -> torch.Tensor:
+def estimate(kind: str, p: torch.Tensor, q: torch.Tensor, clamp: float, most: float,
+             distances: torch.Tensor | None = None) -> torch.Tensor:
+    if kind == "full":
+        return distances.clamp(max=most) if most else distances
     x = q - p
     if clamp:
         x = x.clamp(-clamp, clamp)
@@ -61,7 +71,8 @@ def price(sample: dict, case: dict) -> torch.Tensor:
     if case["place"] != "reward":
         return torch.zeros_like(sample["old"])
     kl = case["kl"]
-    return kl["weight"] * estimate(kl["estimator"], sample["old"], sample["reference"], kl["clamp"], kl["most"])
+    return kl["weight"] * estimate(kl["estimator"], sample["old"], sample["reference"], kl["clamp"], kl["most"],
+                                   sample["distances"])
 
 
 def whiten(rows: list[torch.Tensor]) -> list[torch.Tensor]:
@@ -134,11 +145,13 @@ def policy_terms(new: torch.Tensor, old: torch.Tensor, advantage: torch.Tensor, 
 def run(all_samples: list[dict], case: dict) -> dict:
     used = learned(all_samples)
     news = [sample["new"].clone().requires_grad_() for sample in used]
+    fars = [sample["distances"].clone().requires_grad_() for sample in used]
     rows = []
-    for sample, new, advantage in zip(used, news, advantages(all_samples, case)):
+    for sample, new, far, advantage in zip(used, news, fars, advantages(all_samples, case)):
         terms, kl = policy_terms(new, sample["old"], advantage, case), case["kl"]
         if case["place"] == "loss" and kl["weight"]:
-            terms = terms + kl["weight"] * estimate(kl["estimator"], new, sample["reference"], kl["clamp"], kl["most"])
+            terms = terms + kl["weight"] * estimate(kl["estimator"], new, sample["reference"], kl["clamp"], kl["most"],
+                                                    far)
         rows.append(terms)
     loss = {
         "sequence": lambda: torch.stack([row.mean() for row in rows]).mean(),
@@ -146,7 +159,8 @@ def run(all_samples: list[dict], case: dict) -> dict:
         "constant": lambda: torch.stack([row.sum() / case["most_tokens"] for row in rows]).mean(),
     }[case["averaging"]]()
     loss.backward()
-    out = {"loss": loss.item(), "slopes": [new.grad.tolist() for new in news]}
+    shares = [[0.0] * len(far) if far.grad is None else far.grad.tolist() for far in fars]
+    out = {"loss": loss.item(), "slopes": [new.grad.tolist() for new in news], "shares": shares}
     if case["algorithm"] == "ppo":
         nows = [sample["values_now"].clone().requires_grad_() for sample in used]
         squares = []
@@ -192,10 +206,44 @@ def cases() -> list[dict]:
         base | sequence | {"algorithm": "remax", "kl": none | {"weight": 0.1, "estimator": "abs"}},
         base | token | {"algorithm": "ppo", "place": "reward", "gamma": 0.99, "lambda": 0.95,
                         "kl": none | {"weight": 0.05, "estimator": "k1"}},
+        base | sequence | {"algorithm": "grpo", "divides": True, "kl": none | {"weight": 0.1, "estimator": "full"}},
+        base | token | {"algorithm": "grpo", "divides": True,
+                        "kl": none | {"weight": 0.1, "estimator": "full", "most": 0.5}},
+        base | sequence | {"algorithm": "rloo", "place": "reward", "kl": none | {"weight": 0.1, "estimator": "full"}},
     ]
 
 
+def distance() -> dict:
+    """More rows than are computed at one time, some twice, some not at all."""
+    generator = torch.Generator().manual_seed(7)
+    rows, width, other_width, vocabulary, count = 90, 6, 5, 37, 300
+
+    def draw(*shape: int) -> torch.Tensor:
+        return torch.randn(shape, generator=generator).float().double()
+
+    hidden, head = draw(rows, width).requires_grad_(), draw(vocabulary, width).requires_grad_()
+    other_hidden, other_head = draw(count, other_width), draw(vocabulary, other_width)
+    index = torch.randint(0, rows - 10, (count,), generator=generator)
+    targets = torch.randint(0, vocabulary, (count,), generator=generator)
+    weights, shares = draw(count) / count, draw(count).abs() / count
+    p = torch.log_softmax(hidden[index] @ head.T, -1)
+    q = torch.log_softmax(other_hidden @ other_head.T, -1)
+    logs, distances = p.gather(1, targets[:, None])[:, 0], (p.exp() * (p - q)).sum(-1)
+    loss = -(weights * logs).sum() + (shares * distances).sum()
+    loss.backward()
+    found = {
+        "hidden": hidden, "head": head, "other_hidden": other_hidden, "other_head": other_head, "weights": weights,
+        "shares": shares, "logs": logs, "distances": distances, "dhidden": hidden.grad, "dhead": head.grad,
+    }
+    flat = {name: tensor.detach().float().flatten().tolist() for name, tensor in found.items()}
+    return flat | {"rows": index.tolist(), "targets": targets.tolist(), "loss": loss.item(), "vocabulary": vocabulary}
+
+
 def main() -> None:
+    if sys.argv[1:] == ["distance"]:
+        json.dump(distance(), sys.stdout, indent=None, separators=(",", ":"))
+        print()
+        return
     out = []
     for number, case in enumerate(cases()):
         seen = samples(number)

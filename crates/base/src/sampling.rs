@@ -40,6 +40,15 @@ pub enum Sampling {
     /// The frames of another rule out of order ([`Sampling::out_of_order`]), with its rate: a control that keeps what
     /// is seen and takes away when.
     Shuffled(Box<Sampling>),
+    /// The frames of another rule in an order that a seed draws ([`Sampling::permutation`]), with its rate.
+    Permuted {
+        /// The rule.
+        of: Box<Sampling>,
+        /// Fixes the order.
+        seed: u64,
+        /// Whether two frames that fill one temporal patch stay together.
+        pairs: bool,
+    },
 }
 
 impl Sampling {
@@ -54,6 +63,30 @@ impl Sampling {
     /// then from the first.
     pub fn out_of_order(count: usize) -> impl Iterator<Item = usize> {
         (0..3).rev().flat_map(move |first| (first..count).step_by(3))
+    }
+
+    /// An order of so many frames, drawn by a seed: never the true one where there is another. With `pairs`, frames that
+    /// fill one temporal patch stay together in their order, and the last of an odd count stays last.
+    pub fn permutation(count: usize, seed: u64, pairs: bool) -> Vec<usize> {
+        let size = if pairs { 2 } else { 1 };
+        let units = count / size;
+        let mut order: Vec<usize> = (0..units).collect();
+        let mut state = seed;
+        let mut draw = |below: usize| {
+            // SplitMix64.
+            state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+            let mut z = state;
+            z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+            ((u128::from(z ^ (z >> 31)) * below as u128) >> 64) as usize
+        };
+        while units > 1 && order.is_sorted() {
+            for i in (1..units).rev() {
+                order.swap(i, draw(i + 1));
+            }
+        }
+        let frames = order.into_iter().flat_map(|unit| unit * size..(unit + 1) * size);
+        frames.chain(units * size..count).collect()
     }
 }
 
@@ -101,4 +134,32 @@ pub enum ResizeMode {
     TorchFloat,
     /// torchvision v2 `resize` on a uint8 tensor: int16 fixed-point weights (today's fast processors).
     TorchUint8,
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn drawn_orders_are_all_others_and_never_the_true_one() {
+        let seen: BTreeSet<Vec<usize>> = (0..400).map(|seed| Sampling::permutation(3, seed, false)).collect();
+        assert_eq!(seen.len(), 5, "all orders of three but the true one: {seen:?}");
+        for (count, pairs) in [(2, false), (16, false), (4, true), (7, true), (16, true)] {
+            for seed in 0..50 {
+                let order = Sampling::permutation(count, seed, pairs);
+                assert!(!order.is_sorted(), "{count} {pairs} {seed}");
+                assert_eq!(order.iter().copied().collect::<BTreeSet<_>>(), (0..count).collect());
+                assert_eq!(order, Sampling::permutation(count, seed, pairs));
+                if pairs {
+                    assert!(order.chunks_exact(2).all(|pair| pair[0] % 2 == 0 && pair[1] == pair[0] + 1));
+                }
+            }
+        }
+        // Where there is no other.
+        for (count, pairs) in [(0, false), (1, false), (2, true), (3, true)] {
+            assert!(Sampling::permutation(count, 9, pairs).is_sorted(), "{count}");
+        }
+    }
 }

@@ -117,7 +117,7 @@ fn rollout(choice: &Value, stop: &StopRules) -> Result<Rollout, String> {
         return Err(format!("a log-probability is {log}"));
     }
     let is_finished = ids.last().is_some_and(|id| stop.tokens.contains(id));
-    Ok(Rollout { ids, logs, is_finished })
+    Ok(Rollout::of(ids, logs, is_finished))
 }
 
 impl Sampler for ServedPolicy {

@@ -6,6 +6,7 @@
 
 mod answered;
 mod config;
+mod continued;
 mod error;
 mod json;
 mod messages;

@@ -47,6 +47,11 @@ pub fn choose(sampling: &Sampling, span: &Span, timeline: &Timeline) -> Result<C
         let indices = Sampling::out_of_order(indices.len()).map(|place| indices[place]).collect();
         return Ok(Choice { indices, sample_fps });
     }
+    if let Sampling::Permuted { of, seed, pairs } = sampling {
+        let Choice { indices, sample_fps } = choose(of, span, timeline)?;
+        let order = Sampling::permutation(indices.len(), *seed, *pairs);
+        return Ok(Choice { indices: order.into_iter().map(|place| indices[place]).collect(), sample_fps });
+    }
     let (first, last) = frame_range(span, timeline)?;
     let total = last - first + 1;
     let rate = |count: usize| count as f64 / total as f64 * timeline.fps;
@@ -81,7 +86,9 @@ pub fn choose(sampling: &Sampling, span: &Span, timeline: &Timeline) -> Result<C
                 sample_fps: rate(count),
             }
         }
-        Sampling::Timestamps(_) | Sampling::Shuffled(_) => unreachable!("handled above"),
+        Sampling::Timestamps(_) | Sampling::Shuffled(_) | Sampling::Permuted { .. } => {
+            unreachable!("handled above")
+        }
     };
     Ok(choice)
 }

@@ -34,7 +34,7 @@ pub use parts::Gradients;
 pub use plan::{Plan, Workload};
 pub use runner::{CacheOptions, ModelRunner};
 pub use tower::Tower;
-pub use training::{Example, Known, Loss, Training, next_tokens};
+pub use training::{Distance, Example, Known, Loss, Training, next_tokens};
 pub use weights::{Dtype, Quantize};
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use firsthand_base::{Digest, ModelInput, VisionItem};
 use crate::backend::{Order, Precision};
 use crate::decoder::Keep;
 use crate::error::{ModelError, Result};
-use crate::layers::{LossRow, add_rows, gather_rows};
+use crate::layers::{Beside, LossRow, Scores, add_rows, gather_rows};
 use crate::model::Model;
 use crate::pack::{Group, Pack};
 use crate::parts::{Gradients, Parts};
@@ -36,6 +36,49 @@ pub struct Loss {
     pub total: f64,
     /// Log-probability of every target, in order.
     pub logs: Vec<f32>,
+    /// Distance of every target's row to a reference, where one was asked for.
+    pub distances: Vec<f32>,
+}
+
+/// A distance to a reference model over the whole vocabulary, `Σ p ln(p / q)` at each target's row. Neither matrix of
+/// logits is ever whole.
+#[derive(Clone, Copy)]
+pub struct Distance<'a> {
+    /// The reference; `None` for the model itself without its adapter.
+    pub reference: Option<&'a Model>,
+    /// [`Model::hidden_states`] of the same examples by the reference.
+    pub hidden: &'a [f32],
+    /// What each target's distance counts in the loss; ignored where only distances are asked for.
+    pub shares: &'a [f32],
+}
+
+impl<'a> Distance<'a> {
+    /// The same for the targets from `first` on.
+    #[must_use]
+    pub fn from(self, first: usize, model: &Model) -> Distance<'a> {
+        let width = self.reference.unwrap_or(model).decoder.head.layer.inputs();
+        Distance { hidden: &self.hidden[first * width..], shares: &self.shares[first..], ..self }
+    }
+
+    /// The targets from `first` on, under `model`.
+    fn beside<'b>(&'b self, model: &'b Model, first: usize, count: usize) -> Result<Beside<'b>>
+    where
+        'a: 'b,
+    {
+        let head = &self.reference.unwrap_or(model).decoder.head.layer;
+        let (width, of) = (head.inputs(), first..first + count);
+        let (have, rows) = (self.hidden.len() / width, of.end);
+        if have < rows || self.shares.len() < rows || head.outputs() != model.decoder.head.layer.outputs() {
+            return Err(ModelError::Input(format!(
+                "{have} hidden states of a reference with {} tokens and {} shares for {rows} targets of a model with {}; take them of the same examples, from a model of the same vocabulary",
+                head.outputs(),
+                self.shares.len(),
+                model.decoder.head.layer.outputs()
+            )));
+        }
+        let hidden = &self.hidden[of.start * width..of.end * width];
+        Ok(Beside { head, hidden, shares: &self.shares[of] })
+    }
 }
 
 /// Finds features by the key of their item.
@@ -58,6 +101,8 @@ pub struct Training<'a> {
     pub matmul: Precision,
     /// Order of the sums of the decoder's forward pass.
     pub order: Order,
+    /// A distance that the loss counts too.
+    pub distance: Option<Distance<'a>>,
 }
 
 impl<'a> Training<'a> {
@@ -70,6 +115,7 @@ impl<'a> Training<'a> {
             share_prefix: false,
             matmul: Precision::F32,
             order: Order::Fastest,
+            distance: None,
         }
     }
 
@@ -95,6 +141,18 @@ impl Model {
             Ok(())
         })?;
         Ok(logs)
+    }
+
+    /// Distance of every target's row to the reference of `training`, in order, without a gradient.
+    pub fn distances(&self, examples: &[Example<'_>], training: &Training<'_>) -> Result<Vec<f32>> {
+        let Some(distance) = training.distance else { return Ok(Vec::new()) };
+        let mut all = Vec::new();
+        self.each_pack(examples, training, &mut |normed, targets| {
+            let beside = distance.beside(self, all.len(), targets.len())?;
+            all.extend(self.decoder.distances(normed, targets, &beside)?);
+            Ok(())
+        })?;
+        Ok(all)
     }
 
     /// The last hidden state, normed, that every target is predicted from, `[targets, width]` flat, without a gradient.
@@ -179,9 +237,17 @@ impl Model {
             let members = groups[0].inputs.start..groups[groups.len() - 1].inputs.end;
             let pack = Pack::new(&inputs, groups);
             let targets = self.targets(&examples[members], &pack)?;
-            loss.logs.extend(self.add_pack(&pack, &targets, training, &mut items, grads)?);
-            let terms = targets.iter().zip(&loss.logs[loss.logs.len() - targets.len()..]);
+            let first = loss.logs.len();
+            let beside = training.distance.as_ref();
+            let beside = beside.map(|distance| distance.beside(self, first, targets.len())).transpose()?;
+            let (logs, far) = self.add_pack(&pack, &targets, beside.as_ref(), training, &mut items, grads)?;
+            let terms = targets.iter().zip(&logs);
             loss.total -= terms.map(|(row, log)| f64::from(row.weight) * f64::from(*log)).sum::<f64>();
+            let shares = beside.iter().flat_map(|beside| beside.shares);
+            loss.total +=
+                shares.zip(&far).map(|(share, far)| f64::from(*share) * f64::from(*far)).sum::<f64>();
+            loss.logs.extend(logs);
+            loss.distances.extend(far);
         }
         // 3. Back through the tower
         for (trail, dfeatures) in items.trails.into_values() {
@@ -190,15 +256,16 @@ impl Model {
         Ok(loss)
     }
 
-    /// One pass of the decoder, forward and back; gives the log-probabilities.
+    /// One pass of the decoder, forward and back; gives the log-probabilities and the distances.
     fn add_pack(
         &self,
         pack: &Pack,
         targets: &[LossRow],
+        beside: Option<&Beside<'_>>,
         training: &Training<'_>,
         items: &mut Items,
         grads: &mut Gradients<'_>,
-    ) -> Result<Vec<f32>> {
+    ) -> Result<(Vec<f32>, Vec<f32>)> {
         let embeds_wanted = !items.trails.is_empty() || self.decoder.embed.wanted(grads);
         let from = self.decoder.first_wanted(embeds_wanted, grads);
         let embeds = self.embed(pack, &items.features)?;
@@ -212,12 +279,12 @@ impl Model {
             targets.iter().map(|target| LossRow { row: place(target.row), ..*target }).collect();
         sequences.wanted = (scored.len() < pack.ids.len()).then_some(scored);
         let (normed, trail) = self.decoder.forward(embeds, &sequences, training.keep(), from)?;
-        let (logs, dnormed) = self.decoder.loss(&normed, &targets, grads)?;
-        let dx = self.decoder.backward(trail, &dnormed, &sequences, from, grads)?;
+        let Scores { logs, distances, dhidden } = self.decoder.loss(&normed, &targets, beside, grads)?;
+        let dx = self.decoder.backward(trail, &dhidden, &sequences, from, grads)?;
         if embeds_wanted {
             self.backward_embeds(pack, &dx, items, grads)?;
         }
-        Ok(logs)
+        Ok((logs, distances))
     }
 
     /// Finds or computes the features of every item.

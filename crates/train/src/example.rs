@@ -1,11 +1,14 @@
 //! One row to what a training step takes: the conversation as model input, and which tokens are scored. Every token
 //! of the chosen assistant turns is a target, the one that ends the turn included, and nothing else is.
 
+use std::sync::Arc;
+
 use firsthand_base::{Conversation, ModelInput, Part, Sampling};
 use firsthand_input::Renderer;
 use firsthand_model::layers::LossRow;
 
 use crate::data::{Answers, Row};
+use crate::rl::environment::Environments;
 
 /// Opens a row's media, renders its conversation, and marks what is scored. Weights are 1: means are the trainer's.
 pub fn prepare(renderer: &Renderer, row: &Row) -> firsthand_input::Result<(ModelInput, Vec<LossRow>)> {
@@ -21,17 +24,83 @@ pub fn prepare(renderer: &Renderer, row: &Row) -> firsthand_input::Result<(Model
     Ok((input, targets))
 }
 
-/// The prompt of a row, without the last answer; with `shuffle`, and where it shows a video, also the same with the
-/// frames of each video out of order.
-pub fn ask(
-    renderer: &Renderer,
-    row: &Row,
-    shuffle: bool,
-) -> firsthand_input::Result<(ModelInput, Option<ModelInput>)> {
-    let input = renderer.input(&question(row))?.input;
-    let shuffled = if shuffle { shuffled_question(row) } else { None };
-    let shuffled = shuffled.map(|conversation| renderer.input(&conversation)).transpose()?;
-    Ok((input, shuffled.map(|rendered| rendered.input)))
+/// How a row's prompt is made.
+#[derive(Clone, Default)]
+pub struct Asking {
+    /// Also with the frames of videos out of order.
+    pub shuffle: Option<Shuffle>,
+    /// Whoever answers to the model; they say how a row is put.
+    pub environments: Option<Arc<dyn Environments>>,
+    /// Most tokens of a prompt; 0 for as many as the model takes.
+    pub most_tokens: usize,
+}
+
+/// How frames get out of order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shuffle {
+    /// Fixes the orders of a step's videos; see [`Shuffle::of`].
+    pub seed: u64,
+    /// Whether frames that fill one temporal patch stay together.
+    pub pairs: bool,
+}
+
+impl Shuffle {
+    /// That of one prompt of a step: every step draws other orders.
+    #[must_use]
+    pub fn of(self, step: u64, prompt: u64) -> Shuffle {
+        let hash = blake3::hash(&[self.seed, step, prompt].map(u64::to_le_bytes).concat());
+        let seed = u64::from_le_bytes(hash.as_bytes()[..8].try_into().expect("a hash is longer"));
+        Shuffle { seed, ..self }
+    }
+}
+
+/// A row's prompt, and the same with frames out of order where there is an order to lose.
+pub struct Question {
+    /// As it is.
+    pub input: ModelInput,
+    /// Out of order.
+    pub shuffled: Option<(Conversation, ModelInput)>,
+}
+
+impl Asking {
+    /// The conversation that a row's samples answer.
+    pub fn conversation(&self, row: &Row) -> Result<Conversation, String> {
+        match &self.environments {
+            Some(environments) => environments.prompt(row),
+            None => Ok(question(row)),
+        }
+    }
+
+    /// The prompt of a row. One that is too long is refused, never cut.
+    pub fn ask(&self, renderer: &Renderer, row: &Row) -> Result<Question, String> {
+        let told = |error: firsthand_input::Error| error.to_string();
+        let rendered = renderer.input(&self.conversation(row)?).map_err(told)?;
+        self.check_length(rendered.input.ids.len())?;
+        let conversation = self.shuffle.and_then(|shuffle| shuffled_question(row, shuffle));
+        let shuffled = match conversation {
+            Some(conversation) => {
+                let input = renderer.input(&conversation).map_err(told)?.input;
+                Some((conversation, input))
+            }
+            None => None,
+        };
+        // A clip of one frame, or one in which nothing moves, looks the same in any order.
+        let keys = |input: &ModelInput| input.vision.iter().map(|item| item.key).collect::<Vec<_>>();
+        let shuffled = shuffled.filter(|(_, input)| keys(input) != keys(&rendered.input));
+        Ok(Question { input: rendered.input, shuffled })
+    }
+
+    /// Refuses a prompt of so many tokens.
+    pub fn check_length(&self, tokens: usize) -> Result<(), String> {
+        if self.most_tokens == 0 || tokens <= self.most_tokens {
+            return Ok(());
+        }
+        Err(format!(
+            "its prompt has {tokens} tokens, and at most {} leave room for what is sampled (rl.max_prompt, or the \
+             context without rl.max_tokens); show fewer frames or pixels, lower rl.max_tokens, or leave the row out",
+            self.most_tokens
+        ))
+    }
 }
 
 /// A row without its last answer.
@@ -42,16 +111,17 @@ pub fn question(row: &Row) -> Conversation {
 }
 
 /// [`question`] with the frames of each video out of order; `None` without a video.
-pub fn shuffled_question(row: &Row) -> Option<Conversation> {
+fn shuffled_question(row: &Row, shuffle: Shuffle) -> Option<Conversation> {
     let mut conversation = question(row);
-    let mut moves = false;
+    let mut moved = 0;
     for part in conversation.messages.iter_mut().flat_map(|message| &mut message.parts) {
         if let Part::Video(video) = part {
-            video.sampling = Sampling::Shuffled(Box::new(std::mem::take(&mut video.sampling)));
-            moves = true;
+            let (of, pairs) = (Box::new(std::mem::take(&mut video.sampling)), shuffle.pairs);
+            video.sampling = Sampling::Permuted { of, seed: shuffle.seed.wrapping_add(moved), pairs };
+            moved += 1;
         }
     }
-    moves.then_some(conversation)
+    (moved > 0).then_some(conversation)
 }
 
 #[cfg(test)]
@@ -119,6 +189,30 @@ mod tests {
             let text = |id: u32| if id == end { "|".to_owned() } else { renderer.text(&[id]) };
             assert_eq!(targets.iter().map(|target| text(target.target)).collect::<String>(), expected);
         }
+    }
+
+    #[test]
+    fn every_prompt_of_every_step_is_shuffled_in_its_own_way() {
+        let renderer = renderer();
+        let row = seen("clip.mp4");
+        for pairs in [false, true] {
+            let keys = |step: u64, prompt: u64| {
+                let shuffle = Some(Shuffle { seed: 5, pairs }.of(step, prompt));
+                let asking = Asking { shuffle, ..Asking::default() };
+                let asked = asking.ask(&renderer, &row).unwrap();
+                let (_, shuffled) = asked.shuffled.expect("four frames have an order");
+                assert_eq!((&shuffled.ids, &shuffled.positions), (&asked.input.ids, &asked.input.positions));
+                assert_ne!(shuffled.vision[0].key, asked.input.vision[0].key, "never the true order");
+                shuffled.vision[0].key
+            };
+            let all: std::collections::BTreeSet<_> = (0..12).map(|i| keys(i / 3, i % 3)).collect();
+            // Four frames have 23 other orders, two pairs have one.
+            assert!(if pairs { all.len() == 1 } else { all.len() > 4 }, "{}", all.len());
+            assert_eq!(keys(1, 2), keys(1, 2));
+        }
+        let asking = Asking { most_tokens: 9, ..Asking::default() };
+        let error = asking.ask(&renderer, &row).err().unwrap();
+        assert!(error.contains("its prompt has") && error.contains("rl.max_prompt"), "{error}");
     }
 
     #[test]

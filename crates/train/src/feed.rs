@@ -6,13 +6,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
-use firsthand_base::ModelInput;
+use firsthand_base::{Conversation, ModelInput};
 use firsthand_input::Renderer;
 use firsthand_model::layers::LossRow;
 
 use crate::data::{BadRow, Dataset, Order, Row, RowId};
 use crate::error::{Result, TrainError};
-use crate::example::{ask, prepare};
+use crate::example::{Asking, Question, prepare};
 
 /// Steps that may be ready before the trainer wants them.
 const AHEAD: u64 = 3;
@@ -40,19 +40,16 @@ pub struct Asked {
     /// With what rewards read.
     pub row: Row,
     /// The prompt with the frames of its videos out of order.
-    pub shuffled: Option<ModelInput>,
+    pub shuffled: Option<(Conversation, ModelInput)>,
 }
 
 /// What rows are prepared for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone)]
 pub enum Purpose {
     /// To be learned: the whole conversation.
     Learn,
     /// To be asked: the prompt.
-    Ask {
-        /// Whether videos are prepared with their frames out of order too.
-        shuffle: bool,
-    },
+    Ask(Asking),
 }
 
 /// The rows of one step.
@@ -98,14 +95,27 @@ struct Queue {
 
 impl Purpose {
     /// Opens a row's media and makes its input.
-    pub fn prepare(self, renderer: &Renderer, id: RowId, row: &Row) -> firsthand_input::Result<Prepared> {
-        let Purpose::Ask { shuffle } = self else {
-            let (input, targets) = prepare(renderer, row)?;
+    pub fn prepare(&self, renderer: &Renderer, id: RowId, row: &Row) -> Result<Prepared, String> {
+        let Purpose::Ask(asking) = self else {
+            let (input, targets) = prepare(renderer, row).map_err(|error| error.to_string())?;
             return Ok(Prepared { id, input, targets, asked: None });
         };
-        let (input, shuffled) = ask(renderer, row, shuffle)?;
+        let Question { input, shuffled } = asking.ask(renderer, row)?;
         let asked = Some(Arc::new(Asked { row: row.clone(), shuffled }));
         Ok(Prepared { id, input, targets: Vec::new(), asked })
+    }
+}
+
+impl Purpose {
+    /// The same for one row of a step.
+    fn at(&self, step: u64, row: usize) -> Purpose {
+        match self {
+            Purpose::Learn => Purpose::Learn,
+            Purpose::Ask(asking) => {
+                let shuffle = asking.shuffle.map(|shuffle| shuffle.of(step, row as u64));
+                Purpose::Ask(Asking { shuffle, ..asking.clone() })
+            }
+        }
     }
 }
 
@@ -202,16 +212,16 @@ impl Shared {
 
     fn step(&self, number: u64) -> Result<Step> {
         let mut step = Step { rows: Vec::new(), bad: Vec::new() };
-        for id in self.order.batch(number, self.size) {
+        for (place, id) in self.order.batch(number, self.size).into_iter().enumerate() {
             let known = self.lock().remembered.get(&id).cloned();
             if let Some(row) = known {
                 step.rows.push(row);
                 continue;
             }
             let row = self.dataset.row(id).map_err(|error| TrainError::Data(error.to_string()))?;
-            match self.purpose.prepare(&self.renderer, id, &row) {
+            match self.purpose.at(number, place).prepare(&self.renderer, id, &row) {
                 Ok(prepared) => step.rows.push(Arc::new(prepared)),
-                Err(error) => step.bad.push(self.dataset.blame(&row, error.to_string())),
+                Err(error) => step.bad.push(self.dataset.blame(&row, error)),
             }
         }
         Ok(step)

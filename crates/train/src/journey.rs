@@ -18,7 +18,7 @@ use crate::metrics::{Metrics, Record};
 use crate::optimizer::{self, Optimizer};
 use crate::phase::{self, Made, Passes};
 use crate::recipe::{DtypeRecipe, MatmulRecipe, OnBadRow, PhaseRecipe, Rates, Recipe};
-use crate::rl::{Algorithm, Critic, HeldOut, Learner, Round, show};
+use crate::rl::{Algorithm, Critic, HeldOut, Learner, Round, Stage, show};
 use crate::run::{Data, Run, Watch};
 use crate::vision_words::{Pairs, VisionWords};
 
@@ -73,6 +73,7 @@ impl Journey<'_> {
                 let loss = if is_policy { 0.0 } else { made.loss };
                 let verdict = self.state.guard.judge(at, loss, norm, phase.max_skipped)?;
                 if verdict == Verdict::Take {
+                    self.watch.stage(Stage::Update);
                     let scale = optimizer::clip(norm, phase.clip);
                     phase::update(model, &mut optimizer, phase, &trained, &made.gradients, (factor, scale))?;
                 }
@@ -117,7 +118,9 @@ impl Journey<'_> {
         Ok(match (&self.run.data[self.state.phase], &phase.pairs, &phase.rl) {
             (Some(data), _, Some(rl)) => {
                 let range = (self.state.draws, steps * (1 + rl.refill as u64));
-                let feed = feed(data, Purpose::Ask { shuffle: rl.temporal.is_some() }, range);
+                let asking = self.run.asking(self.state.phase, renderer)?;
+                let environments = asking.environments.clone();
+                let feed = feed(data, Purpose::Ask(asking), range);
                 let Rates { vision, merger, .. } = phase.learning_rate;
                 let mut learner = Learner::new(
                     rl,
@@ -128,11 +131,12 @@ impl Journey<'_> {
                     vision == 0.0 && merger == 0.0,
                 )?;
                 learner.sampler.clone_from(&self.run.sampler);
+                learner.environments = environments;
                 if rl.algorithm == Algorithm::Ppo {
                     let fresh = || Critic::new(model.config.decoder().hidden_size);
                     learner.critic = Some(self.state.critic.clone().unwrap_or_else(fresh));
                 }
-                let held_out = self.run.held_out(rl, self.state.step)?;
+                let held_out = self.run.held_out(self.state.phase, renderer, self.state.step)?;
                 Work::Rollouts { feed, learner: Box::new(learner), held_out, round: Box::default() }
             }
             (Some(data), _, None) => {
@@ -171,12 +175,14 @@ impl Journey<'_> {
         // Groups without variance are replaced while the recipe allows.
         for _ in 0..=rl.refill {
             let step = self.rows(feed)?;
-            let draw = learner.draw(model, renderer, &step.rows, self.state.draws)?;
+            let mut stage = |stage| self.watch.stage(stage);
+            let draw = learner.draw(model, renderer, &step.rows, self.state.draws, &mut stage)?;
             self.state.draws += 1;
-            for reason in &draw.failures {
-                // Each is told once; the metric reward_failures counts them all.
+            // Each is told once; the metrics reward_failures and environment_failures count them all.
+            let told = draw.failures.iter().map(|reason| ("not judged", reason));
+            for (what, reason) in told.chain(draw.broken.iter().map(|reason| ("tools failed", reason))) {
                 if self.told.insert(reason.clone()) {
-                    self.watch.note(&format!("not judged: {reason}"));
+                    self.watch.note(&format!("{what}: {reason}"));
                 }
             }
             teaching += draw.groups.iter().filter(|group| learner.teaches(group)).count();
@@ -213,6 +219,9 @@ impl Journey<'_> {
         if is_due && !held_out.knows(step) {
             let best = held_out.best().cloned();
             let found = held_out.measure(learner, model, renderer, step, last.is_some())?;
+            if let (Some(_), Some(change)) = (last, held_out.change()) {
+                self.watch.note(&change.told());
+            }
             let [low, high] = found.interval;
             self.watch.note(&format!(
                 "held out after {step} steps: {:.3} right ({low:.3} to {high:.3}) of {}, reward {:.3}",
@@ -272,6 +281,7 @@ impl Journey<'_> {
             Work::Pairs { words, pairs } => passes.pairs(model, renderer, words, pairs),
             Work::Rollouts { learner, round, .. } => {
                 let Passes { phase, wanted, .. } = passes;
+                self.watch.stage(Stage::Backward);
                 let none = HashSet::new();
                 let warms_up = phase.rl.as_ref().is_some_and(|rl| self.state.step < rl.critic_warm_up);
                 let wanted = if learner.critic.is_some() && warms_up { &none } else { *wanted };
@@ -326,7 +336,11 @@ impl Journey<'_> {
     fn save(&mut self, model: &Model, optimizer: Option<&Optimizer>) -> Result<PathBuf> {
         self.state.metrics = self.metrics.sync()?;
         let run = self.run;
-        let write = |dir: &Path| run.write_model(model, dir, DtypeRecipe::Auto);
+        let write = |dir: &Path| {
+            run.write_model(model, dir, DtypeRecipe::Auto)?;
+            self.watch.stage(Stage::Checkpoint);
+            Ok(())
+        };
         let dir = self.store.write(&self.state, optimizer, run.recipe.save.keep, write)?;
         self.watch.saved(&dir);
         Ok(dir)

@@ -13,13 +13,16 @@ use firsthand_model::{AdapterConfig, Checkpoint, Dtype, LoadOptions, Model, Quan
 use crate::checkpoint::{self, Saved, State, Store};
 use crate::data::{self, BadRow, Dataset, Order, OrderOptions, RowId, SourceConfig};
 use crate::error::{Result, TrainError};
+use crate::example::{Asking, Shuffle};
 use crate::init::pieces;
 use crate::journey::Journey;
 use crate::memory::MemoryPlan;
 use crate::metrics::{Metrics, Record};
 use crate::optimizer::Optimizer;
 use crate::recipe::{DtypeRecipe, OnBadRow, PhaseKind, QuantizeRecipe, Recipe};
-use crate::rl::{HeldOut, RlRecipe, Sampler};
+use crate::rl::recipe::{HeldOutRecipe, Level, TemporalRecipe};
+use crate::rl::tools::Episodes;
+use crate::rl::{Environments, HeldOut, Results, RlRecipe, Sampler, Stage};
 use crate::vision_words;
 
 /// Whoever watches a run.
@@ -28,6 +31,8 @@ pub trait Watch {
     fn begin(&mut self, outline: &Outline);
     /// Something a person should read.
     fn note(&mut self, line: &str);
+    /// A step of reinforcement learning begins to do this, or a checkpoint is being written.
+    fn stage(&mut self, _stage: Stage) {}
     /// A step is done.
     fn step(&mut self, record: &Record);
     /// A checkpoint was written.
@@ -69,6 +74,8 @@ pub struct Outcome {
     pub state: State,
     /// Whether an earlier process had finished it already.
     pub was_finished: bool,
+    /// What its phases measured on held-out questions, by the name of the phase.
+    pub results: Vec<(String, Results)>,
 }
 
 /// Rows of a phase in their order.
@@ -85,6 +92,8 @@ pub struct Run {
     opener: Arc<Opener>,
     /// Samples for phases of reinforcement learning in place of the model in memory.
     pub(crate) sampler: Option<Arc<dyn Sampler>>,
+    /// Whoever samples of a phase talk to, for each phase.
+    environments: Vec<Option<Arc<dyn Environments>>>,
 }
 
 impl Run {
@@ -129,13 +138,28 @@ impl Run {
         }
         let digests: Vec<String> = opened.iter().map(|(_, dataset)| dataset.digest().to_hex()).collect();
         let start = start.unwrap_or_else(|| recipe.output.join("start"));
-        Ok(Run { recipe, start, data, settings, digest: digests.join(" "), opener, sampler: None })
+        let mut environments = Vec::new();
+        for phase in &recipe.phases {
+            let tools = phase.rl.as_ref().and_then(|rl| rl.tools.as_ref());
+            let open = |tools| Episodes::open(tools).map_err(TrainError::Setup);
+            let opened = tools.map(open).transpose()?;
+            environments.push(opened.map(|episodes| Arc::new(episodes) as Arc<dyn Environments>));
+        }
+        let digest = digests.join(" ");
+        Ok(Run { recipe, start, data, settings, digest, opener, sampler: None, environments })
     }
 
     /// Has samples of phases of reinforcement learning come from elsewhere. Their bits then depend on who gives them.
     #[must_use]
     pub fn sampled_by(self, sampler: Arc<dyn Sampler>) -> Run {
         Run { sampler: Some(sampler), ..self }
+    }
+
+    /// Has samples of phases with tools talk to these environments instead of those the recipe names.
+    #[must_use]
+    pub fn talking_to(mut self, environments: Arc<dyn Environments>) -> Run {
+        self.environments.iter_mut().flatten().for_each(|own| own.clone_from(&environments));
+        self
     }
 
     /// The recipe.
@@ -185,7 +209,8 @@ impl Run {
         if !self.start.exists() {
             return Ok(outline);
         }
-        Renderer::open(&self.start, self.recipe.render_options(), self.opener.clone())?;
+        let renderer = Renderer::open(&self.start, self.recipe.render_options(), self.opener.clone())?;
+        self.check_prompts(&renderer)?;
         Ok(outline)
     }
 
@@ -195,7 +220,8 @@ impl Run {
         let store = Store::open(&recipe.output)?;
         if let Some(state) = store.finished()? {
             state.check_same(&self.settings, &self.digest, &store.final_dir())?;
-            return Ok(Outcome { dir: store.final_dir(), state, was_finished: true });
+            let results = self.results()?;
+            return Ok(Outcome { dir: store.final_dir(), state, was_finished: true, results });
         }
         let saved = store.latest()?;
         if let Some(Saved { dir, state }) = &saved {
@@ -212,6 +238,7 @@ impl Run {
         memory.check()?;
         watch.begin(&outline);
         let renderer = Arc::new(Renderer::open(&self.start, recipe.render_options(), self.opener.clone())?);
+        self.check_prompts(&renderer)?;
         let mut model = Model::load(from, &self.load_options())?;
         self.put_adapter(&mut model, saved.as_ref())?;
         let fresh = || State::new(self.settings.clone(), self.digest.clone());
@@ -238,7 +265,20 @@ impl Run {
         }
         let state = journey.state;
         let dir = store.write_final(&state, |dir| self.write_model(&model, dir, recipe.save.dtype))?;
-        Ok(Outcome { dir, state, was_finished: false })
+        Ok(Outcome { dir, state, was_finished: false, results: self.results()? })
+    }
+
+    /// What the phases measured on held-out questions, by the name of the phase.
+    fn results(&self) -> Result<Vec<(String, Results)>> {
+        let mut all = Vec::new();
+        for phase in &self.recipe.phases {
+            let Some(recipe) = phase.rl.as_ref().and_then(|rl| rl.held_out.as_ref()) else { continue };
+            let path = recipe.path(&self.recipe.output);
+            if path.exists() {
+                all.push((phase.name.clone(), Results::read(&path)?));
+            }
+        }
+        Ok(all)
     }
 
     fn load_options(&self) -> LoadOptions {
@@ -273,13 +313,68 @@ impl Run {
     }
 
     /// The held-out questions of a phase, with what is known of them at a step.
-    pub(crate) fn held_out(&self, rl: &RlRecipe, step: u64) -> Result<Option<HeldOut>> {
+    pub(crate) fn held_out(&self, phase: usize, renderer: &Renderer, step: u64) -> Result<Option<HeldOut>> {
+        let Some(rl) = &self.recipe.phases[phase].rl else { return Ok(None) };
         let Some(recipe) = &rl.held_out else { return Ok(None) };
+        let asking = Asking { shuffle: None, ..self.asking(phase, renderer)? };
+        let path = recipe.path(&self.recipe.output);
+        let dataset = self.held_out_rows(recipe)?;
+        HeldOut::open(dataset, asking, path, recipe.right_from, step).map(Some)
+    }
+
+    fn held_out_rows(&self, recipe: &HeldOutRecipe) -> Result<Arc<Dataset>> {
         let source = self.recipe.sources.iter().find(|source| source.name == recipe.source);
         let source = SourceConfig { weight: None, ..source.expect("the recipe was checked").clone() };
-        let dataset = Arc::new(Dataset::open(&[source]).map_err(data_error)?);
-        let path = recipe.results.clone().unwrap_or_else(|| self.recipe.output.join("results.json"));
-        HeldOut::open(dataset, path, recipe.right_from, step).map(Some)
+        Ok(Arc::new(Dataset::open(&[source]).map_err(data_error)?))
+    }
+
+    /// How the prompts of a phase are made.
+    pub(crate) fn asking(&self, phase: usize, renderer: &Renderer) -> Result<Asking> {
+        let Some(rl) = &self.recipe.phases[phase].rl else { return Ok(Asking::default()) };
+        let refuse =
+            |reason| TrainError::Setup(format!("phase {:?}: {reason}", self.recipe.phases[phase].name));
+        let of = |temporal: &TemporalRecipe| Shuffle {
+            seed: self.recipe.seed,
+            pairs: temporal.level == Level::Patch,
+        };
+        Ok(Asking {
+            shuffle: rl.temporal.as_ref().map(of),
+            environments: self.environments[phase].clone(),
+            most_tokens: rl.most_prompt(renderer.context_length()).map_err(refuse)?,
+        })
+    }
+
+    /// Refuses rows whose words alone are too long a prompt, and rows that tools cannot answer, before anything runs.
+    /// Media are counted when they are opened.
+    fn check_prompts(&self, renderer: &Renderer) -> Result<()> {
+        for (at, phase) in self.recipe.phases.iter().enumerate() {
+            let Some(rl) = &phase.rl else { continue };
+            if self.sampler.is_some() && rl.tools.is_some() {
+                return Err(TrainError::Setup(
+                    "rl.tools: a served policy samples whole answers and cannot stop to call tools; leave --rollouts or tools out".into(),
+                ));
+            }
+            let asking = self.asking(at, renderer)?;
+            let held_out = rl.held_out.as_ref().map(|recipe| self.held_out_rows(recipe)).transpose()?;
+            for dataset in self.data[at].iter().map(|(dataset, _)| dataset).chain(&held_out) {
+                let sources: Vec<usize> = dataset.sources().map(|(_, rows)| rows).collect();
+                for (source, rows) in sources.into_iter().enumerate() {
+                    for index in 0..rows {
+                        let row = dataset.row(RowId { source, index }).map_err(data_error)?;
+                        let check = || {
+                            let conversation = asking.conversation(&row)?;
+                            let long = renderer.longer_than(&conversation, asking.most_tokens);
+                            let long = long.map_err(|error| error.to_string())?;
+                            long.map_or(Ok(()), |tokens| asking.check_length(tokens))
+                        };
+                        check().map_err(|reason: String| {
+                            TrainError::Data(dataset.blame(&row, reason).to_string())
+                        })?;
+                    }
+                }
+            }
+        }
+        Ok(())
     }
 
     /// The files of a checkpoint in the published layout, or of an adapter in PEFT's.

@@ -10,6 +10,7 @@ use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
 use firsthand_train::metrics::Record;
 use firsthand_train::recipe::PhaseKind;
+use firsthand_train::rl::Stage;
 use firsthand_train::{Outcome, Outline, Recipe, Run, Watch};
 use serde_json::json;
 
@@ -63,14 +64,14 @@ A recipe has what `firsthand train sft --help` shows, and in place of its [train
   algorithm = \"grpo\"                           # grpo, dr-grpo, dapo, gspo, cispo, rloo, reinforce++, remax, ppo
   group = 8                                      # samples of each prompt
   max_tokens = 768
-  kl = { weight = 0.04, estimator = \"k3\" }       # k1, k2, k3, abs, chi2
+  kl = { weight = 0.04, estimator = \"k3\" }       # k1, k2, k3, abs, chi2, full (whole vocabulary)
   temporal = { form = \"contrast\", samples = 4 }  # T-GRPO: compatible or contrast
   held_out = { source = \"held-out\", every = 20 }
   [[train.rl.reward]]
   name = \"video-r1\"                            # a name of `firsthand score --list`
 
 OUTPUT then has what `train sft` writes, reward.png, samples as text in rollouts/, and with held_out results.json:
-accuracy before and after with its interval. The same command continues a killed run, to the same weights bit for bit.";
+accuracy before and after, and their difference question by question with its interval. The same command continues a killed run, to the same weights bit for bit.";
 
 /// Train a checkpoint.
 #[derive(Args)]
@@ -193,12 +194,16 @@ fn train(options: &RunOptions, rl: bool, rollouts: Option<&str>) -> Result<()> {
         stop: interrupt::ask_to_stop(),
         output: output.clone(),
         progress: None,
+        last: String::new(),
     };
     let outcome = run.train(&mut screen);
     drop(screen);
     draw(&output)?;
-    let Outcome { dir, state, was_finished } = outcome?;
+    let Outcome { dir, state, was_finished, results } = outcome?;
+    let changes = results.iter().filter_map(|(phase, results)| Some((phase, results.change?)));
     if options.json {
+        let held_out: Vec<_> =
+            changes.map(|(phase, change)| json!({"phase": phase, "change": change})).collect();
         let report = json!({
             "final": dir,
             "steps": state.total_step,
@@ -206,12 +211,16 @@ fn train(options: &RunOptions, rl: bool, rollouts: Option<&str>) -> Result<()> {
             "seconds": state.seconds,
             "skipped": state.skipped,
             "was_finished": was_finished,
+            "held_out": held_out,
         });
         writeln!(stdout, "{report:#}")?;
     } else {
         let how = if was_finished { "was finished before" } else { "done" };
         let (steps, tokens) = (state.total_step, state.tokens);
         writeln!(stdout, "{}: {how}, {steps} steps, {tokens} tokens, {:.0} s", dir.display(), state.seconds)?;
+        for (phase, change) in changes {
+            writeln!(stdout, "{phase}: {}", change.told())?;
+        }
     }
     Ok(())
 }
@@ -222,6 +231,8 @@ struct Screen {
     stop: &'static AtomicBool,
     output: PathBuf,
     progress: Option<Progress>,
+    /// What the last step came to.
+    last: String,
 }
 
 impl Watch for Screen {
@@ -244,6 +255,18 @@ impl Watch for Screen {
         }
     }
 
+    fn stage(&mut self, stage: Stage) {
+        let Some(progress) = &self.progress else { return };
+        let what = match stage {
+            Stage::Rollout => "sampling",
+            Stage::Reward => "judging",
+            Stage::Backward => "gradients",
+            Stage::Update => "moving the weights",
+            Stage::Checkpoint => "writing a checkpoint",
+        };
+        progress.say(&format!("{}; {what}", self.last));
+    }
+
     fn step(&mut self, record: &Record) {
         let Some(progress) = &self.progress else { return };
         let loss = record.loss.map_or_else(|| "not finite".to_owned(), |loss| format!("{loss:.4}"));
@@ -251,7 +274,8 @@ impl Watch for Screen {
             Some(reward) => format!("reward {reward:.3}"),
             None => format!("loss {loss}"),
         };
-        progress.say(&format!("{}: {what}, {:.0} tokens/s", record.phase, record.tokens_per_second));
+        self.last = format!("{}: {what}, {:.0} tokens/s", record.phase, record.tokens_per_second);
+        progress.say(&self.last);
         progress.add(1);
     }
 

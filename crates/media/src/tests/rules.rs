@@ -86,6 +86,11 @@ fn the_other_rules_choose_as_they_say() {
     check(Sampling::Card(3), 2, &[0, 0, 1]);
     check(Sampling::Shuffled(Box::new(Sampling::Card(5))), 10, &[4, 2, 8, 0, 6]);
     check(Sampling::Shuffled(Box::new(Sampling::Uniform(2))), 10, &[9, 0]);
+    let drawn = |pairs| Sampling::Permuted { of: Box::new(Sampling::Card(6)), seed: 3, pairs };
+    for pairs in [false, true] {
+        let place = |order: Vec<usize>| order.into_iter().map(|i| i * 2).collect::<Vec<_>>();
+        check(drawn(pairs), 12, &place(Sampling::permutation(6, 3, pairs)));
+    }
     check(rate(16), 300, &[0, 20, 40, 60, 80, 100, 120, 140, 159, 179, 199, 219, 239, 259, 279, 299]);
     let then = |keep| Sampling::RateThenUniform { fps: 2.0, min_frames: 4, max_frames: 16, keep };
     check(then(3), 300, &[0, 140, 299]);

@@ -11,8 +11,8 @@ pub use self::block::{Block, LastTokens, Pack, Saved};
 use self::config::DecoderConfig;
 use crate::error::Result;
 use crate::layers::{
-    CacheRow, Embedding, Heads, KvCache, Linear, LossRow, RmsNorm, Rope, Segment, cross_entropy,
-    log_probabilities,
+    Beside, CacheRow, Embedding, Heads, KvCache, Linear, LossRow, RmsNorm, Rope, Scores, Segment,
+    cross_entropy, distances, log_probabilities,
 };
 use crate::parts::{Gradients, Held, HeldMut, Name, Named, Parts, SwiGlu, probe};
 use crate::weights::Loader;
@@ -185,17 +185,23 @@ impl Decoder {
         self.head.forward(normed)
     }
 
-    /// Log-probabilities of the targets, and the gradient of their weighted cross-entropy with respect to the normed
-    /// hidden states; adds to the head's.
+    /// Log-probabilities of the targets, and the gradient of their weighted cross-entropy, with distances to `beside`
+    /// where one is given, with respect to the normed hidden states; adds to the head's.
     pub fn loss(
         &self,
         normed: &Tensor,
         targets: &[LossRow],
+        beside: Option<&Beside<'_>>,
         grads: &mut Gradients<'_>,
-    ) -> Result<(Vec<f32>, Tensor)> {
+    ) -> Result<Scores> {
         let shape = [self.head.layer.outputs(), self.head.layer.inputs()];
         let slot = grads.slot(&format!("{}.weight", self.head.key), &shape)?;
-        Ok(cross_entropy(normed, &self.head.layer, targets, slot)?)
+        Ok(cross_entropy(normed, &self.head.layer, targets, beside, slot)?)
+    }
+
+    /// Distances of the targets' rows to `beside`, without a gradient.
+    pub fn distances(&self, normed: &Tensor, targets: &[LossRow], beside: &Beside<'_>) -> Result<Vec<f32>> {
+        Ok(distances(normed, &self.head.layer, targets, beside)?)
     }
 
     /// Log-probabilities of the targets, without a gradient.

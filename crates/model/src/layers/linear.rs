@@ -115,7 +115,8 @@ impl Linear {
         Ok(y)
     }
 
-    fn forward_plain(&self, x: &Tensor) -> Result<Tensor> {
+    /// [`Linear::forward`] without the low-rank update.
+    pub(super) fn forward_plain(&self, x: &Tensor) -> Result<Tensor> {
         if let Weight::Quantised(tensor) = &self.weight {
             let product = QMatMul::QTensor(tensor.clone()).forward(&x.contiguous()?)?;
             return match &self.bias {

@@ -21,23 +21,68 @@ pub struct LossRow {
     pub weight: f32,
 }
 
-/// `log p` of each target, whose weighted sum is the loss, and d hidden, for `hidden [n, width]` under `head`. Adds to
-/// the head's weight gradient `[vocabulary, width]` when one is given. Rows not named have a zero gradient.
+/// Another model's view of the same rows: what a distance over the whole vocabulary is taken to.
+#[derive(Clone, Copy)]
+pub struct Beside<'a> {
+    /// Its head; a low-rank update beside it does not count.
+    pub head: &'a Linear,
+    /// Its hidden state of every target, in order, `[targets, width]` flat.
+    pub hidden: &'a [f32],
+    /// What each target's distance counts in the loss.
+    pub shares: &'a [f32],
+}
+
+impl Beside<'_> {
+    /// Its logits of some targets.
+    fn logits(&self, of: std::ops::Range<usize>) -> Result<Tensor> {
+        let width = self.head.inputs();
+        let rows = self.hidden[of.start * width..of.end * width].to_vec();
+        self.head.forward_plain(&host::matrix(rows, of.len(), width)?)
+    }
+}
+
+/// What a loss is made of, and its gradient.
+pub struct Scores {
+    /// `log p` of each target.
+    pub logs: Vec<f32>,
+    /// Distance of each target's row, where one was asked for.
+    pub distances: Vec<f32>,
+    /// Gradient of the hidden states; rows not named have a zero gradient.
+    pub dhidden: Tensor,
+}
+
+/// `log p` of each target, whose weighted sum is the loss, and d hidden, for `hidden [n, width]` under `head`; with
+/// `beside`, the loss counts distances too. Adds to the head's weight gradient `[vocabulary, width]` when one is given.
 pub fn cross_entropy(
     hidden: &Tensor,
     head: &Linear,
     targets: &[LossRow],
+    beside: Option<&Beside<'_>>,
     mut grad_head: Option<&mut Tensor>,
-) -> Result<(Vec<f32>, Tensor)> {
+) -> Result<Scores> {
     let (n, width) = hidden.dims2()?;
     let mut dhidden = host::matrix(vec![0f32; n * width], n, width)?;
-    let mut logs = Vec::with_capacity(targets.len());
-    for chunk in targets.chunks(CHUNK) {
+    let (mut logs, mut distances) = (Vec::with_capacity(targets.len()), Vec::new());
+    // Two matrices of logits in the place of one.
+    let most = if beside.is_some() { CHUNK / 2 } else { CHUNK };
+    for chunk in targets.chunks(most) {
         let index: Vec<usize> = chunk.iter().map(|target| target.row).collect();
         let x = gather_rows(hidden, &index)?;
         let mut logits = head.forward(&x)?;
+        let done = logs.len()..logs.len() + chunk.len();
+        let other = beside.map(|beside| beside.logits(done.clone())).transpose()?;
         host::edit_dense(&mut logits, |logits| {
-            logs.extend(loss::gradients(logits, head.outputs(), chunk));
+            let vocabulary = head.outputs();
+            match (beside, &other) {
+                (Some(beside), Some(other)) => {
+                    let (other, shares) = (Rows::open(other)?, &beside.shares[done]);
+                    let other = other.dense()?;
+                    let found = loss::gradients_with_distances(logits, other, vocabulary, chunk, shares);
+                    logs.extend(found.0);
+                    distances.extend(found.1);
+                }
+                _ => logs.extend(loss::gradients(logits, vocabulary, chunk)),
+            }
             Ok(())
         })?;
         if let Some(grad) = grad_head.as_deref_mut() {
@@ -45,7 +90,25 @@ pub fn cross_entropy(
         }
         rows::add_rows(&mut dhidden, &index, &head.backward_input(&logits)?)?;
     }
-    Ok((logs, dhidden))
+    Ok(Scores { logs, distances, dhidden })
+}
+
+/// Distance of each named row to `beside`, over the whole vocabulary, without a gradient.
+pub fn distances(
+    hidden: &Tensor,
+    head: &Linear,
+    targets: &[LossRow],
+    beside: &Beside<'_>,
+) -> Result<Vec<f32>> {
+    let mut out = Vec::with_capacity(targets.len());
+    for chunk in targets.chunks(CHUNK / 2) {
+        let index: Vec<usize> = chunk.iter().map(|target| target.row).collect();
+        let logits = head.forward(&gather_rows(hidden, &index)?)?;
+        let other = beside.logits(out.len()..out.len() + chunk.len())?;
+        let (logits, other) = (Rows::open(&logits)?, Rows::open(&other)?);
+        out.extend(loss::distances(logits.dense()?, other.dense()?, head.outputs()));
+    }
+    Ok(out)
 }
 
 /// `log p(target)` of each named row, without a gradient. Weights are not used.
@@ -64,3 +127,7 @@ pub fn log_probabilities(hidden: &Tensor, head: &Linear, targets: &[LossRow]) ->
 pub fn log_probability(logits: &[f32], target: u32) -> f32 {
     loss::score(simd::level(), logits, target)
 }
+
+#[cfg(test)]
+#[path = "loss_tests.rs"]
+mod tests;

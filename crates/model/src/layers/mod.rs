@@ -25,7 +25,7 @@ pub use cache::{CacheRow, CacheType, KvCache};
 pub use embedding::Embedding;
 pub use linear::{Linear, Weight};
 pub use lora::Lora;
-pub use loss::{LossRow, cross_entropy, log_probabilities, log_probability};
+pub use loss::{Beside, LossRow, Scores, cross_entropy, distances, log_probabilities, log_probability};
 pub use norm::{LayerNorm, RmsNorm};
 pub use rope::Rope;
 pub use rows::{add, add_rows, gather_rows, place_rows, spread_rows};

@@ -555,7 +555,8 @@ mod losses {
             .map(|i| LossRow { row: i % 7, target: (i * 13 % 40) as u32, weight: 0.01 + i as f32 * 1e-4 })
             .collect();
         let mut grad = zeros(&w);
-        let (logs, dhidden) = cross_entropy(&hidden, &head, &targets, Some(&mut grad)).unwrap();
+        let Scores { logs, dhidden, .. } =
+            cross_entropy(&hidden, &head, &targets, None, Some(&mut grad)).unwrap();
         let terms = logs.iter().zip(&targets).map(|(log, t)| -f64::from(*log) * f64::from(t.weight));
         let loss: f64 = terms.sum();
         assert!((loss - exact(&wide(&hidden), &wide(&w), width, &targets)).abs() < 1e-5, "{loss}");

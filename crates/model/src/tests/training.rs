@@ -10,7 +10,7 @@ use firsthand_golden::{FAMILIES, Fixture};
 use super::{flat, input, load};
 use crate::backend::cpu::simd::{Level, level};
 use crate::layers::LossRow;
-use crate::training::{Example, Loss, Training, next_tokens};
+use crate::training::{Distance, Example, Loss, Training, next_tokens};
 use crate::{ModelError, Precision};
 
 /// The input of a family with the most in it, and questions after it: other tokens from some row on.
@@ -180,4 +180,89 @@ fn bf16_products_stay_near_f32_ones() {
         // The precision ends with the call.
         assert_eq!(worst(&model.loss_and_gradients(&examples, &exact).unwrap().1, &expected).0, 0.0);
     }
+}
+
+/// A distance to another model: its gradient is the slope of its value, whatever is shared and however it is packed.
+#[test]
+fn distances_have_the_slope_of_their_value() {
+    const KEY: &str = "model.norm.weight";
+    for family in FAMILIES {
+        let (mut model, mut reference) = (load(family), load(family));
+        for key in ["model.norm.weight", "model.layers.0.mlp.up_proj.weight"] {
+            let push = |weights: &mut [f32]| {
+                weights.iter_mut().enumerate().for_each(|(i, w)| *w *= 1.0 + 0.3 * (i as f32).sin())
+            };
+            reference
+                .edit(key, &mut |weights| {
+                    push(weights);
+                    Ok(())
+                })
+                .unwrap();
+        }
+        let inputs = questions(family);
+        let targets = targets(&inputs);
+        let examples = examples(&inputs, &targets);
+        let count = targets.iter().map(Vec::len).sum();
+        let wanted = |key: &str| key == KEY;
+        let plain = Training::new(&wanted);
+        let hidden = reference.hidden_states(&examples, &plain).unwrap();
+        let shares: Vec<f32> = (0..count).map(|i| 0.01 * (1.0 + (i % 3) as f32)).collect();
+        let distance = Distance { reference: Some(&reference), hidden: &hidden, shares: &shares };
+        let training = Training { distance: Some(distance), ..plain };
+        let (loss, gradients) = model.loss_and_gradients(&examples, &training).unwrap();
+        assert_eq!(model.distances(&examples, &training).unwrap(), loss.distances);
+        assert!(loss.distances.iter().all(|far| *far > 0.0), "{family}");
+        let shared = Training { share_prefix: true, ..training };
+        let (again, same) = model.loss_and_gradients(&examples, &shared).unwrap();
+        assert!(
+            (again.total - loss.total).abs() < 1e-4 * loss.total.abs() && worst(&same, &gradients).0 < 1e-4
+        );
+        // Central differences along the gradient.
+        let slope = flat(&gradients[KEY]);
+        let length = slope.iter().map(|s| f64::from(*s).powi(2)).sum::<f64>().sqrt();
+        let mut total = |by: f32| {
+            let mut step = |by: f32| {
+                model
+                    .edit(KEY, &mut |w| {
+                        w.iter_mut().zip(&slope).for_each(|(w, s)| *w += by * s / length as f32);
+                        Ok(())
+                    })
+                    .unwrap();
+            };
+            step(by);
+            let total = model.loss_and_gradients(&examples, &training).unwrap().0.total;
+            let mut back = |by: f32| {
+                model
+                    .edit(KEY, &mut |w| {
+                        w.iter_mut().zip(&slope).for_each(|(w, s)| *w -= by * s / length as f32);
+                        Ok(())
+                    })
+                    .unwrap();
+            };
+            back(by);
+            total
+        };
+        let difference = (total(2e-2) - total(-2e-2)) / 4e-2;
+        assert!((difference - length).abs() < 2e-3 * length, "{family}: {difference}, not {length}");
+    }
+}
+
+/// Without another model the reference is the model itself beneath its adapter.
+#[test]
+fn a_distance_to_oneself_is_zero_and_a_wrong_one_is_refused() {
+    let model = load("qwen2");
+    let inputs = questions("qwen2");
+    let targets = targets(&inputs);
+    let examples = examples(&inputs, &targets);
+    let count = targets.iter().map(Vec::len).sum();
+    let wanted = |_: &str| true;
+    let plain = Training::new(&wanted);
+    let hidden = model.hidden_states(&examples, &plain).unwrap();
+    let shares = vec![1.0; count];
+    let distance = Distance { reference: None, hidden: &hidden, shares: &shares };
+    let far = model.distances(&examples, &Training { distance: Some(distance), ..plain }).unwrap();
+    assert!(far.len() == count && far.iter().all(|far| far.abs() < 1e-6), "{far:?}");
+    let short = Distance { hidden: &hidden[..hidden.len() / 2], ..distance };
+    let error = model.distances(&examples, &Training { distance: Some(short), ..plain }).unwrap_err();
+    assert!(error.to_string().contains("take them of the same examples"), "{error}");
 }

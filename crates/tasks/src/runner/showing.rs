@@ -114,7 +114,7 @@ fn wanted(sampling: &Sampling, total: usize, fps: f64) -> usize {
             ((total as f64 / fps * wanted) as usize).max(*min_frames).min(*max_frames)
         }
         Sampling::Timestamps(times) => times.len(),
-        Sampling::Shuffled(ordered) => wanted(ordered, total, fps),
+        Sampling::Shuffled(of) | Sampling::Permuted { of, .. } => wanted(of, total, fps),
     };
     count.clamp(1, total)
 }

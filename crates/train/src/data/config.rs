@@ -28,6 +28,9 @@ pub enum Format {
     Messages,
     /// `questions.jsonl` of `firsthand world questions`.
     World,
+    /// EgoLifeQA (JSON) and the rows of Ego-R1's reinforcement learning (JSON or parquet): a question about someone's days,
+    /// when it is asked, options and a letter.
+    EgoR1,
 }
 
 impl Format {
@@ -40,6 +43,7 @@ impl Format {
             Format::Stvqa => "stvqa",
             Format::Messages => "messages",
             Format::World => "world",
+            Format::EgoR1 => "ego-r1",
         }
     }
 }

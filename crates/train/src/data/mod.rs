@@ -6,6 +6,7 @@
 
 mod config;
 mod dataset;
+mod ego_r1;
 mod fields;
 mod index;
 mod media;

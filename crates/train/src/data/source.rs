@@ -11,7 +11,7 @@ use super::config::{Format, SourceConfig};
 use super::fields::{Fields, Reason};
 use super::media::MediaRules;
 use super::row::Row;
-use super::{messages, share_gpt, st_r1, stvqa, video_r1, world};
+use super::{ego_r1, messages, share_gpt, st_r1, stvqa, video_r1, world};
 
 /// The rules of one source.
 pub(super) struct Reader<'a> {
@@ -42,6 +42,7 @@ impl Reader<'_> {
             Format::Stvqa => stvqa::read(self, fields()?, &mut row)?,
             Format::Messages => messages::read(self, value, &mut row)?,
             Format::World => world::read(self, value, &mut row)?,
+            Format::EgoR1 => ego_r1::read(self, fields()?, &mut row)?,
         }
         check(&row.conversation)?;
         Ok(row)

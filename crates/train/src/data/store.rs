@@ -13,8 +13,8 @@ use super::fields::Reason;
 use super::index::{self, Place};
 use super::row::{Error, Result};
 use super::source::one_line;
-use super::stvqa;
 use super::table::Table;
+use super::{ego_r1, stvqa};
 
 /// The usable rows of a source, by place.
 #[derive(Debug)]
@@ -38,7 +38,10 @@ impl Store {
     pub(super) fn open(config: &SourceConfig, keep: &mut dyn FnMut(Found<'_>) -> bool) -> Result<Store> {
         let is_table = config.path.extension().is_some_and(|ending| ending == "parquet");
         match config.format {
-            Format::Stvqa if is_table || config.path.is_dir() => Store::open_tables(config, keep),
+            Format::Stvqa if is_table || config.path.is_dir() => {
+                Store::open_tables(config, &stvqa::COLUMNS, keep)
+            }
+            Format::EgoR1 if is_table => Store::open_tables(config, &ego_r1::COLUMNS, keep),
             _ => Store::open_json(config, keep),
         }
     }
@@ -57,8 +60,13 @@ impl Store {
         Ok(Store::Json { path, file, places })
     }
 
-    fn open_tables(config: &SourceConfig, keep: &mut dyn FnMut(Found<'_>) -> bool) -> Result<Store> {
-        let wanted = stvqa::COLUMNS.map(|column| config.columns.get(column).map_or(column, String::as_str));
+    fn open_tables(
+        config: &SourceConfig,
+        columns: &[&'static str],
+        keep: &mut dyn FnMut(Found<'_>) -> bool,
+    ) -> Result<Store> {
+        let named = |&column: &&'static str| config.columns.get(column).map_or(column, String::as_str);
+        let wanted: Vec<&str> = columns.iter().map(named).collect();
         let (mut tables, mut places) = (Vec::new(), Vec::new());
         for path in table_files(config)? {
             let broken = |error: ParquetError| {

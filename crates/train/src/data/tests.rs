@@ -272,6 +272,9 @@ fn bad_rows_are_named_with_their_line_and_reason() {
                 json!({"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]})
             }
             Format::World => world(json!("small.png")),
+            Format::EgoR1 => {
+                json!({"identity": "A1", "question": "a <timestamp>DAY1_11210217</timestamp>\nA. b\nB. c", "answer": "A"})
+            }
         };
         let fixture = fixture(format, "rows.jsonl", lines(&[good.clone(), row.clone(), good]));
         let dataset = fixture.open().unwrap();

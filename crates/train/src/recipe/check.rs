@@ -124,6 +124,9 @@ impl PhaseRecipe {
                     .into(),
             );
         }
+        if rl.kl.weight > 0.0 && recipe.adapter.as_ref().is_some_and(|adapter| adapter.start.is_some()) {
+            return Err("rl.kl: there is no reference: an adapter that is there already is trained further, and beneath it is another policy than the run starts from; merge it first (firsthand train merge), or leave kl out".into());
+        }
         if let Some(held_out) = &rl.held_out {
             let known: Vec<&str> = recipe.sources.iter().map(|source| source.name.as_str()).collect();
             if !known.contains(&held_out.source.as_str()) {

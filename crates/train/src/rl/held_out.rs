@@ -2,18 +2,21 @@
 //! as one file that grows. A resumed run finds what was measured before and keeps what its state knows of.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use firsthand_base::Part;
 use firsthand_input::Renderer;
 use firsthand_model::Model;
 use firsthand_tasks::Score;
+use firsthand_tasks::metric::statistics::{Difference, Pair, paired};
 use serde::{Deserialize, Serialize};
 
 use super::judge::Earned;
 use super::learner::Learner;
-use crate::data::{Dataset, RowId};
+use crate::data::{Dataset, Row, RowId};
 use crate::error::{Result, TrainError};
+use crate::example::Asking;
 use crate::feed::{Prepared, Purpose};
 
 /// Prompts prepared at one time.
@@ -26,10 +29,16 @@ pub struct Measured {
     pub step: u64,
     /// Questions that were judged.
     pub items: usize,
+    /// Questions that nobody could judge: tools or rewards failed.
+    #[serde(default)]
+    pub failures: usize,
     /// Share of right answers.
     pub value: f64,
     /// Its 95% interval (Wilson).
     pub interval: [f64; 2],
+    /// One mark for each question, in the order of the file: 1 right, 0 wrong, - not judged.
+    #[serde(default)]
+    pub answers: String,
     /// Mean accuracy or overlap.
     pub accuracy: f64,
     /// Mean reward.
@@ -66,13 +75,79 @@ pub struct Results {
     pub before: Option<Measured>,
     /// The last one, after the last step.
     pub after: Option<Measured>,
+    /// What lies between the two, question by question.
+    #[serde(default)]
+    pub change: Option<Change>,
     /// All of them.
     pub curve: Vec<Measured>,
+}
+
+/// What changed over the same questions.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Change {
+    /// Right answers after, minus right answers before, as shares of the questions.
+    pub mean: f64,
+    /// Its 95% interval, of paired differences; questions about one medium count as dependent.
+    pub interval: Option<[f64; 2]>,
+    /// How often chance alone would differ this much: Student's test of the paired differences, two-sided.
+    pub p: Option<f64>,
+    /// The same from better and worse answers alone, exactly (McNemar); takes questions for independent.
+    pub sign_p: f64,
+    /// Questions answered right only after.
+    pub better: usize,
+    /// Questions answered right only before.
+    pub worse: usize,
+    /// Questions that were judged both times.
+    pub items: usize,
+    /// Media among them; each question counts for itself where it shows none.
+    pub clusters: usize,
+}
+
+impl Change {
+    /// Of two evaluations of the same questions, whose media are named.
+    fn of(before: &Measured, after: &Measured, clusters: &[String]) -> Option<Change> {
+        let mark = |mark: u8| match mark {
+            b'1' => Some(1.0),
+            b'0' => Some(0.0),
+            _ => None,
+        };
+        let both = before.answers.bytes().zip(after.answers.bytes()).zip(clusters);
+        let pairs: Vec<Pair<'_>> = both
+            .filter_map(|((before, after), cluster)| {
+                Some(Pair { before: mark(before)?, after: mark(after)?, cluster })
+            })
+            .collect();
+        let Difference { mean, interval, p, sign_p, flips: [better, worse], items, clusters, .. } =
+            paired(&pairs)?;
+        Some(Change { mean, interval, p, sign_p, better, worse, items, clusters })
+    }
+
+    /// In one line.
+    pub fn told(&self) -> String {
+        let Change { mean, interval, p, better, worse, items, .. } = self;
+        let sure = match (interval, p) {
+            (Some([low, high]), Some(p)) => format!(" ({low:+.3} to {high:+.3}, p {p:.2e})"),
+            _ => String::new(),
+        };
+        format!(
+            "held out, after minus before: {mean:+.3}{sure}, {better} better and {worse} worse of {items}"
+        )
+    }
+}
+
+impl Results {
+    /// Reads a file.
+    pub fn read(path: &Path) -> Result<Results> {
+        let text = fs_err::read_to_string(path)?;
+        serde_json::from_str(&text)
+            .map_err(|error| TrainError::Setup(format!("{}: {error}; remove the file", path.display())))
+    }
 }
 
 /// The questions of a phase and its file.
 pub struct HeldOut {
     dataset: Arc<Dataset>,
+    asking: Asking,
     path: PathBuf,
     right_from: f64,
     results: Results,
@@ -87,17 +162,25 @@ impl Measured {
 
 impl HeldOut {
     /// Of a dataset, continuing a file at a step.
-    pub fn open(dataset: Arc<Dataset>, path: PathBuf, right_from: f64, step: u64) -> Result<HeldOut> {
+    pub fn open(
+        dataset: Arc<Dataset>,
+        asking: Asking,
+        path: PathBuf,
+        right_from: f64,
+        step: u64,
+    ) -> Result<HeldOut> {
         let mut results = Results::default();
         if step > 0 && path.exists() {
-            let text = fs_err::read_to_string(&path)?;
-            results = serde_json::from_str(&text).map_err(|error| {
-                TrainError::Setup(format!("{}: {error}; remove the file", path.display()))
-            })?;
+            results = Results::read(&path)?;
             results.curve.retain(|measured| measured.step <= step);
-            results.after = None;
+            (results.after, results.change) = (None, None);
         }
-        Ok(HeldOut { dataset, path, right_from, results })
+        Ok(HeldOut { dataset, asking, path, right_from, results })
+    }
+
+    /// What changed over the phase, once it is over.
+    pub fn change(&self) -> Option<&Change> {
+        self.results.change.as_ref()
     }
 
     /// The best measurement so far.
@@ -121,19 +204,26 @@ impl HeldOut {
     ) -> Result<Measured> {
         let rows = self.dataset.sources().map(|(_, rows)| rows).next().unwrap_or(0);
         let (mut score, mut judged) = (Score::default(), Vec::<Earned>::new());
+        let (mut answers, mut clusters) = (String::new(), Vec::new());
+        let purpose = Purpose::Ask(self.asking.clone());
         let mut kinds: BTreeMap<String, (Score, f64)> = BTreeMap::new();
         for start in (0..rows).step_by(CHUNK) {
             let mut prompts: Vec<Arc<Prepared>> = Vec::new();
             for index in start..rows.min(start + CHUNK) {
                 let id = RowId { source: 0, index };
                 let row = self.dataset.row(id).map_err(|error| TrainError::Data(error.to_string()))?;
-                let purpose = Purpose::Ask { shuffle: false };
                 let prepared = purpose.prepare(renderer, id, &row);
-                prompts.push(Arc::new(prepared.map_err(|error| TrainError::Data(error.to_string()))?));
+                let blame = |reason| TrainError::Data(self.dataset.blame(&row, reason).to_string());
+                prompts.push(Arc::new(prepared.map_err(blame)?));
+                clusters.push(cluster(&row, index));
             }
             for (prompt, earned) in prompts.iter().zip(learner.answer(model, renderer, &prompts)?) {
-                let Some(earned) = earned else { continue };
+                let Some(earned) = earned else {
+                    answers.push('-');
+                    continue;
+                };
                 let is_right = earned.accuracy >= self.right_from;
+                answers.push(if is_right { '1' } else { '0' });
                 score.add(is_right);
                 if let Some(kind) = kind(prompt) {
                     let (score, sum) = kinds.entry(kind).or_default();
@@ -144,14 +234,18 @@ impl HeldOut {
             }
         }
         let (Some(value), Some(interval)) = (score.accuracy(), score.interval()) else {
-            return Err(TrainError::Data("rl.held_out: no reward could judge any of its questions".into()));
+            return Err(TrainError::Data(
+                "rl.held_out: none of its questions could be judged: rewards or tools failed on all".into(),
+            ));
         };
         let mean = |of: fn(&Earned) -> f64| judged.iter().map(of).sum::<f64>() / judged.len() as f64;
         let measured = Measured {
             step,
             items: score.items,
+            failures: rows - score.items,
             value,
             interval,
+            answers,
             accuracy: mean(|earned| earned.accuracy),
             reward: mean(|earned| earned.reward),
             kinds: kinds
@@ -162,6 +256,10 @@ impl HeldOut {
         self.results.curve.push(measured.clone());
         self.results.before.get_or_insert_with(|| measured.clone());
         self.results.after = is_last.then(|| measured.clone());
+        self.results.change = match &self.results.before {
+            Some(before) if is_last => Change::of(before, &measured, &clusters),
+            _ => None,
+        };
         self.write()?;
         Ok(measured)
     }
@@ -172,6 +270,16 @@ impl HeldOut {
         fs_err::write(&draft, text + "\n")?;
         Ok(fs_err::rename(draft, &self.path)?)
     }
+}
+
+/// What the answers about one medium have in common; a question without one stands for itself.
+fn cluster(row: &Row, index: usize) -> String {
+    let medium = row.conversation.parts().find_map(|part| match part {
+        Part::Text(_) => None,
+        Part::Image(image) => Some(blake3::hash(image.location.as_bytes()).to_hex().to_string()),
+        Part::Video(video) => Some(format!("{:?}", video.source)),
+    });
+    medium.unwrap_or_else(|| index.to_string())
 }
 
 fn kind(prompt: &Prepared) -> Option<String> {
@@ -187,7 +295,29 @@ mod tests {
     fn measured(right: usize, items: usize) -> Measured {
         let score = Score { right, items };
         let (value, interval) = (score.accuracy().unwrap(), score.interval().unwrap());
-        Measured { step: 1, items, value, interval, accuracy: value, reward: value, kinds: BTreeMap::new() }
+        let answers = "1".repeat(right) + &"0".repeat(items - right);
+        let (accuracy, reward, kinds) = (value, value, BTreeMap::new());
+        Measured { step: 1, items, failures: 0, value, interval, answers, accuracy, reward, kinds }
+    }
+
+    #[test]
+    fn changes_are_counted_question_by_question() {
+        let of = |answers: &str| Measured { answers: answers.into(), ..measured(1, 2) };
+        let clusters: Vec<String> = (0..8).map(|i| i.to_string()).collect();
+        let change = Change::of(&of("00001-11"), &of("11101101"), &clusters).unwrap();
+        assert_eq!((change.better, change.worse, change.items, change.clusters), (3, 1, 7, 7));
+        assert!((change.mean - 2.0 / 7.0).abs() < 1e-12);
+        let [low, high] = change.interval.unwrap();
+        assert!(low < change.mean && change.mean < high && change.p.unwrap() > 0.05, "{change:?}");
+        let told = change.told();
+        assert!(
+            told.contains("after minus before: +0.286 (") && told.contains("3 better and 1 worse of 7"),
+            "{told}"
+        );
+        // Questions about one medium are one observation.
+        let same = vec!["a".to_owned(); 8];
+        assert_eq!(Change::of(&of("00000000"), &of("11111111"), &same).unwrap().interval, None);
+        assert_eq!(Change::of(&of("--"), &of("11"), &clusters), None);
     }
 
     #[test]

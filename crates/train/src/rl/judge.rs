@@ -29,11 +29,14 @@ pub struct Reply {
 }
 
 impl Reply {
-    /// What a rollout says.
+    /// What a rollout says; of a dialogue with tools, what the model said in it.
     pub fn new(render: &impl Render, rollout: &Rollout, is_shuffled: bool) -> Reply {
-        let words = rollout.ids.len() - usize::from(rollout.is_finished);
-        let tokens = rollout.is_finished.then_some(rollout.ids.len());
-        Reply { text: render.text(&rollout.ids[..words]), tokens, is_shuffled }
+        let ids: Vec<u32> = rollout.sampled().collect();
+        let text = match &rollout.dialogue {
+            Some(dialogue) => dialogue.said(),
+            None => render.text(&ids[..ids.len() - usize::from(rollout.is_finished)]),
+        };
+        Reply { text, tokens: rollout.is_finished.then_some(ids.len()), is_shuffled }
     }
 }
 

@@ -1,46 +1,50 @@
 //! One step of reinforcement learning: prompts become judged groups of samples, and these a loss with its gradients.
 //! The loop around steps and the update of weights are `run`'s.
 
-use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use candle_core::Tensor;
-use firsthand_base::{Digest, ModelInput, SamplingOptions, StopRules};
+use firsthand_base::{Conversation, Digest, ModelInput, SamplingOptions, StopRules};
 use firsthand_input::Renderer;
-use firsthand_model::layers::LossRow;
-use firsthand_model::{Example, Model, Order, Precision, Training};
+use firsthand_model::{Model, Precision, Training};
 
 use super::algorithms::{Algorithm, Sample, advantages, overlong};
 use super::critic::Critic;
+use super::environment::Environments;
 use super::judge::{Earned, Judge, Reply};
 use super::objective::Objective;
-use super::recipe::{RlRecipe, Temporal};
-use super::rollout::{Roller, Rollout, Wanted};
+use super::recipe::{RlRecipe, Temporal, ToolsRecipe};
+use super::roller::{Roller, Wanted};
+use super::rollout::Rollout;
 use super::round::{Drawn, Group, NO_DEVIATION, Round, describe, samples, wholes};
 use super::sampler::{Sampler, importance};
+use super::trajectory::Tooling;
+use super::views::{Known, examples};
 use crate::error::{Result, TrainError};
-use crate::example::{question, shuffled_question};
-use crate::feed::Prepared;
+use crate::example::question;
+use crate::feed::{Asked, Prepared};
 use crate::pack::pack;
 use crate::phase::Made;
 
 /// What a phase needs beside the model that learns.
 pub struct Learner {
-    recipe: RlRecipe,
+    pub(super) recipe: RlRecipe,
     objective: Objective,
     judge: Judge,
     /// The checkpoint the run started from, where the distance to it counts and no adapter can be taken off instead.
-    reference: Option<Model>,
+    pub(super) reference: Option<Model>,
     stop: StopRules,
     seed: u64,
-    precision: Precision,
+    pub(super) precision: Precision,
     /// Whether the vision tower stays as it is.
-    tower_rests: bool,
+    pub(super) tower_rests: bool,
     /// Of PPO.
     pub critic: Option<Critic>,
     /// Samples instead of the model in memory.
     pub sampler: Option<Arc<dyn Sampler>>,
+    /// Whoever samples talk to.
+    pub environments: Option<Arc<dyn Environments>>,
 }
 
 impl Learner {
@@ -65,6 +69,7 @@ impl Learner {
             tower_rests,
             critic: None,
             sampler: None,
+            environments: None,
         })
     }
 
@@ -75,11 +80,11 @@ impl Learner {
         renderer: &Renderer,
         prompts: &[Arc<Prepared>],
         draw: u64,
+        stage: &mut dyn FnMut(Stage),
     ) -> Result<Drawn> {
-        let inputs: Vec<(&ModelInput, Option<&ModelInput>)> = prompts
-            .iter()
-            .map(|prompt| (&prompt.input, prompt.asked.as_ref().and_then(|asked| asked.shuffled.as_ref())))
-            .collect();
+        stage(Stage::Rollout);
+        let inputs: Vec<(&ModelInput, Option<&ModelInput>)> =
+            prompts.iter().map(|prompt| (&prompt.input, shuffled(prompt).map(|(_, input)| input))).collect();
         let features =
             self.features(model, inputs.iter().flat_map(|(one, two)| Some(*one).into_iter().chain(*two)))?;
         let seeds = |prompt: usize, from: usize, count: usize| -> Vec<SamplingOptions> {
@@ -91,28 +96,32 @@ impl Learner {
         let group = self.recipe.group;
         let mut wanted = Vec::new();
         for (number, (input, shuffled)) in inputs.iter().enumerate() {
+            let row = &asked(&prompts[number]).row;
             let mut samplings = seeds(number, 0, group);
             if self.recipe.algorithm == Algorithm::Remax {
                 samplings.push(SamplingOptions::default());
             }
-            wanted.push(Wanted { input, samplings });
-            if let (Some(shuffled), Some(temporal)) = (shuffled, &self.recipe.temporal) {
-                wanted.push(Wanted { input: shuffled, samplings: seeds(number, group, temporal.samples) });
+            wanted.push(Wanted { input, row, samplings });
+            if let (Some(input), Some(temporal)) = (shuffled, &self.recipe.temporal) {
+                let count = temporal.samples.unwrap_or(group);
+                wanted.push(Wanted { input, row, samplings: seeds(number, group, count) });
             }
         }
         let mut rolled = match &self.sampler {
-            None => self.roller(&features).roll(model, &wanted)?.into_iter(),
+            None => self.roller(&features, renderer).roll(model, &wanted)?.into_iter(),
             Some(sampler) => self.ask(sampler.as_ref(), prompts, &wanted)?.into_iter(),
         };
+        stage(Stage::Reward);
         let tokens = prompts.iter().map(|prompt| prompt.input.ids.len() as u64).sum::<u64>();
-        let mut drawn = Drawn { groups: Vec::new(), failures: Vec::new(), features, tokens };
+        let mut drawn = Drawn { features, tokens, ..Drawn::default() };
         for (prompt, (_, shuffled)) in prompts.iter().zip(&inputs) {
             let mut rollouts = rolled.next().expect("an answer for every prompt");
             let in_order = rollouts.len();
             if shuffled.is_some() && self.recipe.temporal.is_some() {
                 rollouts.extend(rolled.next().expect("an answer for every shuffled prompt"));
             }
-            drawn.tokens += rollouts.iter().map(|rollout| rollout.ids.len() as u64).sum::<u64>();
+            drawn.tokens += rollouts.iter().map(|rollout| rollout.len() as u64).sum::<u64>();
+            drawn.broken.extend(rollouts.iter().filter_map(Rollout::failure).map(str::to_owned));
             match self.group(renderer, prompt, rollouts, in_order) {
                 Ok(group) => drawn.groups.push(group),
                 Err(reason) => drawn.failures.push(reason),
@@ -129,61 +138,66 @@ impl Learner {
         wanted: &[Wanted<'_>],
     ) -> Result<Vec<Vec<Rollout>>> {
         let mut samplings = wanted.iter().map(|want| want.samplings.clone());
-        let mut asked = Vec::new();
+        let mut all = Vec::new();
         for prompt in prompts {
-            let row =
-                &prompt.asked.as_ref().expect("rows of this phase are prepared with what was asked").row;
-            asked.push((question(row), samplings.next().expect("one for each prompt")));
+            all.push((question(&asked(prompt).row), samplings.next().expect("one for each prompt")));
             if self.recipe.temporal.is_some()
-                && let Some(shuffled) = shuffled_question(row)
+                && let Some((shuffled, _)) = shuffled(prompt)
             {
-                asked.push((shuffled, samplings.next().expect("one for each shuffled prompt")));
+                all.push((shuffled.clone(), samplings.next().expect("one for each shuffled prompt")));
             }
         }
-        sampler.sample(&asked, &self.stop).map_err(TrainError::Setup)
+        sampler.sample(&all, &self.stop).map_err(TrainError::Setup)
     }
 
-    fn roller<'a>(&self, features: &'a HashMap<Digest, Tensor>) -> Roller<'a> {
+    fn roller<'a>(&'a self, features: &'a HashMap<Digest, Tensor>, renderer: &'a Renderer) -> Roller<'a> {
+        let tooling = |(environments, recipe): (&'a Arc<dyn Environments>, &ToolsRecipe)| Tooling {
+            environments: environments.as_ref(),
+            renderer,
+            observation_tokens: recipe.observation_tokens,
+            context: self.recipe.context(renderer.context_length()),
+            wait_s: recipe.wait_s,
+        };
         Roller {
             parallel: self.recipe.parallel,
             stop: self.stop.clone(),
             precision: self.precision,
             features,
+            tooling: self.environments.as_ref().zip(self.recipe.tools.as_ref()).map(tooling),
         }
     }
 
-    /// Features of the items of some inputs, each computed once.
-    fn features<'a>(
-        &self,
-        model: &Model,
-        inputs: impl Iterator<Item = &'a ModelInput>,
-    ) -> Result<HashMap<Digest, Tensor>> {
-        let mut features = HashMap::new();
-        for item in inputs.flat_map(|input| &input.vision) {
-            if let Entry::Vacant(free) = features.entry(item.key) {
-                free.insert(self.precision.scope(|| model.features(item))?);
-            }
-        }
-        Ok(features)
-    }
-
-    /// Judges the samples of a prompt, of which the first `in_order` saw it as it is.
+    /// Judges the samples of a prompt, of which the first `in_order` saw it as it is. Samples whose environment failed
+    /// are left out; where too few stay, the whole group is.
     fn group(
         &self,
         renderer: &Renderer,
         prompt: &Arc<Prepared>,
-        rollouts: Vec<Rollout>,
+        mut rollouts: Vec<Rollout>,
         in_order: usize,
     ) -> Result<Group, String> {
-        let asked = prompt.asked.as_ref().expect("rows of this phase are prepared with what was asked");
+        let works = |rollout: &Rollout| rollout.failure().is_none();
+        let learned = rollouts[..self.recipe.group].iter().filter(|rollout| works(rollout)).count();
+        let in_order = rollouts[..in_order].iter().filter(|rollout| works(rollout)).count();
+        if let Some(reason) = rollouts.iter().find_map(Rollout::failure) {
+            let least = if self.recipe.algorithm.compares() { 2 } else { 1 };
+            if learned < least || !rollouts[self.recipe.group..].iter().all(works) {
+                return Err(format!(
+                    "of {} samples {learned} had tools that work: {reason}",
+                    self.recipe.group
+                ));
+            }
+            rollouts.retain(works);
+        }
+        let asked = asked(prompt);
         let reply = |(i, rollout)| Reply::new(renderer, rollout, i >= in_order);
         let replies: Vec<Reply> = rollouts.iter().enumerate().map(reply).collect();
         let mut earned = self.judge.group(&asked.row, &replies)?;
         if self.recipe.overlong > 0 {
             for (earned, rollout) in earned.iter_mut().zip(&rollouts) {
                 // An answer that was cut is longer than what was kept of it.
-                let tokens = rollout.ids.len() + usize::from(!rollout.is_finished);
-                let price = overlong(tokens, self.recipe.max_tokens, self.recipe.overlong);
+                let tokens = rollout.len() + usize::from(!rollout.is_finished);
+                let price = overlong(tokens, self.recipe.most_tokens(), self.recipe.overlong);
                 earned.reward += price;
                 earned.parts.insert("overlong".into(), price);
             }
@@ -196,7 +210,7 @@ impl Learner {
             }
             _ => 0.0,
         };
-        Ok(Group { prompt: prompt.clone(), rollouts, replies, earned, learned: self.recipe.group, bonus })
+        Ok(Group { prompt: prompt.clone(), rollouts, replies, earned, learned, bonus })
     }
 
     /// Whether something can be learned from a group: its samples differ in what they earned, or nobody compares them.
@@ -212,16 +226,20 @@ impl Learner {
     /// Everything the updates of a step need, of at most so many of the judged groups.
     pub fn round(&self, model: &mut Model, drawn: Vec<Drawn>, most: usize) -> Result<Round> {
         let mut round = Round::default();
-        let (mut judged, mut failed) = (Vec::new(), 0);
+        let (mut judged, mut failed, mut broken) = (Vec::new(), 0, 0);
         for drawn in drawn {
             round.features.extend(drawn.features);
             round.tokens += drawn.tokens;
             failed += drawn.failures.len();
+            broken += drawn.broken.len();
             judged.extend(drawn.groups);
         }
         round.more = describe(&judged);
         round.groups = judged.into_iter().filter(|group| self.teaches(group)).take(most).collect();
         round.more.insert("reward_failures".into(), failed as f64);
+        if self.recipe.tools.is_some() {
+            round.more.insert("environment_failures".into(), broken as f64);
+        }
         round.samples = samples(&round.groups);
         self.correct(model, &mut round)?;
         self.refer(model, &mut round)?;
@@ -274,47 +292,6 @@ impl Learner {
         Ok(self.critic.as_mut().map_or(0.0, |critic| critic.learn(samples, &hidden, objective, rate)))
     }
 
-    /// Log-probabilities of all samples under the reference.
-    fn refer(&self, model: &mut Model, round: &mut Round) -> Result<()> {
-        if self.recipe.kl.weight == 0.0 {
-            return Ok(());
-        }
-        let known = self.tower_rests.then_some(&round.features);
-        let logs = match &self.reference {
-            Some(reference) => self.logs(reference, &round.groups, known)?,
-            None => model.beneath_adapter(|model| self.logs(model, &round.groups, known))?,
-        };
-        learned(&mut round.samples).zip(logs).for_each(|(sample, logs)| sample.reference = logs);
-        Ok(())
-    }
-
-    /// Log-probability of every token of every learned sample of the groups.
-    fn logs(&self, model: &Model, groups: &[Group], known: Known<'_>) -> Result<Vec<Vec<f32>>> {
-        let whole = wholes(groups, None);
-        let find = |key: &Digest| known?.get(key).cloned();
-        let training = self.training(&find, &|_| false);
-        let mut flat = model.log_probabilities(&examples(&whole), &training)?.into_iter();
-        Ok(whole.iter().map(|(_, targets)| flat.by_ref().take(targets.len()).collect()).collect())
-    }
-
-    /// The states that the tokens of every learned sample are predicted from.
-    fn hidden(&self, model: &Model, groups: &[Group], known: Known<'_>) -> Result<Vec<f32>> {
-        let whole = wholes(groups, None);
-        let find = |key: &Digest| known?.get(key).cloned();
-        let training = self.training(&find, &|_| false);
-        Ok(model.hidden_states(&examples(&whole), &training)?)
-    }
-
-    /// How all passes over samples are made.
-    fn training<'a>(
-        &self,
-        find: firsthand_model::Known<'a>,
-        wanted: &'a dyn Fn(&str) -> bool,
-    ) -> Training<'a> {
-        let (features, matmul, order) = (Some(find), self.precision, Order::One);
-        Training { features, share_prefix: true, matmul, order, ..Training::new(wanted) }
-    }
-
     /// Loss and gradients of an optimizer step, the first of which finds the weights that sampled.
     pub fn update(
         &mut self,
@@ -331,9 +308,12 @@ impl Learner {
         let within: usize = groups.iter().map(|group| group.rollouts.len()).sum();
         let samples = &mut round.samples[before..before + within];
         let features = self.tower_rests.then_some(&round.features);
+        let beside = &round.beside[before..before + within];
         if number > 0 {
             let logs = self.logs(model, groups, features)?;
             learned(samples).zip(logs).for_each(|(sample, logs)| sample.new = logs);
+            let far = self.distances(model, groups, features, beside)?;
+            learned(samples).zip(far).for_each(|(sample, far)| sample.distances = far);
         }
         let critic_loss = match &self.critic {
             Some(_) => Some(self.teach_critic(model, groups, samples, features)?),
@@ -344,12 +324,23 @@ impl Learner {
             judged.slopes.iter().zip(&*samples).filter(|(_, s)| !s.is_baseline).map(|(slopes, _)| slopes);
         let whole = wholes(groups, Some(&mut slopes));
         let examples = examples(&whole);
-        let find = |key: &Digest| features?.get(key).cloned();
+        let find = |key: &Digest| features.and_then(|known| known.get(key).cloned());
         let wanted = |key: &str| wanted.contains(key);
-        let training = Training { recompute, ..self.training(&find, &wanted) };
+        let training = Training { recompute, ..self.training(features.is_some().then_some(&find), &wanted) };
         let inputs: Vec<&ModelInput> = whole.iter().map(|(input, _)| input).collect();
         let (mut logs, mut gradients) = (Vec::new(), BTreeMap::new());
+        let shares: Vec<f32> = judged
+            .shares
+            .into_iter()
+            .zip(&*samples)
+            .filter(|(_, s)| !s.is_baseline)
+            .flat_map(|(shares, _)| shares)
+            .collect();
+        let beside = beside.concat();
         for pass in pack(&inputs, pass_tokens, true) {
+            let distance =
+                self.measures_all().then(|| self.distance(&beside, &shares).from(logs.len(), model));
+            let training = Training { distance, ..training };
             logs.extend(model.loss_and_gradients_into(&examples[pass], &training, &mut gradients)?.logs);
         }
         let expected = samples.iter().filter(|sample| !sample.is_baseline).flat_map(|sample| &sample.new);
@@ -371,27 +362,51 @@ impl Learner {
         prompts: &[Arc<Prepared>],
     ) -> Result<Vec<Option<Earned>>> {
         let features = self.features(model, prompts.iter().map(|prompt| &prompt.input))?;
-        let greedy = || vec![SamplingOptions::default()];
-        let wanted: Vec<_> =
-            prompts.iter().map(|prompt| Wanted { input: &prompt.input, samplings: greedy() }).collect();
-        let rolled = self.roller(&features).roll(model, &wanted)?;
+        fn greedy(prompt: &Arc<Prepared>) -> Wanted<'_> {
+            Wanted {
+                input: &prompt.input,
+                row: &asked(prompt).row,
+                samplings: vec![SamplingOptions::default()],
+            }
+        }
+        let wanted: Vec<Wanted<'_>> = prompts.iter().map(greedy).collect();
+        let rolled = self.roller(&features, renderer).roll(model, &wanted)?;
         let judge = |(prompt, rollouts): (&Arc<Prepared>, Vec<Rollout>)| {
+            if rollouts[0].failure().is_some() {
+                return None;
+            }
             let reply = Reply::new(renderer, &rollouts[0], false);
-            let asked = prompt.asked.as_ref().expect("prepared with what was asked");
-            self.judge.group(&asked.row, &[reply]).ok().and_then(|mut earned| earned.pop())
+            self.judge.group(&asked(prompt).row, &[reply]).ok().and_then(|mut earned| earned.pop())
         };
         Ok(prompts.iter().zip(rolled).map(judge).collect())
     }
 }
 
-/// Features by the key of their item, where the tower that made them is at rest.
-type Known<'a> = Option<&'a HashMap<Digest, Tensor>>;
-
-fn examples(whole: &[(ModelInput, Vec<LossRow>)]) -> Vec<Example<'_>> {
-    whole.iter().map(|(input, targets)| Example { input, targets }).collect()
+/// What a step is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// Sampling.
+    Rollout,
+    /// Judging samples.
+    Reward,
+    /// Log-probabilities and gradients.
+    Backward,
+    /// Moving the weights.
+    Update,
+    /// Writing a checkpoint, whose weights are on the disk under another name by now.
+    Checkpoint,
 }
 
-fn learned(samples: &mut [Sample]) -> impl Iterator<Item = &mut Sample> {
+fn asked(prompt: &Prepared) -> &Asked {
+    prompt.asked.as_ref().expect("rows of this phase are prepared with what was asked")
+}
+
+/// The prompt with frames out of order, where there is one.
+fn shuffled(prompt: &Prepared) -> Option<&(Conversation, ModelInput)> {
+    asked(prompt).shuffled.as_ref()
+}
+
+pub(super) fn learned(samples: &mut [Sample]) -> impl Iterator<Item = &mut Sample> {
     samples.iter_mut().filter(|sample| !sample.is_baseline)
 }
 

@@ -59,6 +59,8 @@ pub enum Estimator {
     Abs,
     /// `(e^(q - p) - 1)²`.
     Chi2,
+    /// No estimate: `Σ p ln(p / q)` over the whole vocabulary at each token, with its gradient through all logits.
+    Full,
 }
 
 /// Where the distance counts.
@@ -89,6 +91,18 @@ pub struct KlRecipe {
 }
 
 impl KlRecipe {
+    /// The distance at a token of a sample: its value, its slope at the token's log-probability, and its slope at the
+    /// distance over the whole vocabulary. `None` without a reference.
+    pub(super) fn of(&self, sample: &Sample, t: usize, p: f32) -> Option<(f64, f64, f64)> {
+        if self.estimator != Estimator::Full {
+            let (value, slope) = self.at(p, *sample.reference.get(t)?);
+            return Some((value, slope, 0.0));
+        }
+        let far = f64::from(*sample.distances.get(t)?);
+        let capped = self.most > 0.0 && far > self.most;
+        Some(if capped { (self.most, 0.0, 0.0) } else { (far, 0.0, 1.0) })
+    }
+
     /// The estimate, and its slope at `p`.
     pub fn at(&self, p: f32, q: f32) -> (f64, f64) {
         let far = f64::from(q) - f64::from(p);
@@ -99,6 +113,8 @@ impl KlRecipe {
             Estimator::K3 => (x.exp() - x - 1.0, 1.0 - x.exp()),
             Estimator::Abs => (x.abs(), if x == 0.0 { 0.0 } else { -x.signum() }),
             Estimator::Chi2 => ((x.exp() - 1.0).powi(2), -2.0 * (x.exp() - 1.0) * x.exp()),
+            // Its slope is not at the token's log-probability alone: see `KlRecipe::of`.
+            Estimator::Full => (0.0, 0.0),
         };
         let capped = self.most > 0.0 && value > self.most;
         match (capped, x == far) {
@@ -143,6 +159,8 @@ pub struct Judgement {
     pub loss: f64,
     /// Its slope at each token's log-probability, by sample.
     pub slopes: Vec<Vec<f32>>,
+    /// Its slope at each token's distance over the whole vocabulary, by sample; zeros under other estimators.
+    pub shares: Vec<Vec<f32>>,
     /// Mean distance to the reference over all tokens.
     pub kl: f64,
     /// Share of tokens (of answers, for a ratio of sequences) beyond a bound.
@@ -171,11 +189,11 @@ impl Objective {
 
     /// Price of each token of a sample where the distance counts in the reward; zeros elsewhere.
     pub(super) fn token_prices(&self, sample: &Sample) -> Vec<f64> {
-        if self.place != KlPlace::Reward || self.kl.weight == 0.0 || sample.reference.is_empty() {
+        if self.place != KlPlace::Reward || self.kl.weight == 0.0 {
             return vec![0.0; sample.old.len()];
         }
-        let price = |(&p, &q)| self.kl.weight * self.kl.at(p, q).0;
-        sample.old.iter().zip(&sample.reference).map(price).collect()
+        let far = |(t, &p): (usize, &f32)| self.kl.of(sample, t, p).map_or(0.0, |(far, ..)| far);
+        sample.old.iter().enumerate().map(|token| self.kl.weight * far(token)).collect()
     }
 
     /// The loss with its slopes, of samples whose tokens have these advantages ([`advantages`](super::algorithms::advantages) of the whole
@@ -185,9 +203,10 @@ impl Objective {
         let mut out = Judgement::default();
         let (mut tokens, mut distance, mut counted, mut beyond) = (0.0, 0.0, 0.0, 0.0);
         for ((sample, advantages), weight) in samples.iter().zip(advantages).zip(weights) {
-            let mut slopes = vec![0.0; sample.new.len()];
+            let (mut slopes, mut shares) = (vec![0.0; sample.new.len()], vec![0.0; sample.new.len()]);
             if sample.is_baseline {
                 out.slopes.push(slopes);
+                out.shares.push(shares);
                 continue;
             }
             let logs = sample.new.iter().zip(&sample.old);
@@ -201,12 +220,12 @@ impl Objective {
                 let (term, steep, outside) = self.term(ratio, advantages[t], f64::from(sample.new[t]));
                 let by = sample.weights.get(t).copied().unwrap_or(1.0);
                 let (mut loss, mut steep) = (by * term, by * steep);
-                if let Some(&reference) = sample.reference.get(t) {
-                    let (far, far_slope) = self.kl.at(sample.new[t], reference);
+                if let Some((far, far_slope, share)) = self.kl.of(sample, t, sample.new[t]) {
                     distance += far;
                     if self.place == KlPlace::Loss {
                         loss += self.kl.weight * far;
                         steep += self.kl.weight * far_slope;
+                        shares[t] = (weight * self.kl.weight * share) as f32;
                     }
                 }
                 out.loss += weight * loss;
@@ -216,6 +235,7 @@ impl Objective {
                 beyond += f64::from(u8::from(outside));
             }
             out.slopes.push(slopes);
+            out.shares.push(shares);
         }
         out.kl = distance / f64::max(tokens, 1.0);
         out.clipped = beyond / f64::max(counted, 1.0);

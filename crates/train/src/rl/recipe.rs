@@ -1,7 +1,9 @@
 //! What a recipe says about a phase of reinforcement learning, and what it can get wrong by itself. Values only.
 
-use std::path::PathBuf;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
+use firsthand_agent::{Budgets, Prompt};
 use firsthand_base::SamplingOptions;
 use firsthand_tasks::Kind;
 use firsthand_tasks::reward::{self, Mode};
@@ -9,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::algorithms::Algorithm;
-use super::objective::{Averaging, Clip, KlPlace, KlRecipe, Objective};
+use super::objective::{Averaging, Clip, Estimator, KlPlace, KlRecipe, Objective};
 
 /// A phase of reinforcement learning.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -21,9 +23,12 @@ pub struct RlRecipe {
     /// Samples of each prompt.
     #[serde(default = "eight")]
     pub group: usize,
-    /// Most tokens of a sample.
+    /// Most tokens of a sample; with tools, of one turn.
     #[serde(default = "most_tokens")]
     pub max_tokens: usize,
+    /// Most tokens of a prompt; a longer one is refused, never cut. 0: as many as leave room for `max_tokens`.
+    #[serde(default)]
+    pub max_prompt: usize,
     /// Sampling temperature. Log-probabilities are those of temperature 1, as in the published trainers.
     #[serde(default = "one")]
     pub temperature: f32,
@@ -78,6 +83,9 @@ pub struct RlRecipe {
     /// Rollouts over shuffled frames beside those in order.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub temporal: Option<TemporalRecipe>,
+    /// Tools that samples may call, turn by turn.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tools: Option<ToolsRecipe>,
     /// What samples earn: the weighted sum.
     #[serde(default, rename = "reward")]
     pub rewards: Vec<RewardRecipe>,
@@ -116,11 +124,50 @@ pub struct TemporalRecipe {
     /// What the shuffled samples are compared for.
     #[serde(default)]
     pub form: Temporal,
-    /// Samples over shuffled frames. Video-R1: half of the group.
-    pub samples: usize,
+    /// Samples over shuffled frames. Left out: as many as in order, so that the two means are as sure as each other.
+    /// Video-R1: half of the group.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub samples: Option<usize>,
+    /// What is shuffled. Every prompt of every step gets an order of its own, never the true one.
+    #[serde(default)]
+    pub level: Level,
     /// `contrast`: what a group is worth more whose accuracy falls with the order, at most.
     #[serde(default = "bonus")]
     pub bonus: f64,
+}
+
+/// What of a video changes its place.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Level {
+    /// Frames.
+    #[default]
+    Frame,
+    /// Temporal patches: the two frames of one stay together, so that motion within it is still seen.
+    Patch,
+}
+
+/// Tools, and what a dialogue with them may cost.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ToolsRecipe {
+    /// Files of records that the tool `rag` looks through, by level; `{wearer}` in a name stands for whose they are.
+    pub records: BTreeMap<String, PathBuf>,
+    /// Turns, tokens and seconds of a dialogue; the defaults are the published evaluation's.
+    #[serde(default)]
+    pub budgets: Budgets,
+    /// Which words come before the question.
+    #[serde(default)]
+    pub prompt: Prompt,
+    /// Most tokens of an observation; a longer one is cut, its closing mark kept.
+    #[serde(default = "observation_tokens")]
+    pub observation_tokens: usize,
+    /// Most tokens of a dialogue; the oldest observations make room for more. 0: as many as the model takes.
+    #[serde(default)]
+    pub context: usize,
+    /// Seconds after which tools that do not answer have failed.
+    #[serde(default = "wait_s")]
+    pub wait_s: f64,
 }
 
 /// Forms of T-GRPO.
@@ -153,6 +200,19 @@ pub struct HeldOutRecipe {
     pub results: Option<PathBuf>,
 }
 
+impl HeldOutRecipe {
+    /// Where the results of a run go.
+    pub fn path(&self, output: &Path) -> PathBuf {
+        self.results.clone().unwrap_or_else(|| output.join("results.json"))
+    }
+}
+
+fn observation_tokens() -> usize {
+    2048
+}
+fn wait_s() -> f64 {
+    420.0
+}
 fn eight() -> usize {
     8
 }
@@ -190,7 +250,7 @@ fn bonus() -> f64 {
 impl RlRecipe {
     /// The loss this phase minimises.
     pub fn objective(&self) -> Objective {
-        let own = Objective::new(self.algorithm, self.max_tokens);
+        let own = Objective::new(self.algorithm, self.most_tokens());
         Objective {
             clip: self.ratio.unwrap_or(own.clip),
             averaging: self.averaging.unwrap_or(own.averaging),
@@ -201,6 +261,36 @@ impl RlRecipe {
             kl: self.kl,
             place: self.kl.place.unwrap_or(own.place),
             ..own
+        }
+    }
+
+    /// Most tokens of a whole sample.
+    pub fn most_tokens(&self) -> usize {
+        match &self.tools {
+            None => self.max_tokens,
+            Some(ToolsRecipe { budgets: Budgets { tokens: 0, turns, .. }, .. }) => self.max_tokens * turns,
+            Some(tools) => tools.budgets.tokens,
+        }
+    }
+
+    /// Most tokens of a prompt for a model that takes `context`.
+    pub fn most_prompt(&self, context: usize) -> Result<usize, String> {
+        let context = self.context(context);
+        let room = context.saturating_sub(self.max_tokens);
+        if room == 0 {
+            return Err(format!(
+                "rl.max_tokens: {} leave no room for a prompt in a context of {context}; give fewer",
+                self.max_tokens
+            ));
+        }
+        Ok(if self.max_prompt > 0 { room.min(self.max_prompt) } else { room })
+    }
+
+    /// Most tokens of prompt and sample together for a model that takes `most`.
+    pub fn context(&self, most: usize) -> usize {
+        match self.tools.as_ref().map_or(0, |tools| tools.context) {
+            0 => most,
+            context => context.min(most),
         }
     }
 
@@ -239,12 +329,14 @@ impl RlRecipe {
                 self.temperature
             ));
         }
-        if self.overlong >= self.max_tokens {
+        if self.overlong >= self.most_tokens() {
             return Err(format!(
                 "rl.overlong: {} tokens of at most {}; give fewer",
-                self.overlong, self.max_tokens
+                self.overlong,
+                self.most_tokens()
             ));
         }
+        self.check_tools()?;
         if !(self.kl.weight.is_finite() && self.kl.weight >= 0.0) {
             return Err(format!("rl.kl.weight: {}; give 0 or more", self.kl.weight));
         }
@@ -253,10 +345,41 @@ impl RlRecipe {
                 "rl.kl: its weight is 0, so nothing of it counts; give a weight or leave kl out".into()
             );
         }
+        if self.kl.estimator == Estimator::Full && self.kl.clamp != 0.0 {
+            return Err("rl.kl.clamp: the estimator full compares whole distributions and has no single q - p to hold; leave clamp out, or bound the distance with most".into());
+        }
         if self.kl.place == Some(KlPlace::Loss) && self.algorithm == Algorithm::ReinforcePp {
             return Err("rl.kl.place: reinforce++ prices the distance in the reward; leave place out".into());
         }
         self.check_rewards()
+    }
+
+    fn check_tools(&self) -> Result<(), String> {
+        let Some(tools) = &self.tools else { return Ok(()) };
+        if self.temporal.is_some() {
+            return Err("rl.temporal: frames are shuffled in prompts that show a video, and prompts with tools show none; leave temporal or tools out".into());
+        }
+        if tools.records.is_empty() {
+            return Err("rl.tools.records: nothing to look into; name a file for each level, as { hour = \"{wearer}_10min.json\" }".into());
+        }
+        if tools.budgets.turns == 0 {
+            return Err("rl.tools.budgets.turns: 0; give at least 1, the answer included".into());
+        }
+        for (name, seconds) in [("wait_s", tools.wait_s), ("budgets.seconds", tools.budgets.seconds)] {
+            if !(seconds.is_finite() && seconds >= 0.0) {
+                return Err(format!("rl.tools.{name}: {seconds}; give seconds"));
+            }
+        }
+        if tools.wait_s == 0.0 {
+            return Err("rl.tools.wait_s: 0; give the seconds after which a tool has failed".into());
+        }
+        if tools.context > 0 && tools.context <= self.max_tokens {
+            return Err(format!(
+                "rl.tools.context: {} tokens leave no room beside a turn of {}; give more, or lower max_tokens",
+                tools.context, self.max_tokens
+            ));
+        }
+        Ok(())
     }
 
     fn check_rewards(&self) -> Result<(), String> {
@@ -271,8 +394,11 @@ impl RlRecipe {
             }
         }
         if let Some(temporal) = &self.temporal {
-            if temporal.samples == 0 {
-                return Err("rl.temporal.samples: 0; give at least 1, or leave temporal out".into());
+            if temporal.samples == Some(0) {
+                return Err(
+                    "rl.temporal.samples: 0; give at least 1, or leave samples out for as many as the group"
+                        .into(),
+                );
             }
             let published = self.rewards.iter().any(|entry| entry.name == "video-r1");
             if temporal.form == Temporal::Compatible && !published {

@@ -1,121 +1,164 @@
-//! Completions of prompts from the model that learns, through the same engine that answers anybody. Whatever runs
-//! beside a sample, it depends on the weights, its prompt and its seed alone.
+//! What was sampled: tokens with their log-probabilities, in one go or in turns with what an environment said between
+//! them. Values only.
 
-use std::collections::{BTreeMap, HashMap};
+use std::ops::Range;
 
-use candle_core::Tensor;
-use firsthand_base::{Digest, Finish, ModelInput, SamplingOptions, StopRules};
-use firsthand_engine::{Engine, EngineOptions, Event, SequenceId};
-use firsthand_model::layers::CacheType;
-use firsthand_model::{CacheOptions, Model, ModelRunner, Order, Precision};
-
-use crate::error::{Result, TrainError};
-
-/// Tokens of a block of the cache.
-const BLOCK: usize = 16;
-/// Most tokens of one pass.
-const STEP_TOKENS: usize = 2048;
-
-/// A prompt and how its samples are drawn.
-pub struct Wanted<'a> {
-    /// What is asked.
-    pub input: &'a ModelInput,
-    /// One for each sample.
-    pub samplings: Vec<SamplingOptions>,
+/// Tokens that the model read after its prompt, and which of them it chose.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Stretch {
+    /// All of them.
+    pub ids: Vec<u32>,
+    /// Those that were sampled with everything before them in view. The others are an environment's, or were sampled
+    /// in an earlier stretch.
+    pub sampled: Vec<Range<usize>>,
 }
 
 /// One sampled completion.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Rollout {
-    /// The tokens, the one that ends it included.
-    pub ids: Vec<u32>,
-    /// Log-probability of each.
+    /// One, or several where what an environment had said was shortened on the way: after that the model read another
+    /// text than before.
+    pub stretches: Vec<Stretch>,
+    /// Log-probability of each sampled token, in order, those that end turns included.
     pub logs: Vec<f32>,
     /// Whether it ended by itself.
     pub is_finished: bool,
+    /// What was said in turns, where there was somebody to talk to.
+    pub dialogue: Option<Dialogue>,
 }
 
-/// How rollouts are made.
-pub struct Roller<'a> {
-    /// Samples at the same time.
-    pub parallel: usize,
-    /// What ends a sample.
-    pub stop: StopRules,
-    /// What products round to.
-    pub precision: Precision,
-    /// Features of the prompts' media that are known already.
-    pub features: &'a HashMap<Digest, Tensor>,
+/// A completion in turns.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Dialogue {
+    /// What the model said, up to the end of each action, and what came back.
+    pub turns: Vec<Turn>,
+    /// Why it ended.
+    pub end: End,
+    /// Tokens that were the environment's.
+    pub heard_tokens: usize,
+    /// Observations that were shortened so that the next turn found room.
+    pub shortened: usize,
+    /// Tokens of the contexts of turns after the first, and how many of them were not computed again.
+    pub context_tokens: [usize; 2],
 }
 
-impl Roller<'_> {
-    /// All samples of all prompts, in order. The samples of a prompt wait for its first one, so that the prompt is
-    /// computed once.
-    pub fn roll(&self, model: &Model, wanted: &[Wanted<'_>]) -> Result<Vec<Vec<Rollout>>> {
-        let longest = wanted.iter().map(|want| want.input.ids.len()).max().unwrap_or(0);
-        // Room for every sample that runs, as if none shared anything.
-        let tokens = self.parallel * (longest + self.stop.max_tokens + BLOCK);
-        let cache = CacheOptions { block_tokens: BLOCK, tokens, kind: CacheType::F32 };
-        let mut runner = ModelRunner::new(model, cache);
-        runner.know(self.features);
-        let options = EngineOptions {
-            step_tokens: STEP_TOKENS.max(self.parallel),
-            max_sequences: self.parallel,
-            ..EngineOptions::default()
-        };
-        let engine = Engine::new(runner, options).map_err(failed)?;
-        let mut work = Work { engine, wanted, open: BTreeMap::new(), done: Vec::new() };
-        work.done = wanted.iter().map(|want| vec![Rollout::default(); want.samplings.len()]).collect();
-        self.precision.scope(|| Order::One.scope(|| work.run(&self.stop)))?;
-        Ok(work.done)
+/// One turn.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Turn {
+    /// The model's words.
+    pub said: String,
+    /// The environment's; empty after the last turn.
+    pub heard: String,
+}
+
+/// Why a dialogue ended.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum End {
+    /// It did not yet.
+    #[default]
+    Open,
+    /// With this answer.
+    Answered(String),
+    /// The environment had enough: a budget, a loop, turns that did nothing.
+    Over(String),
+    /// The context was full.
+    Full,
+    /// The environment failed: what the model did is worth nothing known.
+    Failed(String),
+}
+
+impl Rollout {
+    /// Tokens sampled in one go.
+    pub fn of(ids: Vec<u32>, logs: Vec<f32>, is_finished: bool) -> Rollout {
+        let sampled = vec![0..ids.len()];
+        Rollout { stretches: vec![Stretch { ids, sampled }], logs, is_finished, dialogue: None }
+    }
+
+    /// The tokens it chose, in order.
+    pub fn sampled(&self) -> impl Iterator<Item = u32> {
+        self.stretches.iter().flat_map(|stretch| {
+            stretch.sampled.iter().cloned().flat_map(|range| stretch.ids[range].iter().copied())
+        })
+    }
+
+    /// Tokens it chose.
+    pub fn len(&self) -> usize {
+        self.logs.len()
+    }
+
+    /// Whether it chose none.
+    pub fn is_empty(&self) -> bool {
+        self.logs.is_empty()
+    }
+
+    /// Why nobody can say what it is worth.
+    pub fn failure(&self) -> Option<&str> {
+        match &self.dialogue.as_ref()?.end {
+            End::Failed(reason) => Some(reason),
+            _ => None,
+        }
     }
 }
 
-struct Work<'a, R: firsthand_engine::Runner> {
-    engine: Engine<R>,
-    wanted: &'a [Wanted<'a>],
-    /// Which prompt and which of its samples a sequence is.
-    open: BTreeMap<SequenceId, (usize, usize)>,
-    done: Vec<Vec<Rollout>>,
-}
-
-impl<R: firsthand_engine::Runner> Work<'_, R> {
-    fn run(&mut self, stop: &StopRules) -> Result<()> {
-        for prompt in 0..self.wanted.len() {
-            self.submit(prompt, 0, stop)?;
+impl Dialogue {
+    /// The model's turns as one text for judges, without anything that was said to it. An answer that was given by a
+    /// call stands in the tags of an answer.
+    pub fn said(&self) -> String {
+        let mut turns: Vec<&str> = self.turns.iter().map(|turn| turn.said.as_str()).collect();
+        let by_call = match (&self.end, turns.last()) {
+            (End::Answered(answer), Some(last)) if !last.contains("<answer>") => {
+                let before = last.find("<tool>").map_or(*last, |at| &last[..at]);
+                Some(format!("{before}<answer>{answer}</answer>"))
+            }
+            _ => None,
+        };
+        if let Some(by_call) = &by_call {
+            turns.pop();
+            turns.push(by_call);
         }
-        while !self.engine.is_idle() {
-            for event in self.engine.step() {
-                match event {
-                    Event::Token { sequence, id, logprob } => {
-                        let (prompt, sample) = self.open[&sequence];
-                        let rollout = &mut self.done[prompt][sample];
-                        rollout.ids.push(id);
-                        rollout.logs.push(logprob);
-                        if sample == 0 && rollout.ids.len() == 1 {
-                            for other in 1..self.wanted[prompt].samplings.len() {
-                                self.submit(prompt, other, stop)?;
-                            }
-                        }
-                    }
-                    Event::Finished { sequence, finish, .. } => {
-                        let (prompt, sample) = self.open.remove(&sequence).expect("what ends was open");
-                        self.done[prompt][sample].is_finished = finish == Finish::Stop;
-                    }
-                    Event::Failed { error, .. } => return Err(failed(error)),
-                }
+        turns.join("\n")
+    }
+
+    /// Everything that was said, for people.
+    pub fn transcript(&self) -> String {
+        let mut text = String::new();
+        for Turn { said, heard } in &self.turns {
+            text.push_str(said);
+            text.push('\n');
+            if !heard.is_empty() {
+                text.push_str(heard);
+                text.push('\n');
             }
         }
-        Ok(())
-    }
-
-    fn submit(&mut self, prompt: usize, sample: usize, stop: &StopRules) -> Result<()> {
-        let want = &self.wanted[prompt];
-        let id = self.engine.submit(want.input.clone(), &want.samplings[sample], stop).map_err(failed)?;
-        self.open.insert(id, (prompt, sample));
-        Ok(())
+        match &self.end {
+            End::Open | End::Answered(_) => {}
+            End::Over(reason) => text.push_str(&format!("(over: {reason})")),
+            End::Full => text.push_str("(over: the context is full)"),
+            End::Failed(reason) => text.push_str(&format!("(failed: {reason})")),
+        }
+        text.truncate(text.trim_end().len());
+        text
     }
 }
 
-fn failed(error: firsthand_engine::Error) -> TrainError {
-    TrainError::Setup(format!("sampling: {error}"))
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn judges_read_the_models_turns_alone() {
+        let turn = |said: &str, heard: &str| Turn { said: said.into(), heard: heard.into() };
+        let look = "<think>a</think><tool>{}</tool>";
+        let check = |last: &str, end: End, expected: &str| {
+            let turns = vec![turn(look, "<information><answer>C</answer></information>"), turn(last, "")];
+            let said = Dialogue { turns, end, ..Dialogue::default() }.said();
+            assert_eq!(said, format!("{look}\n{expected}"));
+        };
+        let answered = || End::Answered("B".into());
+        check("<answer>B</answer>", answered(), "<answer>B</answer>");
+        let call =
+            "<think>b</think><tool>{\"name\": \"terminate\", \"arguments\": {\"answer\": \"B\"}}</tool>";
+        check(call, answered(), "<think>b</think><answer>B</answer>");
+        check("hm", End::Over("no turn is left".into()), "hm");
+    }
 }

@@ -34,7 +34,7 @@ pub fn write(folder: &Path, step: u64, groups: &[Group]) -> Result<()> {
             };
             let parts: Vec<String> =
                 earned.parts.iter().map(|(name, value)| format!("{name} {value:.3}")).collect();
-            let tokens = group.rollouts[i].ids.len();
+            let tokens = group.rollouts[i].len();
             _ = writeln!(
                 text,
                 "## {what} {}: reward {:.3} ({}), {tokens} tokens",
@@ -42,7 +42,10 @@ pub fn write(folder: &Path, step: u64, groups: &[Group]) -> Result<()> {
                 earned.reward,
                 parts.join(", ")
             );
-            _ = writeln!(text, "{}\n", reply.text);
+            match &group.rollouts[i].dialogue {
+                Some(dialogue) => _ = writeln!(text, "{}\n", dialogue.transcript()),
+                None => _ = writeln!(text, "{}\n", reply.text),
+            }
         }
     }
     fs_err::create_dir_all(folder)?;

@@ -46,6 +46,7 @@ struct Seen {
     old: Vec<f32>,
     new: Vec<f32>,
     reference: Vec<f32>,
+    distances: Vec<f32>,
     values: Vec<f32>,
     values_now: Vec<f32>,
     is_baseline: bool,
@@ -57,6 +58,7 @@ struct Golden {
     samples: Vec<Seen>,
     loss: f64,
     slopes: Vec<Vec<f64>>,
+    shares: Vec<Vec<f64>>,
     critic_loss: Option<f64>,
     critic_slopes: Option<Vec<Vec<f64>>>,
 }
@@ -74,6 +76,11 @@ fn samples(golden: &Golden) -> Vec<Sample> {
         weights: Vec::new(),
         new: seen.new.clone(),
         reference: if golden.case.kl.weight == 0.0 { Vec::new() } else { seen.reference.clone() },
+        distances: if golden.case.kl.estimator == Estimator::Full {
+            seen.distances.clone()
+        } else {
+            Vec::new()
+        },
         values: seen.values.clone(),
         bonus: 0.0,
         is_baseline: seen.is_baseline,
@@ -109,6 +116,7 @@ fn policies_equal_plain_torch() {
         let found = judge(&objective, &samples);
         near(&name, found.loss, golden.loss);
         all_near(&name, &found.slopes, &samples, &golden.slopes);
+        all_near(&name, &found.shares, &samples, &golden.shares);
         if let (Some(loss), Some(slopes)) = (golden.critic_loss, &golden.critic_slopes) {
             let now: Vec<_> = golden.samples.iter().map(|seen| seen.values_now.clone()).collect();
             let found = critique(&samples, &now, &objective, 0.5);

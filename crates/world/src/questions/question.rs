@@ -182,7 +182,8 @@ impl Question {
     /// The prompt of a question that wants an observation and a scene graph before the reasons; `None` where there is
     /// nothing to draw.
     pub fn scene_prompt(&self) -> Option<String> {
-        let drawn = self.observe.is_some() && self.scene.as_ref().is_some_and(|scene| !scene.objects.is_empty());
+        let drawn =
+            self.observe.is_some() && self.scene.as_ref().is_some_and(|scene| !scene.objects.is_empty());
         drawn.then(|| format!("{}\n{WITH_SCENE}", self.prompt()))
     }
 

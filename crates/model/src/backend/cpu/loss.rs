@@ -21,6 +21,49 @@ pub(crate) fn gradients(logits: &mut [f32], vocabulary: usize, targets: &[LossRo
     logs
 }
 
+/// As [`gradients`], of a loss that also counts, by `shares`, each row's distance `Σ p ln(p / q)` to the row of `other`
+/// logits beside it. Gives log-probabilities and distances.
+pub(crate) fn gradients_with_distances(
+    logits: &mut [f32],
+    other: &[f32],
+    vocabulary: usize,
+    targets: &[LossRow],
+    shares: &[f32],
+) -> (Vec<f32>, Vec<f32>) {
+    let (mut logs, mut far) = (vec![0f32; targets.len()], vec![0f32; targets.len()]);
+    let (shared_logs, shared_far) = (Shared::new(&mut logs), Shared::new(&mut far));
+    threads::for_pieces(logits, vocabulary, |i, row| {
+        let (level, LossRow { target, weight, .. }) = (simd::level(), targets[i]);
+        let beside = &other[i * vocabulary..][..vocabulary];
+        let log = score(level, row, target);
+        let (sums, distance) = distance(level, row, beside);
+        slopes(level, row, beside, sums, (weight, shares[i], distance));
+        row[target as usize] -= weight;
+        // SAFETY: each row is one task.
+        unsafe { (shared_logs.piece(i, 1)[0], shared_far.piece(i, 1)[0]) = (log, distance) };
+    });
+    (logs, far)
+}
+
+/// `Σ p ln(p / q)` of each row of logits and the row of `other` beside it.
+pub(crate) fn distances(logits: &[f32], other: &[f32], vocabulary: usize) -> Vec<f32> {
+    let mut far = vec![0f32; logits.len() / vocabulary];
+    threads::for_pieces(&mut far, 1, |i, far| {
+        let row = |of: &[f32]| i * vocabulary..(i * vocabulary + vocabulary).min(of.len());
+        far[0] = distance(simd::level(), &logits[row(logits)], &other[row(other)]).1;
+    });
+    far
+}
+
+/// What logits of both rows exceed their log-probabilities by, and their distance.
+fn distance(level: Level, row: &[f32], other: &[f32]) -> ([f32; 2], f32) {
+    let [own, others] = [row, other].map(|row| {
+        let (max, sum) = max_and_sum(level, row);
+        max + sum.ln()
+    });
+    ([own, others], divergence(level, row, other, [own, others]))
+}
+
 /// Each target's log-probability.
 pub(crate) fn log_probabilities(logits: &[f32], vocabulary: usize, targets: &[LossRow]) -> Vec<f32> {
     let mut logs = vec![0f32; targets.len()];
@@ -50,5 +93,25 @@ simd! {
 simd! {
     fn scale(row: &mut [f32], by: f32) {
         row.iter_mut().for_each(|value| *value *= by);
+    }
+}
+
+simd! {
+    fn divergence(row: &[f32], other: &[f32], sums: [f32; 2]) -> f32 {
+        super::math::sum(row, other, |own, other| {
+            let log = own - sums[0];
+            super::math::exp(log) * (log - (other - sums[1]))
+        })
+    }
+}
+
+simd! {
+    /// The gradient at the logits of `row`, but for the target's own: of `weight` cross-entropies and `share` distances.
+    fn slopes(row: &mut [f32], other: &[f32], sums: [f32; 2], by: (f32, f32, f32)) {
+        let (weight, share, distance) = by;
+        row.iter_mut().zip(other).for_each(|(own, other)| {
+            let log = *own - sums[0];
+            *own = super::math::exp(log) * (weight + share * (log - (other - sums[1]) - distance));
+        });
     }
 }

@@ -34,6 +34,8 @@ pub struct Sample {
     pub new: Vec<f32>,
     /// Under the reference policy; empty without one.
     pub reference: Vec<f32>,
+    /// Distance of each token's whole distribution to the reference's, as it was when last computed; empty unless asked for.
+    pub distances: Vec<f32>,
     /// The critic's values when it was sampled; empty without a critic.
     pub values: Vec<f32>,
     /// What its advantage grows by after all normalisation.
