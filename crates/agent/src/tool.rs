@@ -42,9 +42,20 @@ pub struct Evidence {
     pub text: String,
     /// Which tool gave it.
     pub tool: String,
-    /// The files that were looked at; none for records.
+    /// Where in which files it can be seen; none for what is only written.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub files: Vec<String>,
+    pub seen: Vec<Seen>,
+}
+
+/// A part of a file.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Seen {
+    /// The file, as media are named.
+    pub file: String,
+    /// Where it begins, in seconds from the file's first frame.
+    pub start_s: f64,
+    /// Where it ends.
+    pub end_s: f64,
 }
 
 /// What a tool found.

@@ -60,6 +60,9 @@ struct Kept {
     order: VecDeque<String>,
 }
 
+/// A tool, the call fitted to it, and what was done to the arguments.
+type Fitted<'a> = (&'a Arc<dyn Tool>, Call, Vec<String>);
+
 impl Toolbox {
     /// These tools. Refuses two of one name, the name `terminate`, and schemas that cannot be checked against.
     pub fn new(tools: Vec<Arc<dyn Tool>>, rules: CallRules) -> Result<Toolbox> {
@@ -115,11 +118,7 @@ impl Toolbox {
     }
 
     /// The tool that a call means, and its arguments in order, or what is wrong.
-    fn fitted(
-        &self,
-        call: &ToolCall,
-        context: &Context,
-    ) -> std::result::Result<(&Arc<dyn Tool>, Call, Vec<String>), ToolError> {
+    fn fitted(&self, call: &ToolCall, context: &Context) -> std::result::Result<Fitted<'_>, ToolError> {
         let found = self.tools.iter().find(|tool| same(&tool.description().name, call.name.trim()));
         let Some(tool) = found else {
             let known: Vec<&str> = self.tools.iter().map(|tool| tool.description().name.as_str()).collect();

@@ -37,6 +37,8 @@ pub(crate) enum Command {
     Doctor(commands::doctor::DoctorOptions),
     World(commands::world::WorldOptions),
     Train(commands::train::TrainOptions),
+    Data(commands::data::DataOptions),
+    Trace(commands::trace::TraceOptions),
     #[command(hide = true)]
     Docs(commands::docs::DocsOptions),
 }

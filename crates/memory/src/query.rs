@@ -3,7 +3,7 @@
 use firsthand_base::Moment;
 use serde::Serialize;
 
-use crate::{Level, Record};
+use crate::{Level, Record, Weekday};
 
 /// A question to a memory. `Query::new("where are my keys")` and the fields that matter.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -21,6 +21,8 @@ pub struct Query {
     /// Now: nothing that ends later is returned, and "yesterday" is the day before. `None`: all that is stored has
     /// happened, and now is the end of the latest record.
     pub clock: Option<Moment>,
+    /// Which day of the week day 1 was; `None`: names of weekdays are words like others.
+    pub day_one: Option<Weekday>,
     /// Most hits.
     pub top: usize,
 }

@@ -127,16 +127,17 @@ pub struct Evidence {
 /// How much of its time a record speaks of.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[repr(u8)]
 pub enum State {
     /// All of it.
     #[default]
-    Whole,
+    Whole = 0,
     /// What had happened by a clock: the rest of its time is not in the text. Search makes these for summaries that the
     /// clock cuts; a builder may store one for a day that is still running.
-    Partial,
+    Partial = 1,
     /// It stood on records that were forgotten or replaced: the text was put together anew by extraction and waits for
     /// a model to write it again.
-    Open,
+    Open = 2,
 }
 
 impl State {

@@ -2,11 +2,12 @@
 //! many machines share. A store knows nothing of clocks, words like "yesterday" or summaries; [`crate::Memory`] does.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use firsthand_base::Moment;
 use serde::{Deserialize, Serialize};
 
-use crate::{Level, Record, RecordId, Result};
+use crate::{Level, Record, RecordId, Result, State};
 
 /// Which records: those that meet every condition.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -35,6 +36,31 @@ impl Scope {
     }
 }
 
+/// What a record is about, without its words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Glance {
+    /// Its number.
+    pub id: RecordId,
+    /// How much time it covers.
+    pub level: Level,
+    /// When it starts.
+    pub start: Moment,
+    /// When it ends.
+    pub end: Moment,
+    /// A number that records of one wearer share.
+    pub wearer: u64,
+}
+
+impl Glance {
+    /// A glance at a record in hand.
+    pub fn of(record: &Record) -> Glance {
+        let mut hasher = std::hash::DefaultHasher::new();
+        std::hash::Hash::hash(&record.wearer, &mut hasher);
+        let wearer = std::hash::Hasher::finish(&hasher);
+        Glance { id: record.id, level: record.level, start: record.start, end: record.end, wearer }
+    }
+}
+
 /// One change of a write.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Change {
@@ -53,7 +79,16 @@ pub enum Change {
         /// Its vector.
         vector: Vec<f32>,
     },
-    /// Removes a record, its vector and its words. A record that is not there is no failure.
+    /// Sets how much of its time a stored record speaks of, and changes nothing else. A record that is not there is no
+    /// failure.
+    State {
+        /// Which record.
+        id: RecordId,
+        /// Its state from now on.
+        state: State,
+    },
+    /// Removes a record, its vector, its words and its place among the sources of others. A record that is not there is
+    /// no failure.
     Delete(RecordId),
 }
 
@@ -120,6 +155,11 @@ pub trait Store: Send {
     /// The records with these ids, in the order asked; ids that are not there are left out.
     fn get(&mut self, ids: &[RecordId]) -> Result<Vec<Record>>;
 
+    /// What the records with these ids are about, in the order asked; ids that are not there are left out.
+    fn glance(&mut self, ids: &[RecordId]) -> Result<Vec<Glance>> {
+        Ok(self.get(ids)?.iter().map(Glance::of).collect())
+    }
+
     /// The sources of a record that exist, by start, then id.
     fn children(&mut self, id: RecordId) -> Result<Vec<Record>>;
 
@@ -154,6 +194,11 @@ pub trait Store: Send {
     /// How much there is.
     fn counts(&mut self) -> Result<Counts>;
 
+    /// When the latest record ends.
+    fn latest(&mut self) -> Result<Option<Moment>> {
+        Ok(self.counts()?.last)
+    }
+
     /// The encoder of the vectors; `None` before the first.
     fn encoder(&mut self) -> Result<Option<Encoder>>;
 
@@ -170,6 +215,12 @@ pub trait Store: Send {
 
     /// After deletions: rewrites whatever files the store has so that no byte of a deleted record is left in them.
     fn scrub(&mut self) -> Result<()>;
+
+    /// The files that hold the store, for the proof that nothing forgotten is in them; none for a store that is not made of
+    /// files of this machine.
+    fn files(&mut self) -> Result<Vec<PathBuf>> {
+        Ok(Vec::new())
+    }
 }
 
 /// Texts to vectors. Implemented where there are models; this room only calls it.
