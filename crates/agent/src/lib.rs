@@ -8,6 +8,8 @@
 pub mod cott;
 mod episode;
 mod error;
+#[cfg(test)]
+mod faults_tests;
 pub mod footage;
 mod investigate;
 mod page;
@@ -15,6 +17,8 @@ mod prompt;
 mod question;
 pub mod routes;
 mod schema;
+#[cfg(test)]
+mod scripted_memory;
 #[cfg(test)]
 mod scripted_tools;
 mod seeker;

@@ -17,8 +17,6 @@ use crate::chat::{self, Chat};
 use crate::failure::failure;
 use crate::showing;
 
-/// Longest wait for the samples of a prompt, and for a server to take weights.
-const PATIENCE: Duration = Duration::from_secs(600);
 /// Prompts asked at the same time.
 const PARALLEL: usize = 16;
 /// What an adapter is called at the server.
@@ -43,9 +41,14 @@ pub(crate) struct ServedPolicy {
 }
 
 impl ServedPolicy {
-    /// Asks the server at `url` (`http://host:port/v1`) what it is and what it serves.
-    pub(crate) fn open(url: &str, opener: Arc<Opener>) -> Result<ServedPolicy> {
-        let chat = Chat::open("rollouts", url, "", PATIENCE)?;
+    /// Asks the server at `url` (`http://host:port/v1`) what it is and what it serves. No request waits longer than
+    /// `patience_s`, for samples or for weights to be taken.
+    pub(crate) fn open(url: &str, patience_s: f64, opener: Arc<Opener>) -> Result<ServedPolicy> {
+        let patience = Duration::try_from_secs_f64(patience_s).ok().filter(|patience| !patience.is_zero());
+        let Some(patience) = patience else {
+            return Err(failure(format!("--patience {patience_s}"), "give seconds, more than 0"));
+        };
+        let chat = Chat::open("rollouts", url, "", patience)?;
         let root = url.trim_end_matches('/').trim_end_matches("/v1").to_owned();
         let served = chat.get(&format!("{root}/v1/models")).map_err(|reason| {
             failure(reason, "start vLLM or SGLang there, with the checkpoint that the recipe starts from")

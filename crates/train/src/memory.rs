@@ -103,7 +103,10 @@ impl MemoryPlan {
         if let Some(rl) = &phase.rl {
             self.reference = if rl.kl.weight > 0.0 && recipe.adapter.is_none() { self.weights } else { 0 };
             // Samples of a prompt share it; keys and values are f32.
-            let samples = rl.parallel * rl.max_tokens + phase.batch.min(rl.parallel) * tokens;
+            let samples = match &rl.tools {
+                Some(_) => rl.parallel * rl.context(decoder.max_context),
+                None => rl.parallel * rl.max_tokens + phase.batch.min(rl.parallel) * tokens,
+            };
             self.cache = (samples * decoder.layers * 2 * kv * 4) as u64;
         }
         if phase.kind != PhaseKind::VisionWords {

@@ -209,14 +209,17 @@ impl Run {
         if !self.start.exists() {
             return Ok(outline);
         }
-        let renderer = Renderer::open(&self.start, self.recipe.render_options(), self.opener.clone())?;
-        self.check_prompts(&renderer)?;
+        self.check_prompts(&self.renderer()?)?;
         Ok(outline)
     }
 
     /// Trains to the end, from the newest checkpoint where there is one.
     pub fn train(&self, watch: &mut dyn Watch) -> Result<Outcome> {
         let recipe = &self.recipe;
+        // Before anything is written; a new model is not made yet.
+        if self.start.exists() {
+            self.check_prompts(&self.renderer()?)?;
+        }
         let store = Store::open(&recipe.output)?;
         if let Some(state) = store.finished()? {
             state.check_same(&self.settings, &self.digest, &store.final_dir())?;
@@ -237,8 +240,10 @@ impl Run {
         let memory = outline.memory.expect("the checkpoint is there by now");
         memory.check()?;
         watch.begin(&outline);
-        let renderer = Arc::new(Renderer::open(&self.start, recipe.render_options(), self.opener.clone())?);
-        self.check_prompts(&renderer)?;
+        let renderer = Arc::new(self.renderer()?);
+        if recipe.model.new.is_some() {
+            self.check_prompts(&renderer)?;
+        }
         let mut model = Model::load(from, &self.load_options())?;
         self.put_adapter(&mut model, saved.as_ref())?;
         let fresh = || State::new(self.settings.clone(), self.digest.clone());
@@ -279,6 +284,10 @@ impl Run {
             }
         }
         Ok(all)
+    }
+
+    fn renderer(&self) -> Result<Renderer> {
+        Ok(Renderer::open(&self.start, self.recipe.render_options(), self.opener.clone())?)
     }
 
     fn load_options(&self) -> LoadOptions {

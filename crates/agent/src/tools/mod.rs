@@ -4,6 +4,8 @@
 mod custom;
 mod rag;
 mod visual;
+#[cfg(test)]
+pub(crate) use visual::tests as visual_tests;
 
 pub use custom::{CustomTool, read_tools};
 pub use rag::{Rag, RagLevel, wearer_named};

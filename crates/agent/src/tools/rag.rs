@@ -109,7 +109,14 @@ impl Rag {
         wearer: &str,
     ) -> Result<Found, ToolError> {
         let [from, to] = level.window(start);
-        let broken = |error: firsthand_memory::Error| ToolError::failed(error.to_string());
+        let broken = |error: firsthand_memory::Error| match error {
+            firsthand_memory::Error::Query(reason) => ToolError::new(
+                Trouble::BadArgument,
+                reason,
+                "give keywords that name things, people or doings",
+            ),
+            error => ToolError::failed(error.to_string()),
+        };
         let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
         let query = Query {
             level: Some(level.records()),

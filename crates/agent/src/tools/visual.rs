@@ -302,4 +302,4 @@ fn image_described() -> Description {
 
 #[cfg(test)]
 #[path = "visual_tests.rs"]
-mod tests;
+pub(crate) mod tests;

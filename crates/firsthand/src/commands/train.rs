@@ -65,13 +65,18 @@ A recipe has what `firsthand train sft --help` shows, and in place of its [train
   group = 8                                      # samples of each prompt
   max_tokens = 768
   kl = { weight = 0.04, estimator = \"k3\" }       # k1, k2, k3, abs, chi2, full (whole vocabulary)
-  temporal = { form = \"contrast\", samples = 4 }  # T-GRPO: compatible or contrast
+  max_prompt = 4096                              # a longer prompt is refused, never cut
+  temporal = { form = \"contrast\", level = \"frame\" }  # T-GRPO: compatible or contrast; frames or temporal patches
   held_out = { source = \"held-out\", every = 20 }
   [[train.rl.reward]]
   name = \"video-r1\"                            # a name of `firsthand score --list`
+  [train.rl.tools]                             # samples call tools, turn by turn, about rows of format \"ego-r1\"
+  records = { hour = \"records/{wearer}_10min.json\" }   # what the tool `rag` looks through, by level
+  budgets = { turns = 10, tokens = 8192 }
 
 OUTPUT then has what `train sft` writes, reward.png, samples as text in rollouts/, and with held_out results.json:
-accuracy before and after, and their difference question by question with its interval. The same command continues a killed run, to the same weights bit for bit.";
+accuracy before and after, and what changed, question by question, with its interval. The same command continues a
+killed run, to the same weights bit for bit.";
 
 /// Train a checkpoint.
 #[derive(Args)]
@@ -132,13 +137,19 @@ struct RlOptions {
     /// OPENAI_API_KEY is sent with requests.
     #[arg(long, value_name = "URL")]
     rollouts: Option<String>,
+    /// Longest wait for one answer of that server; a request is tried four times.
+    #[arg(long, value_name = "SECONDS", default_value_t = 600.0, requires = "rollouts")]
+    patience: f64,
 }
 
 /// Runs one of the verbs.
 pub(crate) fn run(options: &TrainOptions) -> Result<()> {
     match &options.verb {
         Verb::Sft(options) => train(options, false, None),
-        Verb::Rl(options) => train(&options.run, true, options.rollouts.as_deref()),
+        Verb::Rl(options) => {
+            let served = options.rollouts.as_deref().map(|url| (url, options.patience));
+            train(&options.run, true, served)
+        }
         Verb::Merge(options) => merge(options),
     }
 }
@@ -151,7 +162,7 @@ fn merge(options: &MergeOptions) -> Result<()> {
 }
 
 /// Runs a recipe, `rl` or not: a run that samples takes other time and memory than its author may have meant.
-fn train(options: &RunOptions, rl: bool, rollouts: Option<&str>) -> Result<()> {
+fn train(options: &RunOptions, rl: bool, served: Option<(&str, f64)>) -> Result<()> {
     let mut recipe = Recipe::read(&options.recipe)?;
     let samples = recipe.phases.iter().any(|phase| phase.kind == PhaseKind::Rl);
     if samples != rl {
@@ -176,8 +187,8 @@ fn train(options: &RunOptions, rl: bool, rollouts: Option<&str>) -> Result<()> {
     }
     let opener = session::opener(false)?;
     let mut run = Run::open(recipe, start, opener.clone())?;
-    if let Some(url) = rollouts {
-        run = run.sampled_by(Arc::new(ServedPolicy::open(url, opener)?));
+    if let Some((url, patience)) = served {
+        run = run.sampled_by(Arc::new(ServedPolicy::open(url, patience, opener)?));
     }
     let mut stdout = std::io::stdout().lock();
     if options.dry_run {

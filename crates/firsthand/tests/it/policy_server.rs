@@ -9,6 +9,9 @@ use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
 
+/// A status that stands for no answer at all.
+pub(crate) const SILENT: u16 = 0;
+
 #[derive(Default)]
 pub(crate) struct Seen {
     /// Paths of requests in order, refused ones too.
@@ -63,6 +66,10 @@ fn serve(mut stream: TcpStream, seen: &Mutex<Seen>, owner: &str, log: &Value) ->
         seen.paths.push(path.clone());
         answer(&mut seen, &path, &body, owner, log)
     };
+    if status == SILENT {
+        std::thread::sleep(std::time::Duration::from_secs(60));
+        return Ok(());
+    }
     write!(
         stream,
         "HTTP/1.1 {status} X\r\ncontent-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{text}",

@@ -18,6 +18,10 @@ fn rows(format: &str) -> (&'static str, String) {
                 "problem_id": i, "problem": "which?", "data_type": "video", "problem_type": "multiple choice",
                 "options": ["A. red", "B. blue"], "process": "<think>so</think>", "solution": "<answer>A</answer>", "path": clip,
             }),
+            "ego-r1" => json!({
+                "question": "who? <timestamp>DAY2_12000000</timestamp>\nA. me\nB. you", "identity": "A1_JAKE", "golden_answer": ["A"],
+                "extra_info": {"index": i, "split": "train"},
+            }),
             "st-r1" => json!({
                 "video": clip, "original_question": "left or right? A. left, B. right",
                 "solution": "<think>so</think> <answer>A</answer>", "original_answer": "A",
@@ -66,12 +70,21 @@ fn shrink(recipe: &mut Table, folder: &Path) {
     let rl = train["rl"].as_table_mut().unwrap();
     rl.insert("max_tokens".into(), 6.into());
     rl.insert("group".into(), 2.into());
+    if let Some(tools) = rl.get_mut("tools") {
+        let row = json!({"generated_text": "I see you", "date": 1, "start_time": 9_00_00_00, "end_time": 9_10_00_00});
+        let path = folder.join("A1_JAKE.json");
+        fs_err::write(&path, Value::from(vec![row]).to_string()).unwrap();
+        let pattern = folder.join("{wearer}.json").to_string_lossy().into_owned();
+        for (_, file) in tools["records"].as_table_mut().unwrap() {
+            *file = pattern.clone().into();
+        }
+    }
 }
 
 #[test]
 fn published_settings_run_on_a_small_checkpoint() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../recipes");
-    for name in ["video-r1", "st-r1", "spatialthinker", "egothinker"] {
+    for name in ["video-r1", "st-r1", "spatialthinker", "egothinker", "ego-r1"] {
         let home = tempfile::tempdir().unwrap();
         let text = fs_err::read_to_string(folder.join(name).with_extension("toml")).unwrap();
         let mut recipe: Table = text.parse().unwrap();
@@ -129,5 +142,5 @@ fn every_recipe_is_read() {
             }
         }
     }
-    assert!(count >= 7, "{count} recipes");
+    assert!(count >= 8, "{count} recipes");
 }

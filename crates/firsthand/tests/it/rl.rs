@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use crate::policy_server::PolicyServer;
+use crate::policy_server::{PolicyServer, SILENT};
 use crate::program::{assert_failure, files, stderr, stdout};
 use crate::train::{School, assert_same_run};
 
@@ -35,7 +35,7 @@ name = "video-r1"
 kinds = ["multiple-choice"]
 "#;
 
-fn school() -> School {
+pub(crate) fn school() -> School {
     let school = School::new();
     let row = |i: usize, shift: usize| {
         let (kind, path) = [("image", "photo.jpg"), ("video", "clip.mp4")][i % 2];
@@ -55,7 +55,7 @@ fn school() -> School {
 }
 
 /// A recipe of both phases, whose `[phase.rl]` begins with `algorithm`.
-fn recipe(school: &School, name: &str, algorithm: &str) -> String {
+pub(crate) fn recipe(school: &School, name: &str, algorithm: &str) -> String {
     let source = |name: &str, file: &str| {
         format!(
             "[[source]]\nname = \"{name}\"\nformat = \"video-r1\"\npath = \"{file}\"\nstyle = \"plain\"\nreasoning = false\n\
@@ -86,12 +86,13 @@ fn a_run_samples_is_judged_and_says_so() {
     let recipe = recipe(
         &school,
         "run",
-        "algorithm = \"grpo\"\ngroup = 4\nupdates = 2\nkl = { weight = 0.05 }\ntemporal = { form = \"contrast\", samples = 2 }",
+        "algorithm = \"grpo\"\ngroup = 4\nupdates = 2\nkl = { weight = 0.05, estimator = \"full\" }\n\
+         temporal = { form = \"contrast\", level = \"patch\" }",
     );
     let dry = school.command("rl", &recipe).arg("--dry-run").output().unwrap();
     let said = stdout(&dry);
     assert!(said.contains(" + reference ") && said.contains(" + cache "), "{said}");
-    school.finish_as("rl", &recipe);
+    let said = school.finish_as("rl", &recipe);
     let steps = metrics(&school, "run");
     assert_eq!(steps.len(), 6);
     for step in &steps {
@@ -102,13 +103,22 @@ fn a_run_samples_is_judged_and_says_so() {
         }
         assert!(more["video-r1.accuracy"].is_f64() && more["zero_variance"].is_f64(), "{step}");
     }
-    assert!(steps.iter().any(|step| step["more"]["temporal_bonus"].is_f64()), "some step has a video");
+    for name in ["temporal_bonus", "temporal_payout", "temporal_paid", "temporal_accuracy"] {
+        assert!(steps.iter().any(|step| step["more"][name].is_f64()), "some step has a video: {name}");
+    }
     let moved = steps.iter().any(|step| step["more"]["kl"].as_f64().unwrap() > 0.0);
     assert!(moved, "after the first update the policy has left its reference");
     let run = school.path("run");
     let results: Value = serde_json::from_slice(&fs_err::read(run.join("results.json")).unwrap()).unwrap();
     let at = |measured: &Value| measured["step"].as_u64().unwrap();
     assert_eq!((at(&results["before"]), at(&results["after"])), (0, 6));
+    let marks = |measured: &Value| measured["answers"].as_str().unwrap().to_owned();
+    let right = |measured: &Value| marks(measured).matches('1').count() as f64 / 6.0;
+    let (before, after) = (&results["before"], &results["after"]);
+    assert_eq!(marks(before).len(), 6, "{results}");
+    let mean = results["change"]["mean"].as_f64().unwrap();
+    assert!((mean - (right(after) - right(before))).abs() < 1e-9, "{results}");
+    assert!(said.contains("held out, after minus before: ") && said.contains(" of 6"), "{said}");
     let curve: Vec<u64> = results["curve"].as_array().unwrap().iter().map(at).collect();
     assert_eq!(curve, [0, 3, 6]);
     assert_eq!(results["after"]["items"], 6);
@@ -162,6 +172,34 @@ fn recipes_that_cannot_work_say_so_at_once() {
     check("temperature = 0.0", "temperature: 0");
     check("kl = { weight = -1.0 }", "kl.weight: -1");
     check("kl = { estimator = \"k2\" }", "its weight is 0");
+    check("kl = { weight = 0.1, estimator = \"full\", clamp = 10.0 }", "no single q - p to hold");
+    check("max_prompt = 10", "answers.json:1: its prompt has ");
+    check("tools = { records = {} }", "tools.records: nothing to look into");
+    check("tools = { records = { hour = \"x\" }, budgets = { turns = 0 } }", "budgets.turns: 0");
+    check("tools = { records = { hour = \"x\" }, wait_s = -1.0 }", "wait_s: -1");
+    check("tools = { records = { hour = \"x\" }, context = 24 }", "leave no room beside a turn of 24");
+    check(
+        "tools = { records = { hour = \"x\" } }",
+        "the row has no clock; tools answer rows of format \"ego-r1\"",
+    );
+    check(
+        "tools = { records = { hour = \"x\" } }\ntemporal = { samples = 2 }",
+        "leave temporal or tools out",
+    );
+    // Of the reward, the adapter and the sizes, which stand elsewhere in the recipe.
+    let edit = |from: &str, to: &str, expected: &str| {
+        let file = recipe(&school, "bad", "group = 4\nkl = { weight = 0.1 }");
+        let text = fs_err::read_to_string(school.path(&file)).unwrap();
+        assert!(text.contains(from));
+        fs_err::write(school.path(&file), text.replace(from, to)).unwrap();
+        assert_failure(&school.command("rl", &file).output().unwrap(), &[expected]);
+        assert!(!school.path("bad").exists());
+    };
+    edit("name = \"video-r1\"\n", "name = \"video-r2\"\n", "reward \"video-r2\"");
+    edit("name = \"video-r1\"\n", "name = \"video-r1\"\nweight = nan\n", "weight NaN; give a number");
+    edit("name = \"video-r1\"\n", "name = \"video-r1\"\nsettings = { format = nan }\n", "format: ");
+    edit("[save]", "[adapter]\nstart = \"somewhere\"\n[save]", "rl.kl: there is no reference");
+    edit("max_tokens = 24", "max_tokens = 4096", "4096 leave no room for a prompt in a context of 4096");
     check("overlong = 24", "overlong: 24 tokens of at most 24");
     check("temporal = { samples = 0 }", "temporal.samples: 0");
     check("updates = 0", "updates: 0");
@@ -218,6 +256,13 @@ fn a_server_that_fails_ends_the_run_clearly() {
         &served(&school, &recipe, &server),
         &["rollouts at http://", "status 400: out of luck; 1 try"],
     );
+    let server = PolicyServer::start("vllm", &[SILENT; 40], json!(-1.5));
+    let output = school
+        .command("rl", &recipe)
+        .args(["--rollouts", &server.address, "--patience", "0.3"])
+        .output()
+        .unwrap();
+    assert_failure(&output, &["rollouts at http://", "timeout", "4 tries"]);
     let server = PolicyServer::start("vllm", &[], Value::Null);
     assert_failure(&served(&school, &recipe, &server), &["no log-probabilities"]);
     let output =

@@ -92,6 +92,9 @@ impl Judge {
                     return Err(format!("{}: a reward of {}", entry.name, scored.reward));
                 }
                 earned.reward += entry.weight * scored.reward;
+                if !earned.reward.is_finite() {
+                    return Err(format!("{}: a weighted sum of {}", entry.name, earned.reward));
+                }
                 for (part, value) in scored.parts {
                     if RIGHTNESS.contains(&part) {
                         earned.accuracy = earned.accuracy.max(value);
@@ -200,6 +203,12 @@ mod tests {
         };
         let strict = "[[reward]]\nname = \"video-r1\"\nmode = \"strict\"";
         check(strict, row(Kind::MultipleChoice, "multiple choice", ""), "video-r1: no gold answer");
+        // Never a number that is none: what nobody can count is left out.
+        let endless = "[[reward]]\nname = \"video-r1\"\nsettings = { format = 1e308, length = 1e308 }";
+        let letters = || row(Kind::MultipleChoice, "multiple choice", "<answer>A</answer>");
+        check(endless, letters(), "video-r1: a reward of inf");
+        let twice = "[[reward]]\nname = \"video-r1\"\nweight = 1e308\n".repeat(2);
+        check(&twice, letters(), "video-r1: a weighted sum of inf");
         check(
             "[[reward]]\nname = \"egothinker-iou\"\nkinds = [\"box\"]",
             row(Kind::Interval, "egoexo", "(1,2)"),
