@@ -174,7 +174,7 @@ impl Tool for Records {
             end: record.end,
             text: record.text.clone(),
             tool: self.description.name.clone(),
-            files: Vec::new(),
+            seen: Vec::new(),
         };
         let value = Value::from_iter(found.iter().map(shown));
         Ok(Observation { value, evidence: found.iter().map(evidence).collect() })
