@@ -26,6 +26,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "firsthand-engine",
             "firsthand-input",
             "firsthand-media",
+            "firsthand-memory",
             "firsthand-model",
             "firsthand-tasks",
             "firsthand-world",

@@ -174,7 +174,7 @@ fn recipes_that_cannot_work_say_so_at_once() {
     check("kl = { estimator = \"k2\" }", "its weight is 0");
     check("kl = { weight = 0.1, estimator = \"full\", clamp = 10.0 }", "no single q - p to hold");
     check("max_prompt = 10", "answers.json:1: its prompt has ");
-    check("tools = { records = {} }", "tools.records: nothing to look into");
+    check("tools = { records = {} }", "rl.tools: nothing to look into");
     check("tools = { records = { hour = \"x\" }, budgets = { turns = 0 } }", "budgets.turns: 0");
     check("tools = { records = { hour = \"x\" }, wait_s = -1.0 }", "wait_s: -1");
     check("tools = { records = { hour = \"x\" }, context = 24 }", "leave no room beside a turn of 24");

@@ -151,8 +151,16 @@ pub enum Level {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ToolsRecipe {
-    /// Files of records that the tool `rag` looks through, by level; `{wearer}` in a name stands for whose they are.
+    /// The memory that tools look into; `{wearer}` in its name stands for whose it is, where everyone has one. This, or
+    /// `records`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory: Option<PathBuf>,
+    /// Files of records that the tool `rag` looks through, by level, as Ego-R1 publishes them; `{wearer}` as above.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub records: BTreeMap<String, PathBuf>,
+    /// Records of a memory that one search shows.
+    #[serde(default = "top")]
+    pub top: usize,
     /// Turns, tokens and seconds of a dialogue; the defaults are the published evaluation's.
     #[serde(default)]
     pub budgets: Budgets,
@@ -207,6 +215,9 @@ impl HeldOutRecipe {
     }
 }
 
+fn top() -> usize {
+    3
+}
 fn observation_tokens() -> usize {
     2048
 }
@@ -359,8 +370,10 @@ impl RlRecipe {
         if self.temporal.is_some() {
             return Err("rl.temporal: frames are shuffled in prompts that show a video, and prompts with tools show none; leave temporal or tools out".into());
         }
-        if tools.records.is_empty() {
-            return Err("rl.tools.records: nothing to look into; name a file for each level, as { hour = \"{wearer}_10min.json\" }".into());
+        match (&tools.memory, tools.records.is_empty()) {
+            (None, true) => return Err("rl.tools: nothing to look into; name a memory, or in records a file for each level, as { hour = \"{wearer}_10min.json\" }".into()),
+            (Some(_), false) => return Err("rl.tools: both memory and records are given; keep one".into()),
+            _ => {}
         }
         if tools.budgets.turns == 0 {
             return Err("rl.tools.budgets.turns: 0; give at least 1, the answer included".into());
