@@ -21,7 +21,7 @@ const PATIENCE: Duration = Duration::from_secs(600);
 /// Flags that name a served model.
 #[derive(Args)]
 #[command(next_help_heading = "Model behind an address (in place of --model)")]
-pub(super) struct EndpointFlags {
+pub(crate) struct EndpointFlags {
     /// Ask an OpenAI-compatible server, e.g. http://127.0.0.1:8000/v1. OPENAI_API_KEY is sent with it. Greedy unless
     /// sampling flags say otherwise; boxes are read as pixels of the pictures sent, or as --style says.
     #[arg(long, value_name = "URL", requires = "endpoint_model",
@@ -34,7 +34,7 @@ pub(super) struct EndpointFlags {
 
 /// A served model. Clones share its connections.
 #[derive(Clone)]
-pub(super) struct Endpoint {
+pub(crate) struct Endpoint {
     chat: Arc<Chat>,
     opener: Arc<Opener>,
     manifest: Manifest,
@@ -42,7 +42,7 @@ pub(super) struct Endpoint {
 
 impl EndpointFlags {
     /// The model, where one is named.
-    pub(super) fn open(&self, opener: &Arc<Opener>) -> Result<Option<Endpoint>> {
+    pub(crate) fn open(&self, opener: &Arc<Opener>) -> Result<Option<Endpoint>> {
         let (Some(url), Some(model)) = (&self.endpoint, &self.endpoint_model) else { return Ok(None) };
         let chat = Arc::new(Chat::open("endpoint", url, model, PATIENCE)?);
         let manifest = Manifest {
@@ -58,7 +58,7 @@ impl EndpointFlags {
 
 impl Endpoint {
     /// What is known of every answer: name and address in place of weights.
-    pub(super) fn manifest(&self) -> &Manifest {
+    pub(crate) fn manifest(&self) -> &Manifest {
         &self.manifest
     }
 }
