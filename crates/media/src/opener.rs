@@ -155,6 +155,7 @@ impl Opener {
             average_fps: 0.0,
             variable_rate: false,
             has_audio: false,
+            created: None,
         })
     }
 

@@ -5,11 +5,15 @@
 //! Who looks at video and who writes summaries is behind [`Caption`] and [`Summarise`]; this folder knows no model.
 
 mod builder;
+mod calendar;
+mod captions;
 mod clips;
 mod extract;
 mod ledger;
 mod run;
 mod spans;
+mod timeline;
+mod transcript;
 mod window;
 
 #[cfg(test)]
@@ -18,11 +22,15 @@ mod builder_tests;
 mod run_tests;
 
 pub use builder::Builder;
+pub use calendar::read_date;
+pub use captions::read_captions;
 pub use clips::{CLIP_MS, Clip, cut};
 pub use extract::{Extract, extract};
 pub use ledger::{Failure, Ledger, Maker, Recording, Totals};
 pub use run::{Ended, Report, Step, remember};
 pub use spans::Spans;
+pub use timeline::{Placed, Source, named, note_overlaps, place};
+pub use transcript::{Said, TranscriptFormat, read_transcript, said_in};
 pub use window::{Window, window};
 
 use firsthand_base::FrameId;
