@@ -21,6 +21,14 @@ pub enum Prompt {
 }
 
 impl Prompt {
+    /// The system turn of a question that is put without tools.
+    pub fn plain(self) -> &'static str {
+        match self {
+            Prompt::Full => include_str!("../prompts/plain.md"),
+            Prompt::Brief => "think , then answer .",
+        }
+    }
+
     /// The system turn for these tools.
     pub fn system(self, tools: &[Description]) -> Result<String> {
         let names: Vec<&str> = tools.iter().map(|tool| tool.name.as_str()).collect();

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use anyhow::Result;
 use clap::Args;
+use firsthand_agent::cott::{Asked, read_questions};
 use firsthand_agent::footage::{Footage, Remembered};
 use firsthand_agent::tools::{ImageTool, Looking, Rag, VideoTool, read_tools};
 use firsthand_agent::{CallRules, Memories, Tool, Toolbox, Tools};
@@ -87,12 +88,29 @@ impl Recollection {
         Ok(Recollection { tools: Arc::new(Toolbox::new(tools, rules)?), memories, manifests })
     }
 
+    /// The questions of a file, with the wearers' names as the memory has them.
+    pub(crate) fn questions(&self, file: &Path, wearer: Option<&str>) -> Result<Vec<Asked>> {
+        let mut asked = read_questions(file, wearer)?;
+        for one in &mut asked {
+            let known = self.memories.named(&one.question.wearer);
+            one.question.wearer = known.ok_or_else(|| {
+                let list: Vec<&str> = self.memories.wearers().take(20).map(String::as_str).collect();
+                let (id, wearer) = (&one.question.id, &one.question.wearer);
+                failure(
+                    format!("question {id} is about {wearer}, who is not remembered"),
+                    format!("the memory is of {}", list.join(", ")),
+                )
+            })?;
+        }
+        Ok(asked)
+    }
+
     /// The wearer that a name means; without a name the only one.
     pub(crate) fn wearer(&self, name: Option<&str>) -> Result<String> {
         let known: Vec<&String> = self.memories.wearers().collect();
         let list = known.iter().map(|name| name.as_str()).collect::<Vec<_>>().join(", ");
         match (name, &known[..]) {
-            (Some(name), _) => wearer_named(self.counts.wearers.keys(), name).ok_or_else(|| {
+            (Some(name), _) => self.memories.named(name).ok_or_else(|| {
                 failure(format!("nobody here is called {name}"), format!("--wearer is one of {list}"))
             }),
             (None, [only]) => Ok((*only).clone()),

@@ -7,6 +7,8 @@ mod visual;
 #[cfg(test)]
 pub(crate) use visual::tests as visual_tests;
 
+pub(crate) use rag::cut;
+
 pub use custom::{CustomTool, read_tools};
 pub use rag::{Found, Match, Rag, RagLevel};
 pub use visual::{ImageTool, Looking, VideoTool, Watched};

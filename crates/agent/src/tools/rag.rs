@@ -335,7 +335,7 @@ impl Rag {
 }
 
 /// The first characters of a text, with a word where it is cut.
-fn cut(text: &str, most: usize) -> String {
+pub(crate) fn cut(text: &str, most: usize) -> String {
     match text.char_indices().nth(most) {
         Some((at, _)) => format!("{}… [cut]", &text[..at]),
         None => text.to_owned(),

@@ -10,6 +10,7 @@ mod grade;
 mod items;
 mod judge;
 mod list;
+mod memory;
 mod world;
 
 pub(crate) use endpoint::Endpoint;
@@ -31,6 +32,7 @@ pub(crate) struct EvalOptions {
 #[derive(Subcommand)]
 enum Measure {
     World(Box<world::WorldOptions>),
+    Memory(Box<memory::MemoryOptions>),
     List(list::ListOptions),
 }
 
@@ -38,6 +40,7 @@ enum Measure {
 pub(crate) fn run(options: &EvalOptions) -> Result<()> {
     match &options.measure {
         Some(Measure::World(options)) => world::run(options),
+        Some(Measure::Memory(options)) => memory::run(options),
         Some(Measure::List(options)) => list::run(options),
         None => ask::run(&options.ask),
     }

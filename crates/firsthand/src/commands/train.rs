@@ -71,7 +71,7 @@ A recipe has what `firsthand train sft --help` shows, and in place of its [train
   [[train.rl.reward]]
   name = \"video-r1\"                            # a name of `firsthand score --list`
   [train.rl.tools]                             # samples call tools, turn by turn, about rows of format \"ego-r1\"
-  memory = \"memories/{wearer}\"                  # or records = { hour = \"records/{wearer}_10min.json\" }
+  memory = \"memories\"                           # what the tool `rag` looks into: a memory, or a folder of them
   budgets = { turns = 10, tokens = 8192 }
 
 OUTPUT then has what `train sft` writes, reward.png, samples as text in rollouts/, and with held_out results.json:

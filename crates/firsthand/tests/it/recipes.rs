@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use toml::{Table, Value as Toml};
 
 use crate::program::{program, stderr};
+use crate::tools::remember;
 
 /// Rows of a recipe's format, about media of the fixtures.
 fn rows(format: &str) -> (&'static str, String) {
@@ -71,13 +72,9 @@ fn shrink(recipe: &mut Table, folder: &Path) {
     rl.insert("max_tokens".into(), 6.into());
     rl.insert("group".into(), 2.into());
     if let Some(tools) = rl.get_mut("tools") {
-        let row = json!({"generated_text": "I see you", "date": 1, "start_time": 9_00_00_00, "end_time": 9_10_00_00});
-        let path = folder.join("A1_JAKE.json");
-        fs_err::write(&path, Value::from(vec![row]).to_string()).unwrap();
-        let pattern = folder.join("{wearer}.json").to_string_lossy().into_owned();
-        for (_, file) in tools["records"].as_table_mut().unwrap() {
-            *file = pattern.clone().into();
-        }
+        let memory = folder.join("memory");
+        remember(&memory, "A1_JAKE", &[("DAY1_09000000", "I see you")]);
+        tools.as_table_mut().unwrap().insert("memory".into(), memory.to_string_lossy().into_owned().into());
     }
 }
 

@@ -174,18 +174,12 @@ fn recipes_that_cannot_work_say_so_at_once() {
     check("kl = { estimator = \"k2\" }", "its weight is 0");
     check("kl = { weight = 0.1, estimator = \"full\", clamp = 10.0 }", "no single q - p to hold");
     check("max_prompt = 10", "answers.json:1: its prompt has ");
-    check("tools = { records = {} }", "rl.tools: nothing to look into");
-    check("tools = { records = { hour = \"x\" }, budgets = { turns = 0 } }", "budgets.turns: 0");
-    check("tools = { records = { hour = \"x\" }, wait_s = -1.0 }", "wait_s: -1");
-    check("tools = { records = { hour = \"x\" }, context = 24 }", "leave no room beside a turn of 24");
-    check(
-        "tools = { records = { hour = \"x\" } }",
-        "the row has no clock; tools answer rows of format \"ego-r1\"",
-    );
-    check(
-        "tools = { records = { hour = \"x\" } }\ntemporal = { samples = 2 }",
-        "leave temporal or tools out",
-    );
+    check("tools = { memory = \"\" }", "rl.tools: nothing to look into");
+    check("tools = { memory = \"x\", budgets = { turns = 0 } }", "budgets.turns: 0");
+    check("tools = { memory = \"x\", wait_s = -1.0 }", "wait_s: -1");
+    check("tools = { memory = \"x\", context = 24 }", "leave no room beside a turn of 24");
+    check("tools = { memory = \"x\" }", "rl.tools.memory: ");
+    check("tools = { memory = \"x\" }\ntemporal = { samples = 2 }", "leave temporal or tools out");
     // Of the reward, the adapter and the sizes, which stand elsewhere in the recipe.
     let edit = |from: &str, to: &str, expected: &str| {
         let file = recipe(&school, "bad", "group = 4\nkl = { weight = 0.1 }");

@@ -1,21 +1,27 @@
 //! `train rl` with tools on the tiny checkpoint: a cold start that teaches the form of a call and an answer, then dialogues
 //! about the days of two people, each with records of their own.
 
+use std::path::Path;
+
+use firsthand_base::Moment;
+use firsthand_memory::{Change, Level, Memory, Record};
 use serde_json::{Value, json};
 
 use crate::program::{assert_failure, stderr};
 use crate::train::{School, assert_same_run};
 
 const ASKED: &str = "where is the cup";
-const CALL: &str =
-    r#"<think>look</think><tool>{"name":"rag","arguments":{"level":"hour","keywords":["cup"]}}</tool>"#;
+const CALL: &str = r#"<think>look</think><tool>{"name":"rag","arguments":{"level":"hour","keywords":["cup"],"start_time":"DAY1_09000000","query_time":"DAY3_12000000"}}</tool>"#;
 const OPTIONS: [&str; 2] = ["shelf", "table"];
 
-fn records(place: &str) -> Value {
-    json!([
-        {"generated_text": format!("the cup is on the {place}"), "date": 1, "start_time": 9_00_00_00, "end_time": 9_10_00_00},
-        {"generated_text": "the cup is gone", "date": 7, "start_time": 9_00_00_00, "end_time": 9_10_00_00},
-    ])
+/// A memory of ten minutes each.
+pub(crate) fn remember(folder: &Path, wearer: &str, lived: &[(&str, &str)]) {
+    let mut memory = Memory::create(folder).unwrap();
+    let put = |(start, text): &(&str, &str)| {
+        let start: Moment = start.parse().unwrap();
+        Change::put(Record::new(Level::TenMinutes, wearer, start, start.plus_ms(600_000), *text))
+    };
+    memory.write(&lived.iter().map(put).collect::<Vec<_>>()).unwrap();
 }
 
 fn school() -> School {
@@ -23,9 +29,11 @@ fn school() -> School {
     let write = |name: &str, text: String| fs_err::write(school.path(name), text).unwrap();
     let (mut dialogues, mut questions) = (String::new(), String::new());
     for (i, (wearer, place)) in ["A1", "A2"].iter().zip(OPTIONS).enumerate() {
-        write(&format!("{wearer}_10min.json"), records(place).to_string());
+        let there = format!("the cup is on the {place}");
+        let lived = [("DAY1_09000000", there.as_str()), ("DAY7_09000000", "the cup is gone")];
+        remember(&school.path(&format!("memories/{wearer}")), wearer, &lived);
         let seen = format!(
-            r#"<information>[{{"end_time":"DAY1_09100000","relevant_content":"the cup is on the {place}","start_time":"DAY1_09000000"}}]</information>"#
+            r#"<information>{{"level":"hour","exact_match":true,"records":[{{"start_time":"DAY1_09000000","end_time":"DAY1_09100000","relevant_content":"{there}"}}]}}</information>"#
         );
         let letter = ["A", "B"][i];
         let user = format!("{ASKED} <timestamp>DAY3_12000000</timestamp>\nA. shelf\nB. table");
@@ -79,14 +87,14 @@ learning_rate = {{ language = 5e-4 }}
 clip = 1.0
 [phase.rl]
 group = 3
-max_tokens = 110
+max_tokens = 170
 temperature = 0.9
 show_every = 1
 held_out = {{ source = "held-out" }}
 kl = {{ weight = 0.01 }}
 [phase.rl.tools]
 prompt = "brief"
-records = {{ hour = "{{wearer}}_10min.json" }}
+memory = "memories"
 {tools}
 [[phase.rl.reward]]
 name = "ego-r1"
@@ -111,7 +119,7 @@ fn metrics(school: &School, name: &str) -> Vec<Value> {
 #[test]
 fn dialogues_are_sampled_judged_and_learned() {
     let school = school();
-    let tools = "budgets = { turns = 3 }\nobservation_tokens = 160\ncontext = 1200";
+    let tools = "budgets = { turns = 3 }\nobservation_tokens = 240\ncontext = 1600";
     let whole = recipe(&school, "whole", tools);
     school.finish_as("rl", &whole);
     let steps = metrics(&school, "whole");
@@ -128,7 +136,7 @@ fn dialogues_are_sampled_judged_and_learned() {
     assert!(most("answered") > 0.0 && most("ego-r1.format") > 0.0, "the term for form is earned: {steps:?}");
     let shown = fs_err::read_to_string(school.path("whole/rollouts/step-000101.txt")).unwrap();
     let cup = r#""relevant_content":"the cup is on the "#;
-    assert!(shown.contains("<information>[{") && shown.contains(cup) && !shown.contains("gone"), "{shown}");
+    assert!(shown.contains("<information>{") && shown.contains(cup) && !shown.contains("gone"), "{shown}");
     // Each person's records are their own.
     for group in shown.split("# A").skip(1) {
         let other =
@@ -150,11 +158,14 @@ fn dialogues_are_sampled_judged_and_learned() {
 #[test]
 fn tools_that_are_not_there_are_named_before_anything_runs() {
     let school = school();
-    fs_err::remove_file(school.path("A2_10min.json")).unwrap();
+    fs_err::remove_dir_all(school.path("memories/A2")).unwrap();
     let file = recipe(&school, "bad", "");
     for more in [vec!["--dry-run"], Vec::new()] {
         let output = school.command("rl", &file).args(more).output().unwrap();
-        assert_failure(&output, &["questions.jsonl:4: rl.tools.records.hour: ", "A2_10min.json"]);
+        assert_failure(
+            &output,
+            &["questions.jsonl:4: rl.tools.memory: nobody there is called A2; it knows A1"],
+        );
         assert!(!school.path("bad").exists(), "{}", stderr(&output));
     }
 }

@@ -9,7 +9,6 @@ pub mod judge;
 pub mod learner;
 pub mod objective;
 pub mod recipe;
-pub mod records;
 pub mod roller;
 pub mod rollout;
 pub mod round;

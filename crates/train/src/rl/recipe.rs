@@ -1,6 +1,5 @@
 //! What a recipe says about a phase of reinforcement learning, and what it can get wrong by itself. Values only.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use firsthand_agent::{Budgets, Prompt};
@@ -151,14 +150,10 @@ pub enum Level {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ToolsRecipe {
-    /// The memory that tools look into; `{wearer}` in its name stands for whose it is, where everyone has one. This, or
-    /// `records`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub memory: Option<PathBuf>,
-    /// Files of records that the tool `rag` looks through, by level, as Ego-R1 publishes them; `{wearer}` as above.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub records: BTreeMap<String, PathBuf>,
-    /// Records of a memory that one search shows.
+    /// The memory that the tool `rag` looks into, or a folder of memories with somebody's days in each. Published
+    /// databases become one by `firsthand memory import`.
+    pub memory: PathBuf,
+    /// Records that one search shows.
     #[serde(default = "top")]
     pub top: usize,
     /// Turns, tokens and seconds of a dialogue; the defaults are the published evaluation's.
@@ -370,10 +365,8 @@ impl RlRecipe {
         if self.temporal.is_some() {
             return Err("rl.temporal: frames are shuffled in prompts that show a video, and prompts with tools show none; leave temporal or tools out".into());
         }
-        match (&tools.memory, tools.records.is_empty()) {
-            (None, true) => return Err("rl.tools: nothing to look into; name a memory, or in records a file for each level, as { hour = \"{wearer}_10min.json\" }".into()),
-            (Some(_), false) => return Err("rl.tools: both memory and records are given; keep one".into()),
-            _ => {}
+        if tools.memory.as_os_str().is_empty() || tools.top == 0 {
+            return Err("rl.tools: nothing to look into; name a memory, and a top of at least 1".into());
         }
         if tools.budgets.turns == 0 {
             return Err("rl.tools.budgets.turns: 0; give at least 1, the answer included".into());

@@ -1,119 +1,55 @@
 //! Rollouts that talk to tools: an episode of the agent room for each trajectory, with its row's question, wearer and
 //! clock. What a model reads here is what it reads when it is asked.
 
-use std::collections::HashMap;
-use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
-use firsthand_agent::tools::{Rag, wearer_named};
+use firsthand_agent::tools::Rag;
 use firsthand_agent::{
-    Budgets, CallRules, Episode, Over, Prompt, Question, Said, Tool, Toolbox, Tools, information,
+    Budgets, CallRules, Episode, Memories, Over, Prompt, Question, Said, Toolbox, Tools, information,
 };
 use firsthand_base::Conversation;
-use firsthand_memory::Memory;
 
 use super::environment::{Cost, Environment, Environments, Heard};
 use super::recipe::ToolsRecipe;
-use super::records::{Records, WEARER};
 use crate::data::Row;
 
-/// Episodes over one set of tools for each wearer.
+/// Episodes over one set of tools.
 pub struct Episodes {
-    source: Source,
+    tools: Arc<dyn Tools>,
+    /// Of those that a recipe names: whoever is asked about is in them.
+    memories: Option<Memories>,
     budgets: Budgets,
     prompt: Prompt,
-}
-
-/// Where tools come from.
-enum Source {
-    /// The same for everybody.
-    Any(Arc<dyn Tools>),
-    Records(Arc<dyn Tools>, Arc<Records>),
-    Memories(Memories),
-}
-
-/// Tools over memories, opened when a row first needs one.
-struct Memories {
-    pattern: PathBuf,
-    top: usize,
-    opened: Mutex<HashMap<PathBuf, Result<Opened, String>>>,
-}
-
-/// A memory's tools and the people in it.
-#[derive(Clone)]
-struct Opened {
-    tools: Arc<dyn Tools>,
-    wearers: Vec<String>,
 }
 
 impl Episodes {
     /// Over any tools.
     pub fn new(tools: Arc<dyn Tools>, budgets: Budgets, prompt: Prompt) -> Episodes {
-        Episodes { source: Source::Any(tools), budgets, prompt }
+        Episodes { tools, memories: None, budgets, prompt }
     }
 
-    /// Over what a recipe names.
+    /// Over the memories that a recipe names. Observations are cut by tokens and not by characters.
     pub fn open(recipe: &ToolsRecipe) -> Result<Episodes, String> {
-        let source = match &recipe.memory {
-            Some(pattern) => {
-                let (pattern, top) = (pattern.clone(), recipe.top);
-                Source::Memories(Memories { pattern, top, opened: Mutex::default() })
-            }
-            None => {
-                let records = Arc::new(Records::new(&recipe.records));
-                Source::Records(toolbox(records.clone())?, records)
-            }
-        };
-        Ok(Episodes { source, budgets: recipe.budgets.clone(), prompt: recipe.prompt })
+        let memories = Memories::open(&recipe.memory).map_err(|error| format!("rl.tools.memory: {error}"))?;
+        let rag = Arc::new(Rag::new(memories.clone(), recipe.top));
+        let rules = CallRules { most_characters: usize::MAX >> 1, ..CallRules::default() };
+        let tools = Toolbox::new(vec![rag], rules).map_err(|error| error.to_string())?;
+        let own = Episodes::new(Arc::new(tools), recipe.budgets.clone(), recipe.prompt);
+        Ok(Episodes { memories: Some(memories), ..own })
     }
 
     fn episode(&self, row: &Row) -> Result<Episode, String> {
         let mut question = question(row)?;
-        let tools = match &self.source {
-            Source::Any(tools) => tools.clone(),
-            Source::Records(tools, records) => {
-                records.of(&question.wearer)?;
-                tools.clone()
-            }
-            Source::Memories(memories) => {
-                let (tools, wearer) = memories.of(&question.wearer)?;
-                question.wearer = wearer;
-                tools
-            }
-        };
-        let episode = Episode::new(question, tools, self.budgets.clone(), self.prompt);
+        if let Some(memories) = &self.memories {
+            question.wearer = memories.named(&question.wearer).ok_or_else(|| {
+                let known: Vec<&str> = memories.wearers().take(20).map(String::as_str).collect();
+                let (wearer, known) = (&question.wearer, known.join(", "));
+                format!("rl.tools.memory: nobody there is called {wearer}; it knows {known}")
+            })?;
+        }
+        let episode = Episode::new(question, self.tools.clone(), self.budgets.clone(), self.prompt);
         episode.map_err(|error| error.to_string())
     }
-}
-
-impl Memories {
-    /// Tools over someone's memory, and what they are called there.
-    fn of(&self, wearer: &str) -> Result<(Arc<dyn Tools>, String), String> {
-        let path = PathBuf::from(self.pattern.to_string_lossy().replace(WEARER, wearer));
-        let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
-        let opened = opened.entry(path.clone()).or_insert_with(|| self.open(&path)).clone()?;
-        let named = wearer_named(opened.wearers.iter(), wearer).ok_or_else(|| {
-            let known = opened.wearers.join(", ");
-            format!("rl.tools.memory: {}: nobody there is called {wearer}; it knows {known}", path.display())
-        })?;
-        Ok((opened.tools, named))
-    }
-
-    fn open(&self, path: &std::path::Path) -> Result<Opened, String> {
-        let told = |error: firsthand_memory::Error| format!("rl.tools.memory: {}: {error}", path.display());
-        let mut memory = Memory::open(path).map_err(told)?;
-        let counts = memory.store().counts().map_err(told)?;
-        let wearers = counts.wearers.keys().cloned().collect();
-        let rag = Rag::new(Arc::new(Mutex::new(memory)), self.top);
-        Ok(Opened { tools: toolbox(Arc::new(rag))?, wearers })
-    }
-}
-
-/// One tool, whose observations are cut by tokens and not by characters.
-fn toolbox(tool: Arc<dyn Tool>) -> Result<Arc<dyn Tools>, String> {
-    let rules = CallRules { most_characters: usize::MAX >> 1, ..CallRules::default() };
-    let toolbox = Toolbox::new(vec![tool], rules).map_err(|error| error.to_string())?;
-    Ok(Arc::new(toolbox))
 }
 
 /// The question of a row of someone's days.
@@ -123,12 +59,9 @@ fn question(row: &Row) -> Result<Question, String> {
         found.ok_or_else(|| format!("the row has no {key}; tools answer rows of format \"ego-r1\""))
     };
     let clock = text("clock")?.parse().map_err(|error| format!("{error}"))?;
-    let wearer = text("wearer")?.to_owned();
-    if wearer.contains(['/', '\\']) || wearer.starts_with('.') {
-        return Err(format!("the wearer {wearer:?} is no name of a file"));
-    }
     let id = row.id.clone().unwrap_or_else(|| format!("{}:{}", row.file.display(), row.line));
-    Ok(Question { id, text: text("problem")?.to_owned(), options: row.options.clone(), clock, wearer })
+    let (problem, wearer) = (text("problem")?.to_owned(), text("wearer")?.to_owned());
+    Ok(Question { id, text: problem, options: row.options.clone(), clock, wearer })
 }
 
 impl Environments for Episodes {
@@ -172,7 +105,7 @@ impl Environment for Episode {
 #[cfg(test)]
 mod tests {
     use firsthand_base::{Message, Part, Role};
-    use firsthand_memory::{Change, Level, Record};
+    use firsthand_memory::{Change, Level, Memory, Record};
     use serde_json::json;
 
     use super::*;
@@ -196,7 +129,7 @@ mod tests {
     }
 
     fn episodes(folder: &std::path::Path) -> Episodes {
-        let recipe = format!("memory = {:?}\nprompt = \"brief\"", folder.join("{wearer}"));
+        let recipe = format!("memory = {:?}\nprompt = \"brief\"", folder);
         Episodes::open(&toml::from_str(&recipe).unwrap()).unwrap()
     }
 
@@ -227,7 +160,6 @@ mod tests {
             assert_eq!(one.turn("<answer>A</answer>", Cost::default()), Heard::Answer("A".into()));
         }
         assert!(episodes.open(&row("A3_NOBODY")).err().unwrap().contains("A3_NOBODY"));
-        assert!(episodes.open(&row("../A1_JAKE")).err().unwrap().contains("is no name of a file"));
     }
 
     #[test]

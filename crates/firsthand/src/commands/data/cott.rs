@@ -8,7 +8,7 @@ use anyhow::Result;
 use clap::{Args, ValueEnum};
 use firsthand_agent::cott::{
     Asked, Filter, Generation, ModelTeacher, Observations, Record, SeekerTeacher, Statistics, Teacher,
-    export, read_ids, read_questions,
+    export, read_ids,
 };
 use firsthand_agent::{Budgets, Manner, Prompt, Seeker};
 use firsthand_base::{
@@ -118,7 +118,7 @@ pub(super) fn run(options: &CottOptions) -> Result<()> {
         return Err(wrong_usage("--parallel and --turns must be at least 1"));
     }
     let recollection = Recollection::open(&options.memory, &options.tools, &options.model)?;
-    let asked = questions(options, &recollection)?;
+    let asked = recollection.questions(&options.questions, options.wearer.as_deref())?;
     let prompt = if options.brief { Prompt::Brief } else { Prompt::Full };
     let (mut teachers, sampling, turn_tokens) = teachers(options)?;
     let manner = Manner {
@@ -178,25 +178,6 @@ pub(super) fn run(options: &CottOptions) -> Result<()> {
         )),
         None => Ok(()),
     }
-}
-
-/// The questions, with the wearers' names as the memory has them.
-fn questions(options: &CottOptions, recollection: &Recollection) -> Result<Vec<Asked>> {
-    let mut asked = read_questions(&options.questions, options.wearer.as_deref())?;
-    for one in &mut asked {
-        let known = recollection.memories.named(&one.question.wearer);
-        one.question.wearer = known.ok_or_else(|| {
-            let list: Vec<&str> = recollection.memories.wearers().take(20).map(String::as_str).collect();
-            failure(
-                format!(
-                    "question {} is about {}, who is not remembered",
-                    one.question.id, one.question.wearer
-                ),
-                format!("the memory is of {}", list.join(", ")),
-            )
-        })?;
-    }
-    Ok(asked)
 }
 
 /// Whoever answers, as many as at the same time, and how they sample.

@@ -1,0 +1,387 @@
+//! `eval memory`: how often questions about days are answered right by one who looks for himself, beside the same
+//! questions with what one search finds, with the summaries of all days, and with nothing; and how often search alone
+//! finds the moment that decides. What is asked and how comes from the room `agent`; this file counts.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::path::PathBuf;
+use std::sync::PoisonError;
+use std::time::Instant;
+
+use anyhow::Result;
+use clap::{Args, ValueEnum};
+use firsthand_agent::cott::Asked;
+use firsthand_agent::{Budgets, Manner, Plain, Prompt, Verdict, investigate};
+use firsthand_base::{Generate, StopRules};
+use firsthand_memory::{Level, Memory, Query};
+use firsthand_tasks::{Answer, Score};
+use serde::Serialize;
+
+use crate::failure::failure;
+use crate::options::model::ModelFlags;
+use crate::progress::{Progress, Unit};
+use crate::recollection::{Recollection, ToolFlags};
+use crate::role::Role;
+use crate::session;
+
+const EXAMPLES: &str = "\
+Examples:
+  firsthand world memory --seeds 0..10 --held-out --items 40 --out weeks
+  firsthand eval memory weeks --agent-model seeker --ways tools
+  firsthand eval memory weeks --agent-model runs/search/final --brief --json
+  firsthand eval memory weeks --ways recall
+
+A question counts as right when its letter is; one that is not answered is wrong. Intervals are 95% (Wilson).";
+
+/// Tokens planned for one question with everything that was found.
+const TOKENS: usize = 32_768;
+/// Hits of which the best, the best five and all ten are looked at.
+const DEPTHS: [usize; 3] = [1, 5, 10];
+
+/// A way of answering.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Way {
+    /// Thinks, calls tools, reads, answers.
+    Tools,
+    /// The clips that one search for the question finds.
+    Flat,
+    /// The summaries of all days.
+    Summaries,
+    /// The question alone.
+    Blind,
+    /// No answer: whether search finds the moment that decides.
+    Recall,
+}
+
+impl Way {
+    fn plain(self) -> Option<Plain> {
+        match self {
+            Way::Flat => Some(Plain::Flat),
+            Way::Summaries => Some(Plain::Summaries),
+            Way::Blind => Some(Plain::Blind),
+            Way::Tools | Way::Recall => None,
+        }
+    }
+}
+
+/// Ask about remembered days.
+#[derive(Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct MemoryOptions {
+    /// A memory, or a folder of them as `world memory` writes it.
+    memory: PathBuf,
+    /// Questions in the form of EgoLifeQA. Default: egolife-qa.json beside the memories.
+    #[arg(long, value_name = "FILE")]
+    questions: Option<PathBuf>,
+    /// Whose questions rows without an identity are.
+    #[arg(long, value_name = "NAME")]
+    wearer: Option<String>,
+    /// Who answers: what --model takes, URL#NAME, or `seeker`, who needs no model and knows the way `tools` alone.
+    #[arg(long, value_name = "WHO")]
+    agent_model: Option<String>,
+    /// Ways of answering.
+    #[arg(long, value_enum, value_delimiter = ',', default_values_t = [Way::Tools, Way::Flat, Way::Summaries, Way::Blind, Way::Recall])]
+    ways: Vec<Way>,
+    /// Only the first questions.
+    #[arg(long, value_name = "N")]
+    limit: Option<usize>,
+    /// Most turns of a question.
+    #[arg(long, value_name = "N", default_value_t = 12, value_parser = clap::value_parser!(u16).range(1..))]
+    turns: u16,
+    /// Name the tools in one line instead of describing them: for models taught so.
+    #[arg(long)]
+    brief: bool,
+    /// Print the report as JSON.
+    #[arg(long)]
+    json: bool,
+    /// Also write every question with what became of it to this file, one JSON object a line.
+    #[arg(long, value_name = "FILE")]
+    answers: Option<PathBuf>,
+    #[command(flatten)]
+    tools: ToolFlags,
+    #[command(flatten)]
+    model: ModelFlags,
+}
+
+/// One way, measured.
+#[derive(Serialize)]
+struct Row {
+    way: Way,
+    items: usize,
+    accuracy: Option<f64>,
+    interval: Option<[f64; 2]>,
+    /// Share said not to be in the memory.
+    not_in_memory: f64,
+    calls: f64,
+    median_s: f64,
+    kinds: BTreeMap<String, (usize, f64)>,
+}
+
+/// How often search finds what decides, by level: among the first 1, 5 and 10.
+#[derive(Serialize)]
+struct Found {
+    level: &'static str,
+    items: usize,
+    recall: [f64; 3],
+}
+
+#[derive(Serialize)]
+struct Report {
+    model: Option<String>,
+    weights: Option<String>,
+    questions: usize,
+    /// What a guess among the options is right with.
+    chance: f64,
+    rows: Vec<Row>,
+    recall: Vec<Found>,
+}
+
+/// What became of one question.
+#[derive(Serialize)]
+struct One<'a> {
+    way: Way,
+    id: &'a str,
+    wearer: &'a str,
+    kind: &'a str,
+    right: bool,
+    #[serde(skip)]
+    not_in_memory: bool,
+    calls: usize,
+    seconds: f64,
+    text: String,
+}
+
+/// Asks, counts and prints.
+pub(super) fn run(options: &MemoryOptions) -> Result<()> {
+    let recollection = Recollection::open(&options.memory, &options.tools, &options.model)?;
+    let file = options.questions.clone().unwrap_or_else(|| options.memory.join("egolife-qa.json"));
+    let mut asked = recollection.questions(&file, options.wearer.as_deref())?;
+    asked.truncate(options.limit.unwrap_or(usize::MAX));
+    let answers = options.ways.iter().any(|way| *way != Way::Recall);
+    let opener = session::opener(false)?;
+    let mut role = match answers {
+        true => {
+            Some(Role::open("agent-model", options.agent_model.as_deref(), &options.model, &opener, TOKENS)?)
+        }
+        false => None,
+    };
+    let (mut rows, mut recall, mut lines) = (Vec::new(), Vec::new(), String::new());
+    for &way in &options.ways {
+        if way == Way::Recall {
+            recall = found(&recollection, &asked)?;
+        } else if let Some(role) = &mut role {
+            let ones = answer(options, way, &recollection, role, &asked)?;
+            for one in &ones {
+                lines.push_str(&serde_json::to_string(one)?);
+                lines.push('\n');
+            }
+            rows.push(row(way, &ones));
+        }
+    }
+    if let Some(path) = &options.answers {
+        fs_err::write(path, lines)?;
+    }
+    let chance = asked.iter().map(|one| 1.0 / one.question.options.len() as f64).sum::<f64>();
+    let manifest = role.map(|role| role.manifest);
+    let report = Report {
+        model: manifest.as_ref().map(|manifest| manifest.model.clone()),
+        weights: manifest.map(|manifest| manifest.weights),
+        questions: asked.len(),
+        chance: chance / asked.len().max(1) as f64,
+        rows,
+        recall,
+    };
+    let mut out = std::io::stdout().lock();
+    match options.json {
+        true => writeln!(out, "{}", serde_json::to_string(&report)?)?,
+        false => show(&report, &mut out)?,
+    }
+    Ok(())
+}
+
+/// Every question answered in one way.
+fn answer<'a>(
+    options: &MemoryOptions,
+    way: Way,
+    recollection: &Recollection,
+    role: &mut Role,
+    asked: &'a [Asked],
+) -> Result<Vec<One<'a>>> {
+    let prompt = if options.brief { Prompt::Brief } else { Prompt::Full };
+    let turn_tokens = role.defaults.stop.max_tokens.min(1024);
+    let budgets = Budgets { turns: options.turns.into(), ..Budgets::default() };
+    let manner = Manner { prompt, budgets, sampling: role.sampling(), turn_tokens };
+    let bar =
+        Progress::new(&format!("answering, {}", name(way)), asked.len() as u64, &Unit::Things("questions"));
+    let mut all = Vec::new();
+    for one in asked {
+        let started = Instant::now();
+        let question = &one.question;
+        let (verdict, calls, text) = match way.plain() {
+            None => {
+                let trace = investigate(
+                    question.clone(),
+                    &recollection.tools,
+                    &mut *role.model,
+                    &manner,
+                    &mut |_| true,
+                )?;
+                let calls = trace.turns.iter().filter(|turn| turn.done.called.is_some()).count();
+                (
+                    trace.verdict.clone(),
+                    calls,
+                    trace.turns.last().map_or_else(String::new, |turn| turn.done.text.clone()),
+                )
+            }
+            Some(plain) => {
+                let text = plainly(plain, options, recollection, &mut *role.model, &manner, one)?;
+                (Some(question.read(&Answer::parse(&text).result)), 0, text)
+            }
+        };
+        all.push(One {
+            way,
+            id: &question.id,
+            wearer: &question.wearer,
+            kind: &one.kind,
+            right: verdict == Some(Verdict::Option(one.gold)),
+            not_in_memory: verdict == Some(Verdict::NotInMemory),
+            calls,
+            seconds: started.elapsed().as_secs_f64(),
+            text,
+        });
+        bar.add(1);
+    }
+    Ok(all)
+}
+
+/// The reply to a question put without tools.
+fn plainly(
+    plain: Plain,
+    options: &MemoryOptions,
+    recollection: &Recollection,
+    model: &mut dyn Generate,
+    manner: &Manner,
+    one: &Asked,
+) -> Result<String> {
+    let shown = (options.tools.top, options.tools.observation_characters);
+    let conversation = with(recollection, &one.question.wearer, |memory| {
+        plain.conversation(&one.question, memory, manner.prompt, shown)
+    })??;
+    let stop = StopRules { max_tokens: manner.turn_tokens, ..StopRules::default() };
+    Ok(model.generate(&conversation, &manner.sampling, &stop, &mut |_| true)?.text)
+}
+
+fn row(way: Way, ones: &[One<'_>]) -> Row {
+    let mut score = Score::default();
+    let mut kinds: BTreeMap<String, Score> = BTreeMap::new();
+    for one in ones {
+        score.add(one.right);
+        kinds.entry(one.kind.to_owned()).or_default().add(one.right);
+    }
+    let count = ones.len().max(1) as f64;
+    let mut seconds: Vec<f64> = ones.iter().map(|one| one.seconds).collect();
+    seconds.sort_by(f64::total_cmp);
+    Row {
+        way,
+        items: score.items,
+        accuracy: score.accuracy(),
+        interval: score.interval(),
+        not_in_memory: ones.iter().filter(|one| one.not_in_memory).count() as f64 / count,
+        calls: ones.iter().map(|one| one.calls as f64).sum::<f64>() / count,
+        median_s: seconds.get(seconds.len() / 2).copied().unwrap_or_default(),
+        kinds: kinds
+            .into_iter()
+            .filter_map(|(kind, score)| Some((kind, (score.items, score.accuracy()?))))
+            .collect(),
+    }
+}
+
+/// How often a search for the question's words finds a record over the moment that decides.
+fn found(recollection: &Recollection, asked: &[Asked]) -> Result<Vec<Found>> {
+    let bar = Progress::new("searching", (asked.len() * Level::ALL.len()) as u64, &Unit::Things("searches"));
+    let mut all = Vec::new();
+    for level in Level::ALL {
+        let (mut hits, mut items) = ([0usize; 3], 0);
+        for one in asked {
+            bar.add(1);
+            let Some(target) = one.target else { continue };
+            let query = Query {
+                level: Some(level),
+                wearer: Some(one.question.wearer.clone()),
+                clock: Some(one.question.clock),
+                top: DEPTHS[2],
+                ..Query::new(&one.question.text)
+            };
+            items += 1;
+            let place = match with(recollection, &one.question.wearer, |memory| memory.recall(&query, None))?
+            {
+                Ok(hits) => hits.iter().position(|hit| hit.record.start <= target && target < hit.record.end),
+                Err(firsthand_memory::Error::Query(_)) => None,
+                Err(error) => return Err(error.into()),
+            };
+            for (hit, depth) in hits.iter_mut().zip(DEPTHS) {
+                *hit += usize::from(place.is_some_and(|place| place < depth));
+            }
+        }
+        let recall = hits.map(|hit| hit as f64 / items.max(1) as f64);
+        all.push(Found { level: level.name(), items, recall });
+    }
+    Ok(all)
+}
+
+/// What `work` makes of the memory of a wearer.
+fn with<T>(recollection: &Recollection, wearer: &str, work: impl FnOnce(&mut Memory) -> T) -> Result<T> {
+    let memory = recollection.memories.of(wearer).ok_or_else(|| {
+        failure(format!("{wearer} is not remembered"), "give the questions of this memory, or --wearer")
+    })?;
+    Ok(work(&mut memory.lock().unwrap_or_else(PoisonError::into_inner)))
+}
+
+fn name(way: Way) -> String {
+    way.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
+}
+
+fn show(report: &Report, out: &mut impl Write) -> Result<()> {
+    let percent = |share: f64| format!("{:.1}", 100.0 * share);
+    writeln!(
+        out,
+        "{} questions, a guess is right {} % of the time",
+        report.questions,
+        percent(report.chance)
+    )?;
+    if !report.rows.is_empty() {
+        writeln!(
+            out,
+            "{:<10} {:>5} {:>9} {:>14} {:>14} {:>6} {:>9}",
+            "way", "items", "accuracy", "95%", "not in memory", "calls", "median s"
+        )?;
+    }
+    for row in &report.rows {
+        let interval = row
+            .interval
+            .map_or_else(String::new, |[low, high]| format!("{} to {}", percent(low), percent(high)));
+        writeln!(
+            out,
+            "{:<10} {:>5} {:>9} {:>14} {:>14} {:>6.1} {:>9.3}",
+            name(row.way),
+            row.items,
+            percent(row.accuracy.unwrap_or_default()),
+            interval,
+            percent(row.not_in_memory),
+            row.calls,
+            row.median_s
+        )?;
+        for (kind, (items, accuracy)) in &row.kinds {
+            writeln!(out, "  {kind:<14} {items:>5} {:>3}", percent(*accuracy))?;
+        }
+    }
+    for (number, found) in report.recall.iter().enumerate() {
+        if number == 0 {
+            writeln!(out, "{:<10} {:>5} {:>9} {:>9} {:>9}", "recall", "items", "at 1", "at 5", "at 10")?;
+        }
+        let [one, five, ten] = found.recall.map(percent);
+        writeln!(out, "{:<10} {:>5} {one:>9} {five:>9} {ten:>9}", found.level, found.items)?;
+    }
+    Ok(())
+}
