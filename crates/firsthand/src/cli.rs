@@ -37,6 +37,9 @@ pub(crate) enum Command {
     Doctor(commands::doctor::DoctorOptions),
     World(commands::world::WorldOptions),
     Train(commands::train::TrainOptions),
+    Recall(commands::recall::RecallOptions),
+    Forget(commands::forget::ForgetOptions),
+    Memory(commands::memory::MemoryOptions),
     #[command(hide = true)]
     Docs(commands::docs::DocsOptions),
 }
