@@ -39,6 +39,9 @@ pub(crate) enum Command {
     Train(commands::train::TrainOptions),
     Data(commands::data::DataOptions),
     Trace(commands::trace::TraceOptions),
+    Recall(commands::recall::RecallOptions),
+    Forget(commands::forget::ForgetOptions),
+    Memory(commands::memory::MemoryOptions),
     #[command(hide = true)]
     Docs(commands::docs::DocsOptions),
 }
