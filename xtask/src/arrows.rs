@@ -69,6 +69,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("tokenizers", &["firsthand-input"]),
     ("minijinja", &["firsthand-input"]),
     ("rusqlite", &["firsthand-memory"]),
+    ("postgres", &["firsthand-memory"]),
     ("clap", &["firsthand"]),
     ("ureq", &["firsthand-media", "firsthand"]),
     ("tokio", &[]),

@@ -15,6 +15,7 @@ const TARGETS: &[(&str, &str)] = &[
     ("answers", "fuzz/seeds/answers"),
     ("rewards", "fuzz/seeds/rewards"),
     ("benchmark", "crates/tasks/benchmarks"),
+    ("transcripts", "fuzz/seeds/transcripts"),
 ];
 
 /// SanitizerCoverage as libFuzzer expects it: edge counters, the table of edges, traced comparisons.
