@@ -9,6 +9,7 @@ pub(crate) mod dump;
 pub(crate) mod eval;
 pub(crate) mod fetch;
 pub(crate) mod inspect;
+pub(crate) mod remember;
 pub(crate) mod score;
 pub(crate) mod train;
 pub(crate) mod world;
@@ -26,6 +27,7 @@ pub(crate) fn run(command: Command) -> anyhow::Result<()> {
         Command::Compare(options) => compare::run(&options),
         Command::Score(options) => score::run(&options),
         Command::Doctor(options) => doctor::run(&options),
+        Command::Remember(options) => remember::run(&options),
         Command::Fetch(options) => fetch::run(&options),
         Command::World(options) => world::run(&options),
         Command::Train(options) => train::run(&options),

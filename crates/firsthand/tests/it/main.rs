@@ -21,6 +21,7 @@ mod manifest;
 mod policy_server;
 mod program;
 mod recipes;
+mod remember;
 mod rl;
 mod score;
 mod scripted;
