@@ -16,6 +16,7 @@ const TARGETS: &[(&str, &str)] = &[
     ("rewards", "fuzz/seeds/rewards"),
     ("benchmark", "crates/tasks/benchmarks"),
     ("transcripts", "fuzz/seeds/transcripts"),
+    ("memory", "fuzz/seeds/memory"),
 ];
 
 /// SanitizerCoverage as libFuzzer expects it: edge counters, the table of edges, traced comparisons.

@@ -38,6 +38,9 @@ pub(crate) enum Command {
     Remember(Box<commands::remember::RememberOptions>),
     World(commands::world::WorldOptions),
     Train(commands::train::TrainOptions),
+    Recall(commands::recall::RecallOptions),
+    Forget(commands::forget::ForgetOptions),
+    Memory(commands::memory::MemoryOptions),
     #[command(hide = true)]
     Docs(commands::docs::DocsOptions),
 }

@@ -8,7 +8,10 @@ pub(crate) mod doctor;
 pub(crate) mod dump;
 pub(crate) mod eval;
 pub(crate) mod fetch;
+pub(crate) mod forget;
 pub(crate) mod inspect;
+pub(crate) mod memory;
+pub(crate) mod recall;
 pub(crate) mod remember;
 pub(crate) mod score;
 pub(crate) mod train;
@@ -31,6 +34,9 @@ pub(crate) fn run(command: Command) -> anyhow::Result<()> {
         Command::Fetch(options) => fetch::run(&options),
         Command::World(options) => world::run(&options),
         Command::Train(options) => train::run(&options),
+        Command::Recall(options) => recall::run(&options),
+        Command::Forget(options) => forget::run(&options),
+        Command::Memory(options) => memory::run(&options),
         Command::Docs(options) => docs::run(&options),
     }
 }

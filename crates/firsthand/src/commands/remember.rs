@@ -25,6 +25,7 @@ use firsthand_memory::build::{
 
 use crate::cli::PROGRAM;
 use crate::commands::eval::endpoint::EndpointFlags;
+use crate::commands::recall;
 use crate::embed::EncoderFlags;
 use crate::failure::{failure, wrong_usage};
 use crate::interrupt;
@@ -203,10 +204,10 @@ fn open_mind(options: &RememberOptions, opener: &Arc<Opener>) -> Result<Option<M
 
 /// The memory, which nobody else builds at the same time.
 fn open_memory(location: &str) -> Result<(Memory, Option<fs_err::File>)> {
-    if location.starts_with("postgres://") || location.starts_with("postgresql://") {
-        return Ok((Memory::over(Box::new(firsthand_memory::PostgresStore::open(location)?)), None));
-    }
     let folder = Path::new(location);
+    if recall::is_shared(location) {
+        return Ok((recall::open(folder)?, None));
+    }
     let memory = Memory::open_or_create(folder)?;
     let lock = fs_err::File::create(folder.join(".lock"))?;
     lock.file().try_lock().with_context(|| format!("another process builds {location}"))?;

@@ -18,6 +18,7 @@ mod hub_server;
 mod inspect;
 mod interrupt;
 mod manifest;
+mod memory;
 mod policy_server;
 mod program;
 mod recipes;
