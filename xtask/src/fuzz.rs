@@ -15,6 +15,7 @@ const TARGETS: &[(&str, &str)] = &[
     ("answers", "fuzz/seeds/answers"),
     ("rewards", "fuzz/seeds/rewards"),
     ("benchmark", "crates/tasks/benchmarks"),
+    ("transcripts", "fuzz/seeds/transcripts"),
     ("memory", "fuzz/seeds/memory"),
 ];
 

@@ -35,6 +35,7 @@ pub(crate) enum Command {
     Compare(commands::compare::CompareOptions),
     Score(commands::score::ScoreOptions),
     Doctor(commands::doctor::DoctorOptions),
+    Remember(Box<commands::remember::RememberOptions>),
     World(commands::world::WorldOptions),
     Train(commands::train::TrainOptions),
     Data(commands::data::DataOptions),

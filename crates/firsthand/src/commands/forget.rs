@@ -26,8 +26,8 @@ The recordings themselves stay; those that still show what was forgotten are nam
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct ForgetOptions {
-    /// The folder of the memory.
-    #[arg(long, value_name = "DIR")]
+    /// The memory: a folder, or postgres://USER@HOST/DATABASE.
+    #[arg(long, value_name = "DIR|URL")]
     memory: PathBuf,
     /// What overlaps the time from here.
     #[arg(long, value_name = "DAYd_HHMMSSFF")]

@@ -40,8 +40,8 @@ pub(crate) fn run(options: &MemoryOptions) -> Result<()> {
 /// Look for damage: pages, indexes that disagree with the records, sources that are gone, evidence that is missing
 #[derive(Args)]
 struct CheckOptions {
-    /// The folder of the memory.
-    #[arg(long, value_name = "DIR")]
+    /// The memory: a folder, or postgres://USER@HOST/DATABASE.
+    #[arg(long, value_name = "DIR|URL")]
     memory: PathBuf,
     /// Put right what can be put right.
     #[arg(long)]
@@ -130,8 +130,8 @@ Forms: egolife (a folder for each wearer, a file for each level), videomme (10mi
 #[derive(Args)]
 #[command(after_help = EXPORT_EXAMPLES)]
 struct ExportOptions {
-    /// The folder of the memory.
-    #[arg(long, value_name = "DIR")]
+    /// The memory: a folder, or postgres://USER@HOST/DATABASE.
+    #[arg(long, value_name = "DIR|URL")]
     memory: PathBuf,
     /// The folder to write into, made if missing.
     #[arg(value_name = "OUT")]
@@ -161,8 +161,8 @@ fn export(options: &ExportOptions) -> Result<()> {
 /// Count what a memory holds
 #[derive(Args)]
 struct StatsOptions {
-    /// The folder of the memory.
-    #[arg(long, value_name = "DIR")]
+    /// The memory: a folder, or postgres://USER@HOST/DATABASE.
+    #[arg(long, value_name = "DIR|URL")]
     memory: PathBuf,
     /// Print one JSON object.
     #[arg(long)]

@@ -13,6 +13,7 @@ pub(crate) mod forget;
 pub(crate) mod inspect;
 pub(crate) mod memory;
 pub(crate) mod recall;
+pub(crate) mod remember;
 pub(crate) mod score;
 pub(crate) mod trace;
 pub(crate) mod train;
@@ -31,6 +32,7 @@ pub(crate) fn run(command: Command) -> anyhow::Result<()> {
         Command::Compare(options) => compare::run(&options),
         Command::Score(options) => score::run(&options),
         Command::Doctor(options) => doctor::run(&options),
+        Command::Remember(options) => remember::run(&options),
         Command::Fetch(options) => fetch::run(&options),
         Command::World(options) => world::run(&options),
         Command::Data(options) => data::run(&options),

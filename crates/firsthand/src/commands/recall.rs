@@ -7,9 +7,10 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use clap::Args;
 use firsthand_base::Moment;
-use firsthand_memory::{Evidence, Hit, Level, Memory, Query, State, Weekday};
+use firsthand_memory::{Evidence, Hit, Level, Memory, PostgresStore, Query, State, Weekday};
 use serde_json::{Value, json};
 
+use crate::embed::EncoderFlags;
 use crate::failure::Hint;
 use crate::screen::Paint;
 
@@ -38,8 +39,8 @@ pub(crate) struct RecallOptions {
     /// What to look for, in plain words.
     #[arg(value_name = "WORDS")]
     words: String,
-    /// The folder of the memory.
-    #[arg(long, value_name = "DIR")]
+    /// The memory: a folder, or postgres://USER@HOST/DATABASE.
+    #[arg(long, value_name = "DIR|URL")]
     memory: PathBuf,
     /// Only records of this level: clip, 10min, hour, day or week.
     #[arg(long, value_name = "LEVEL")]
@@ -65,12 +66,23 @@ pub(crate) struct RecallOptions {
     /// Print one JSON array.
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    encoder: EncoderFlags,
+}
+
+/// Whether a memory is in a database, and not in a folder.
+pub(crate) fn is_shared(memory: &str) -> bool {
+    memory.starts_with("postgres://") || memory.starts_with("postgresql://")
 }
 
 /// Opens a memory, with a way out where there is none.
-pub(crate) fn open(folder: &Path) -> Result<Memory> {
-    Memory::open(folder)
-        .hint(|| "give --memory the folder of a memory; `firsthand memory import` makes one".into())
+pub(crate) fn open(memory: &Path) -> Result<Memory> {
+    if let Some(address) = memory.to_str().filter(|text| is_shared(text)) {
+        return Ok(Memory::over(Box::new(PostgresStore::open(address)?)));
+    }
+    Memory::open(memory).hint(|| {
+        "give --memory the folder of a memory; `firsthand remember` or `firsthand memory import` makes one".into()
+    })
 }
 
 /// Asks and prints.
@@ -86,7 +98,11 @@ pub(crate) fn run(options: &RecallOptions) -> Result<()> {
         day_one: options.day_one,
         top: options.top,
     };
-    let hits = memory.recall(&query, None)?;
+    let mut encoder = options.encoder.open()?;
+    let hits = match &mut encoder {
+        Some(encoder) => memory.recall(&query, Some(&mut **encoder))?,
+        None => memory.recall(&query, None)?,
+    };
     let mut shown = Vec::new();
     for hit in hits {
         let evidence = memory.evidence(&hit.record, LISTED)?;

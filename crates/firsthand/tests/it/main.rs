@@ -23,6 +23,7 @@ mod memory;
 mod policy_server;
 mod program;
 mod recipes;
+mod remember;
 mod rl;
 mod score;
 mod scripted;
