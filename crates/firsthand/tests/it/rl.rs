@@ -253,7 +253,7 @@ fn a_server_that_fails_ends_the_run_clearly() {
     let server = PolicyServer::start("vllm", &[SILENT; 40], json!(-1.5));
     let output = school
         .command("rl", &recipe)
-        .args(["--rollouts", &server.address, "--patience", "0.3"])
+        .args(["--rollouts", &server.address, "--patience", "2"])
         .output()
         .unwrap();
     assert_failure(&output, &["rollouts at http://", "timeout", "4 tries"]);

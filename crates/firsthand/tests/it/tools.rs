@@ -73,7 +73,7 @@ keep = 30
 [[phase]]
 name = "form"
 sources = ["dialogues"]
-steps = 100
+steps = 160
 batch = 2
 learning_rate = {{ language = 5e-3 }}
 clip = 1.0
@@ -88,7 +88,7 @@ clip = 1.0
 [phase.rl]
 group = 3
 max_tokens = 170
-temperature = 0.9
+temperature = 0.6
 show_every = 1
 held_out = {{ source = "held-out" }}
 kl = {{ weight = 0.01 }}
@@ -134,7 +134,7 @@ fn dialogues_are_sampled_judged_and_learned() {
     let most = |name: &str| steps.iter().map(|more| more[name].as_f64().unwrap_or(0.0)).fold(0.0, f64::max);
     assert!(most("turns") > 1.0 && most("heard_tokens") > 0.0 && most("reused_context") > 0.3, "{steps:?}");
     assert!(most("answered") > 0.0 && most("ego-r1.format") > 0.0, "the term for form is earned: {steps:?}");
-    let shown = fs_err::read_to_string(school.path("whole/rollouts/step-000101.txt")).unwrap();
+    let shown = fs_err::read_to_string(school.path("whole/rollouts/step-000161.txt")).unwrap();
     let cup = r#""relevant_content":"the cup is on the "#;
     assert!(shown.contains("<information>{") && shown.contains(cup) && !shown.contains("gone"), "{shown}");
     // Each person's records are their own.
@@ -148,7 +148,7 @@ fn dialogues_are_sampled_judged_and_learned() {
     assert_eq!((&results["after"]["items"], &results["after"]["failures"]), (&json!(6), &json!(0)));
 
     let killed = recipe(&school, "killed", tools);
-    let mut child = school.until_as("rl", &killed, "killed", 102).expect("it has two more steps to go");
+    let mut child = school.until_as("rl", &killed, "killed", 162).expect("it has two more steps to go");
     child.kill().unwrap();
     child.wait().unwrap();
     school.finish_as("rl", &killed);

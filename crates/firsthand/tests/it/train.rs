@@ -112,7 +112,7 @@ impl School {
     /// [`School::until`] with a verb.
     pub(crate) fn until_as(&self, verb: &str, recipe: &str, name: &str, steps: usize) -> Option<Child> {
         let mut child = self.command(verb, recipe).spawn().unwrap();
-        let deadline = Instant::now() + Duration::from_secs(60);
+        let deadline = Instant::now() + Duration::from_secs(300);
         let lines = || fs_err::read_to_string(self.path(name).join("metrics.jsonl")).unwrap_or_default();
         while lines().lines().count() < steps {
             assert!(Instant::now() < deadline, "it never came to step {steps}");
