@@ -36,11 +36,13 @@ const ARROWS: &[(&str, &[&str])] = &[
             "firsthand-input",
             "firsthand-media",
             "firsthand-model",
+            "firsthand-serve",
             "firsthand-tasks",
             "firsthand-train",
             "firsthand-world",
         ],
     ),
+    ("firsthand-serve", &["firsthand-base", "firsthand-engine", "firsthand-input", "firsthand-media"]),
     ("firsthand-golden", &[]),
     (
         "firsthand-bench",
@@ -66,8 +68,9 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("tokenizers", &["firsthand-input"]),
     ("minijinja", &["firsthand-input"]),
     ("clap", &["firsthand"]),
-    ("ureq", &["firsthand-media", "firsthand"]),
-    ("tokio", &[]),
+    ("ureq", &["firsthand-media", "firsthand-serve", "firsthand"]),
+    ("tokio", &["firsthand-serve"]),
+    ("axum", &["firsthand-serve"]),
 ];
 
 /// Every violated rule, one line each; empty when all hold.

@@ -44,7 +44,7 @@ impl Outcomes {
         let mut seen = std::collections::HashSet::new();
         for event in events {
             match event {
-                Event::Token { sequence, id, logprob } => {
+                Event::Token { sequence, id, logprob, .. } => {
                     assert!(seen.insert(sequence), "two tokens of one sequence in a step");
                     let outcome = self.0.entry(sequence).or_default();
                     assert!(outcome.finish.is_none() && outcome.error.is_none(), "a token after the end");

@@ -37,6 +37,9 @@ pub(crate) enum Command {
     Doctor(commands::doctor::DoctorOptions),
     World(commands::world::WorldOptions),
     Train(commands::train::TrainOptions),
+    Serve(Box<commands::serve::ServeVerb>),
+    #[command(hide = true)]
+    MediaWorker(commands::media_worker::MediaWorkerOptions),
     #[command(hide = true)]
     Docs(commands::docs::DocsOptions),
 }
