@@ -163,7 +163,9 @@ impl Sampler {
                 return candidate.id;
             }
         }
-        kept.last().expect("top-k and top-p keep at least one").id
+        // Rounding left a sliver: the last one that can come at all.
+        let last = kept.iter().rev().find(|candidate| candidate.weight > 0.0);
+        last.map_or(summary.argmax, |candidate| candidate.id)
     }
 
     /// What top-k and top-p leave, likeliest first; `None` when they leave everything.

@@ -78,3 +78,27 @@ fn the_official_javascript_client_is_served() {
     command.current_dir(folder);
     assert_eq!(asked(command, "openai_client.mjs", &served)["width"], 256);
 }
+
+#[test]
+fn the_examples_of_the_page_run() {
+    let home = tempfile::tempdir().unwrap();
+    for name in ["clip.mp4", "photo.jpg"] {
+        fs_err::copy(firsthand_golden::root().join("media").join(name), home.path().join(name)).unwrap();
+    }
+    let served = Served::start(home.path(), &["--media-root", "."]);
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/serve.md");
+    let page = fs_err::read_to_string(page).unwrap();
+    let examples: Vec<&str> =
+        page.split("```sh\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
+    assert!(examples.len() > 10, "the page has examples");
+    for example in examples {
+        let output = Command::new("bash")
+            .args(["-euo", "pipefail", "-c", example])
+            .env("URL", served.url())
+            .current_dir(home.path())
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{example}\n{output:?}");
+        assert!(!output.stdout.is_empty() || example.contains("-o "), "{example} says nothing");
+    }
+}
