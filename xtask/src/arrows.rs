@@ -15,10 +15,13 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("firsthand-engine", &["firsthand-base"]),
     ("firsthand-input", &["firsthand-base", "firsthand-media"]),
     ("firsthand-world", &["firsthand-base", "firsthand-media"]),
+    ("firsthand-memory", &["firsthand-base", "firsthand-media"]),
     ("firsthand-model", &["firsthand-base", "firsthand-engine"]),
+    ("firsthand-agent", &["firsthand-base", "firsthand-media", "firsthand-memory", "firsthand-tasks"]),
     (
         "firsthand-train",
         &[
+            "firsthand-agent",
             "firsthand-base",
             "firsthand-engine",
             "firsthand-input",
@@ -31,10 +34,12 @@ const ARROWS: &[(&str, &[&str])] = &[
     (
         "firsthand",
         &[
+            "firsthand-agent",
             "firsthand-base",
             "firsthand-engine",
             "firsthand-input",
             "firsthand-media",
+            "firsthand-memory",
             "firsthand-model",
             "firsthand-serve",
             "firsthand-tasks",
@@ -51,6 +56,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "firsthand-engine",
             "firsthand-input",
             "firsthand-media",
+            "firsthand-memory",
             "firsthand-model",
             "firsthand-train",
         ],
@@ -67,8 +73,9 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("fast_image_resize", &["firsthand-media"]),
     ("tokenizers", &["firsthand-input"]),
     ("minijinja", &["firsthand-input"]),
+    ("rusqlite", &["firsthand-memory"]),
     ("clap", &["firsthand"]),
-    ("ureq", &["firsthand-media", "firsthand-serve", "firsthand"]),
+    ("ureq", &["firsthand-agent", "firsthand-media", "firsthand-serve", "firsthand"]),
     ("tokio", &["firsthand-serve"]),
     ("axum", &["firsthand-serve"]),
 ];

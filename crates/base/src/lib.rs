@@ -11,6 +11,7 @@ mod generate;
 mod hash;
 mod input;
 mod manifest;
+mod moment;
 mod sampling;
 mod time;
 mod trace;
@@ -23,6 +24,7 @@ pub use generate::{
 pub use hash::Digest;
 pub use input::{ModelInput, Position, VisionItem, VisionKind};
 pub use manifest::Manifest;
+pub use moment::{Moment, MomentError};
 pub use sampling::{PixelLimits, ResizeMode, Sampling, Span};
 pub use time::MediaTime;
 pub use trace::{Trace, Turn};

@@ -38,6 +38,8 @@ pub(crate) enum Command {
     World(commands::world::WorldOptions),
     Train(commands::train::TrainOptions),
     Serve(Box<commands::serve::ServeVerb>),
+    Data(commands::data::DataOptions),
+    Trace(commands::trace::TraceOptions),
     #[command(hide = true)]
     MediaWorker(commands::media_worker::MediaWorkerOptions),
     #[command(hide = true)]

@@ -32,3 +32,4 @@ pub use scene::{Relation, Scene, SceneObject};
 pub use score::Score;
 pub use sections::{Section, Splitter};
 pub use style::{Kind, Prompt, Question, Style};
+pub use template::fill;

@@ -4,7 +4,7 @@ use crate::{Error, Result};
 
 /// Fills every placeholder. A name without a value, or a value without a name, is an error: either means that the
 /// file and the code have drifted apart. Values are inserted as they are and not scanned again.
-pub(crate) fn fill(file: &str, values: &[(&str, &str)]) -> Result<String> {
+pub fn fill(file: &str, values: &[(&str, &str)]) -> Result<String> {
     let text = file.strip_suffix('\n').unwrap_or(file);
     let mut out = String::with_capacity(text.len());
     let mut used = vec![false; values.len()];

@@ -1,5 +1,6 @@
 //! `ask`: one question about some media. Streams the reasoning, shows the answer apart, draws boxes.
 
+mod investigate;
 mod show;
 
 use std::io::Write;
@@ -42,6 +43,8 @@ Examples:
   firsthand ask walk.mp4 \"How do I get back?\" --style st-r1 --model ./ST-R1 --spread st-r1 --frames 8 --max-pixels 151200
   firsthand ask before.jpg after.jpg \"What changed?\" --model ./checkpoint --quantize q4_k
   firsthand ask --messages conversation.json --model ./checkpoint --json
+  firsthand ask --memory week \"where did i leave the red cup ?\" --at DAY3_18000000
+  firsthand ask --memory week \"who borrowed the drill ?\" --options 'anna|ben' --agent-model http://127.0.0.1:8000/v1#Ego-R1-Agent-3B
 
 The last word is the question, all before it are media. The reasoning streams as it is written, the answer follows
 apart. Sampling follows the checkpoint's generation_config.json unless a flag says otherwise; what is in force is
@@ -50,7 +53,7 @@ Boxes are drawn on the first medium (of a video: on its first chosen frame) and 
 
 /// Ask a question about images and videos.
 #[derive(Args)]
-#[command(after_help = EXAMPLES, override_usage = "firsthand ask [MEDIA]... \"QUESTION\" [--model <DIR|owner/name>] [OPTIONS]\n       firsthand ask --messages <FILE> [--model <DIR|owner/name>] [OPTIONS]")]
+#[command(after_help = EXAMPLES, override_usage = "firsthand ask [MEDIA]... \"QUESTION\" [--model <DIR|owner/name>] [OPTIONS]\n       firsthand ask --messages <FILE> [--model <DIR|owner/name>] [OPTIONS]\n       firsthand ask --memory <DIR> \"QUESTION\" [--at <MOMENT>] [--agent-model <WHO>] [OPTIONS]")]
 pub(crate) struct AskOptions {
     /// Images and videos (paths, file://, http(s):// or data: locations), then the question.
     #[arg(
@@ -69,6 +72,8 @@ pub(crate) struct AskOptions {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
+    memory: investigate::MemoryFlags,
+    #[command(flatten)]
     question: QuestionFlags,
     #[command(flatten)]
     model: ModelFlags,
@@ -80,6 +85,9 @@ pub(crate) struct AskOptions {
 
 /// Asks and shows.
 pub(crate) fn run(options: &AskOptions) -> Result<()> {
+    if let Some(folder) = &options.memory.memory {
+        return investigate::run(options, folder);
+    }
     let rules = options.media.rules()?;
     let opener = opener(false)?;
     let session = Session::open(&options.model, opener.clone())?;

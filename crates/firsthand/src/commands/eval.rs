@@ -12,6 +12,8 @@ mod judge;
 mod list;
 mod world;
 
+pub(crate) use endpoint::Endpoint;
+
 use anyhow::Result;
 use clap::{Args, Subcommand};
 

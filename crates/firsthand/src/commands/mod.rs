@@ -3,6 +3,7 @@
 pub(crate) mod ask;
 pub(crate) mod batch;
 pub(crate) mod compare;
+pub(crate) mod data;
 pub(crate) mod docs;
 pub(crate) mod doctor;
 pub(crate) mod dump;
@@ -12,6 +13,7 @@ pub(crate) mod inspect;
 pub(crate) mod media_worker;
 pub(crate) mod score;
 pub(crate) mod serve;
+pub(crate) mod trace;
 pub(crate) mod train;
 pub(crate) mod world;
 
@@ -30,6 +32,8 @@ pub(crate) fn run(command: Command) -> anyhow::Result<()> {
         Command::Doctor(options) => doctor::run(&options),
         Command::Fetch(options) => fetch::run(&options),
         Command::World(options) => world::run(&options),
+        Command::Data(options) => data::run(&options),
+        Command::Trace(options) => trace::run(&options),
         Command::Train(options) => train::run(&options),
         Command::Serve(options) => serve::run(*options),
         Command::MediaWorker(options) => media_worker::run(&options),

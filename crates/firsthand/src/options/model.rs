@@ -57,7 +57,7 @@ pub(crate) enum TextAfterFlag {
 }
 
 /// Flags that choose a checkpoint and its arithmetic.
-#[derive(Args)]
+#[derive(Args, Clone)]
 #[command(next_help_heading = "Model")]
 pub(crate) struct ModelFlags {
     /// Checkpoint: a directory, or owner/name of one that `firsthand fetch` downloaded. Default: firsthand-tiny, which

@@ -107,6 +107,8 @@ pub struct Step {
     pub thinking: Option<String>,
     /// What it does.
     pub action: Action,
+    /// Where in the text its action ends; what follows does not count. The whole text where there is no action.
+    pub end: usize,
 }
 
 impl Step {
@@ -114,16 +116,18 @@ impl Step {
     pub fn parse(text: &str) -> Step {
         let at = |tag: &str| {
             let open = text.find(&format!("<{tag}>"))?;
-            Some((open, tags::first(text, tag)?))
+            let inside = tags::first(text, tag)?;
+            Some((open, inside, open + 2 * tag.len() + "<></>".len() + inside.len()))
         };
-        let action = match (at("tool"), at("answer")) {
-            (Some((tool, call)), answer) if answer.is_none_or(|(answer, _)| tool < answer) => {
-                ToolCall::parse(call).map_or_else(|error| Action::Nothing(error.to_string()), Action::Tool)
+        let (action, end) = match (at("tool"), at("answer")) {
+            (Some((tool, call, end)), answer) if answer.is_none_or(|(answer, ..)| tool < answer) => {
+                let nothing = |error: Error| Action::Nothing(error.to_string());
+                (ToolCall::parse(call).map_or_else(nothing, Action::Tool), end)
             }
-            (_, Some((_, answer))) => Action::Answer(answer.trim().to_owned()),
-            _ => Action::Nothing("neither a <tool> nor an <answer> section".to_owned()),
+            (_, Some((_, answer, end))) => (Action::Answer(answer.trim().to_owned()), end),
+            _ => (Action::Nothing("neither a <tool> nor an <answer> section".to_owned()), text.len()),
         };
-        Step { thinking: Answer::parse(text).thinking, action }
+        Step { thinking: Answer::parse(&text[..end]).thinking, action, end }
     }
 }
 
@@ -209,8 +213,11 @@ mod tests {
         let step = Step::parse(&format!("<think>look</think> <tool>{PYTHON}</tool>"));
         assert_eq!(step.thinking.as_deref(), Some("look"));
         assert!(matches!(step.action, Action::Tool(call) if call.name == "rag"));
+        assert_eq!(step.end, "<think>look</think> <tool></tool>".len() + PYTHON.len());
         let check = |text: &str, expect: &str| {
-            assert_eq!(Step::parse(text).action, Action::Answer(expect.to_owned()), "{text}");
+            let step = Step::parse(text);
+            assert_eq!(step.action, Action::Answer(expect.to_owned()), "{text}");
+            assert!(text[..step.end].ends_with("</answer>"), "{text}");
         };
         check("<think>so</think> <answer>B</answer>", "B");
         check("<answer>\nB.\n</answer><tool>{}</tool>", "B.");
@@ -257,7 +264,8 @@ mod tests {
 
         #[test]
         fn no_text_panics(text in "(<think>|</think>|<tool>|</tool>|<answer>|</answer>|[{}'\":é,a\n]){0,14}") {
-            Step::parse(&text);
+            let step = Step::parse(&text);
+            prop_assert!(text.is_char_boundary(step.end));
             well_formed(&text, |call| ToolCall::parse(call).is_ok());
             ToolCall::is_published(&text);
         }

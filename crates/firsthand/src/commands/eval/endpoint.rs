@@ -34,7 +34,7 @@ pub(super) struct EndpointFlags {
 
 /// A served model. Clones share its connections.
 #[derive(Clone)]
-pub(super) struct Endpoint {
+pub(crate) struct Endpoint {
     chat: Arc<Chat>,
     opener: Arc<Opener>,
     manifest: Manifest,
@@ -44,21 +44,31 @@ impl EndpointFlags {
     /// The model, where one is named.
     pub(super) fn open(&self, opener: &Arc<Opener>) -> Result<Option<Endpoint>> {
         let (Some(url), Some(model)) = (&self.endpoint, &self.endpoint_model) else { return Ok(None) };
-        let chat = Arc::new(Chat::open("endpoint", url, model, PATIENCE)?);
-        let manifest = Manifest {
-            program: PROGRAM.to_owned(),
-            model: model.clone(),
-            device: url.trim_end_matches('/').to_owned(),
-            decoder: firsthand_media::decoder_version(),
-            ..Manifest::default()
-        };
-        Ok(Some(Endpoint { chat, opener: opener.clone(), manifest }))
+        Endpoint::connect("endpoint", url, model, opener).map(Some)
     }
 }
 
 impl Endpoint {
+    /// The model of that name behind an address. `who` names it in errors and is its flag's name.
+    pub(crate) fn connect(
+        who: &'static str,
+        url: &str,
+        model: &str,
+        opener: &Arc<Opener>,
+    ) -> Result<Endpoint> {
+        let chat = Arc::new(Chat::open(who, url, model, PATIENCE)?);
+        let manifest = Manifest {
+            program: PROGRAM.to_owned(),
+            model: model.to_owned(),
+            device: url.trim_end_matches('/').to_owned(),
+            decoder: firsthand_media::decoder_version(),
+            ..Manifest::default()
+        };
+        Ok(Endpoint { chat, opener: opener.clone(), manifest })
+    }
+
     /// What is known of every answer: name and address in place of weights.
-    pub(super) fn manifest(&self) -> &Manifest {
+    pub(crate) fn manifest(&self) -> &Manifest {
         &self.manifest
     }
 }

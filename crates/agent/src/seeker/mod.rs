@@ -1,0 +1,169 @@
+//! A searcher that is no model: it goes down the records from week to clip by rule, reads what they say, and answers with
+//! what it read. It writes turns as a model would, so that it can stand wherever a model stands: as the default of
+//! `ask`, where no checkpoint is at hand, and as the teacher of reasoning traces about simulated homes.
+//!
+//! It sees the conversation and nothing else. A teacher may know when what decides happened; it then looks there first,
+//! but says only what observations show, and answers only from them.
+
+mod past;
+mod words;
+
+use firsthand_base::{
+    Conversation, Finish, Generate, GenerateError, Generation, Moment, SamplingOptions, StopRules,
+};
+use firsthand_tasks::format::ToolCall;
+use serde_json::json;
+
+use crate::tools::RagLevel;
+use past::{Past, Shown};
+use words::Reading;
+
+/// The searcher.
+#[derive(Clone, Debug, Default)]
+pub struct Seeker {
+    /// When what decides happened, where the teacher knows.
+    pub target: Option<Moment>,
+    /// Calls before it gives up.
+    pub most_calls: usize,
+    /// Whether it watches recordings where records leave a question open.
+    pub watches: bool,
+}
+
+impl Seeker {
+    /// The name in manifests and flags.
+    pub const NAME: &'static str = "seeker";
+
+    /// One that knows nothing beforehand.
+    pub fn new() -> Seeker {
+        Seeker { target: None, most_calls: 10, watches: true }
+    }
+
+    /// The next turn.
+    fn turn(&self, past: &Past) -> String {
+        // A record that decides ends the search, but the finest level is read before: it says when.
+        let finest =
+            past.looks.iter().any(|look| look.level == Some(RagLevel::TenMinutes) && !look.shown.is_empty());
+        let reading = past.read(self.target);
+        if finest && let Some(reading) = &reading {
+            return answer(past, reading);
+        }
+        if past.looks.len() < self.most_calls {
+            if let Some(turn) = self.descend(past) {
+                return turn;
+            }
+            if reading.is_none()
+                && self.watches
+                && let Some(turn) = watch(past)
+            {
+                return turn;
+            }
+        }
+        match reading {
+            Some(reading) => answer(past, &reading),
+            None => "<think>what i read does not say it .</think> <answer>N/A</answer>".to_owned(),
+        }
+    }
+
+    /// The next search: one level down from the best record that was not opened yet, the deepest first.
+    fn descend(&self, past: &Past) -> Option<String> {
+        if past.looks.is_empty() {
+            return Some(past.opening());
+        }
+        let mut levels = [RagLevel::Hour, RagLevel::Day, RagLevel::Week];
+        // Where a level has no records, the next one down is searched from the day of the question.
+        if let Some(last) = past.looks.last().filter(|last| last.shown.is_empty() && last.level.is_some()) {
+            let next = below(last.level?)?;
+            let start = last.start.unwrap_or(past.clock);
+            return past.unless_made(next, start, "nothing there . i look at a finer level .");
+        }
+        levels.sort_by_key(|level| level.records());
+        for level in levels {
+            let open: Vec<&Shown> = past.open(level);
+            let Some(pick) = self.pick(past, &open) else { continue };
+            let next = below(level)?;
+            let thought = format!("{} i look into it .", past.reason(pick));
+            if let Some(turn) = past.unless_made(next, pick.start, &thought) {
+                return Some(turn);
+            }
+        }
+        None
+    }
+
+    /// The record to open: where the target is, for one who knows; else the one that says most of what is asked, of
+    /// equal ones the latest for "last", the earliest for "first", else the best found.
+    fn pick<'a>(&self, past: &Past, open: &[&'a Shown]) -> Option<&'a Shown> {
+        if let Some(target) = self.target
+            && let Some(there) =
+                open.iter().find(|shown| shown.start <= target && target < shown.end.plus_ms(1))
+        {
+            return Some(there);
+        }
+        past.best(open)
+    }
+}
+
+/// The level that looks into the records of a level.
+fn below(level: RagLevel) -> Option<RagLevel> {
+    let at = RagLevel::ALL.iter().position(|other| *other == level)?;
+    RagLevel::ALL.get(at + 1).copied()
+}
+
+fn answer(past: &Past, reading: &Reading) -> String {
+    let said = reading.sentence.to_lowercase();
+    let (letter, words) = match reading.option {
+        Some(option) => {
+            let letter = char::from(b'A' + option.min(25) as u8);
+            (letter.to_string(), format!("the answer is {letter} , {}", past.options[option]))
+        }
+        None => (reading.sentence.clone(), "that is the answer".to_owned()),
+    };
+    format!("<think>at {} : {said} . {words} .</think> <answer>{letter}</answer>", reading.at)
+}
+
+/// Watching the clip that is nearest to what is asked.
+fn watch(past: &Past) -> Option<String> {
+    let clips: Vec<&Shown> = past.records(RagLevel::TenMinutes);
+    let clip = past.best(&clips)?;
+    let end = clip.end.min(clip.start.plus_ms(600_000)).min(past.clock);
+    let watched = past.looks.iter().any(|look| look.level.is_none());
+    if watched || end <= clip.start || !past.tools.iter().any(|tool| tool == "video_llm") {
+        return None;
+    }
+    let arguments = json!({"question": past.question, "range": format!("{}-{end}", clip.start)});
+    let thought = "the records do not say it . i watch the clip .";
+    Some(past::call(thought, "video_llm", &arguments))
+}
+
+impl Generate for Seeker {
+    fn generate(
+        &mut self,
+        conversation: &Conversation,
+        _: &SamplingOptions,
+        _: &StopRules,
+        on_text: &mut dyn FnMut(&str) -> bool,
+    ) -> Result<Generation, GenerateError> {
+        let past = Past::of(conversation).map_err(GenerateError::Request)?;
+        let text = self.turn(&past);
+        on_text(&text);
+        Ok(Generation {
+            new_tokens: text.split_whitespace().count(),
+            text,
+            ids: Vec::new(),
+            logprobs: Vec::new(),
+            finish: Finish::Stop,
+            prompt_tokens: 0,
+            cached_tokens: 0,
+            prompt: String::new(),
+            media: Vec::new(),
+        })
+    }
+}
+
+/// Whether a call is the one of a turn; how turns are told apart from each other.
+pub(crate) fn same_call(a: &ToolCall, b: &ToolCall) -> bool {
+    a.name == b.name && a.arguments == b.arguments
+}
+
+#[cfg(test)]
+#[path = "tests.rs"]
+mod tests;

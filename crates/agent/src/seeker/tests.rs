@@ -1,0 +1,102 @@
+use std::sync::Arc;
+
+use super::words::{content, keywords, read};
+use super::*;
+use crate::scripted_memory;
+use crate::tools::Rag;
+use crate::{CallRules, Manner, Question, Toolbox, Tools, Trace, Verdict, investigate};
+
+fn asked(seeker: &Seeker, text: &str, options: &[&str], clock: &str) -> Trace {
+    let folder = tempfile::tempdir().unwrap();
+    let rag = Rag::new(scripted_memory::make(folder.path()), 3);
+    let tools: Arc<dyn Tools> = Arc::new(Toolbox::new(vec![Arc::new(rag)], CallRules::default()).unwrap());
+    let question = Question {
+        id: "1".into(),
+        text: text.into(),
+        options: options.iter().map(|option| (*option).to_owned()).collect(),
+        clock: clock.parse().unwrap(),
+        wearer: "A1_JAKE".into(),
+    };
+    investigate(question, &tools, &mut seeker.clone(), &Manner::default(), &mut |_| true).unwrap()
+}
+
+#[test]
+fn it_goes_down_the_records_and_answers_with_what_it_read() {
+    let check = |text: &str, options: &[&str], clock: &str, expect: Verdict, at: &str| {
+        let trace = asked(&Seeker::new(), text, options, clock);
+        assert_eq!(trace.verdict, Some(expect), "{text}: {}", trace.to_json());
+        let last = &trace.turns.last().unwrap().done.text;
+        assert!(last.contains(at), "{text}: {last}");
+    };
+    let rooms = &["kitchen", "bedroom", "garage", "bathroom"][..];
+    let noon = "DAY3_12000000";
+    check("in which room did i last put the red cup ?", rooms, noon, Verdict::Option(1), "DAY2_10000000");
+    check(
+        "in which room did i last put the red cup ?",
+        rooms,
+        "DAY2_09000000",
+        Verdict::Option(0),
+        "DAY1_09000500",
+    );
+    check("in which room did i first put the red cup ?", rooms, noon, Verdict::Option(0), "DAY1_09000500");
+    check("who did i give the drill to ?", &["Anna", "Ben"], noon, Verdict::Option(1), "DAY2_16300000");
+    check("what did i put on the bench ?", &["red cup", "drill"], noon, Verdict::Option(1), "DAY2_10020000");
+    // What happens later is unknown now, and unknown things are said to be so.
+    check("in which room did i last put the submarine ?", rooms, noon, Verdict::NotInMemory, "does not say");
+    // Without options it answers with the sentence.
+    let words = Verdict::Words("I put the red cup on the table in the bedroom".into());
+    check("where did i last put the red cup ?", &[], noon, words, "DAY2_10000000");
+}
+
+#[test]
+fn a_teacher_looks_where_it_knows_and_says_only_what_it_read() {
+    let target = "DAY1_09000500".parse().unwrap();
+    let teacher = Seeker { target: Some(target), ..Seeker::new() };
+    let trace = asked(&teacher, "where was the red cup ?", &["shelf", "table", "floor"], "DAY3_12000000");
+    assert_eq!(trace.verdict, Some(Verdict::Option(0)));
+    // Every moment that a turn names was shown before, or is the beginning of time or the question's own.
+    let mut known = String::from("DAY1_00000000 DAY3_12000000");
+    for turn in &trace.turns {
+        for word in turn
+            .done
+            .text
+            .split(|c: char| !c.is_alphanumeric() && c != '_')
+            .filter(|word| word.starts_with("DAY"))
+        {
+            assert!(known.contains(word), "{word} in {}", turn.done.text);
+        }
+        if let crate::Said::Observation(text) = &turn.done.said {
+            known.push_str(text);
+        }
+    }
+    // A target whose record says nothing of the question is no answer.
+    let teacher = Seeker { target: Some("DAY3_08000000".parse().unwrap()), ..Seeker::new() };
+    let trace = asked(&teacher, "what colour is my submarine ?", &["red", "blue"], "DAY3_12000000");
+    assert_eq!(trace.verdict, Some(Verdict::NotInMemory));
+}
+
+#[test]
+fn words_that_matter() {
+    assert_eq!(content("On what did I last put the red toy car ?"), ["red", "toy", "car"]);
+    let check = |text: &str, expect: &[&str]| assert_eq!(keywords(text), expect, "{text}");
+    check("on what did i last put the red toy car ?", &["red toy car"]);
+    check("who told me about chess ?", &["chess"]);
+    check("what is it ?", &[]);
+}
+
+#[test]
+fn a_sentence_speaks_for_one_option() {
+    let check = |question: &str, options: &[&str], text: &str, expect: Option<usize>| {
+        let options: Vec<String> = options.iter().map(|option| (*option).to_owned()).collect();
+        let reading = read(question, &options, &[(Moment::START, text)]);
+        assert_eq!(reading.and_then(|reading| reading.option), expect, "{text}");
+    };
+    let where_is = "where did i put the cup ?";
+    check(where_is, &["table", "shelf"], "I put the cup on the shelf.", Some(1));
+    check(where_is, &["table", "shelf"], "I put the cup on the shelf by the table.", None);
+    check(where_is, &["table", "side table"], "I put the cup on the side table.", Some(1));
+    check(where_is, &["the table", "the shelf"], "I put the cup on the table.", Some(0));
+    check(where_is, &["table", "shelf"], "I walk to the table.", None);
+    check("which did i take , the cup or the book ?", &["cup", "book"], "I take the book. I read.", Some(1));
+    check(where_is, &[], "", None);
+}

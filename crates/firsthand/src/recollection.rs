@@ -1,0 +1,198 @@
+//! A memory with everything that looks into it: the tools, by whom they look, whose memory it is and when it is. Shared by
+//! `ask --memory`, `data cott` and whoever serves the tools.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+
+use anyhow::{Context, Result};
+use clap::Args;
+use firsthand_agent::footage::{Footage, Remembered, SharedMemory};
+use firsthand_agent::tools::{ImageTool, Looking, Rag, VideoTool, read_tools, wearer_named};
+use firsthand_agent::{CallRules, Tool, Toolbox, Tools};
+use firsthand_base::{Generate, Manifest, Moment};
+use firsthand_media::{Opener, OpenerOptions};
+use firsthand_memory::{Counts, Memory};
+
+use crate::failure::failure;
+use crate::options::model::ModelFlags;
+use crate::role::Role;
+use crate::session;
+use crate::tiny;
+
+/// Tokens planned for one look at a video.
+const LOOK_TOKENS: usize = 16_384;
+
+/// Flags that say who looks and with what.
+#[derive(Args)]
+#[command(next_help_heading = "Tools (with --memory)")]
+pub(crate) struct ToolFlags {
+    /// Which of the built-in tools are offered. Default: all that the memory has recordings for.
+    #[arg(long, value_name = "NAME,...", value_delimiter = ',', value_parser = ["rag", "video_llm", "vlm"])]
+    pub(crate) offer: Vec<String>,
+    /// Offer the tools described in a file (TOML or JSON: [[tool]] with name, about, schema, command or url). May be given
+    /// several times.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) tools: Vec<PathBuf>,
+    /// Who watches recordings: what --model takes, or URL#NAME. Default: --model.
+    #[arg(long, value_name = "WHO")]
+    pub(crate) video_model: Option<String>,
+    /// Who looks at single frames. Default: --video-model.
+    #[arg(long, value_name = "WHO")]
+    pub(crate) image_model: Option<String>,
+    /// Records that one search shows.
+    #[arg(long, value_name = "N", default_value_t = 3)]
+    pub(crate) top: usize,
+    /// Most characters of what a tool found that are read; the rest is cut and told.
+    #[arg(long, value_name = "N", default_value_t = 8000)]
+    pub(crate) observation_characters: usize,
+}
+
+/// A memory and its tools.
+pub(crate) struct Recollection {
+    pub(crate) tools: Arc<dyn Tools>,
+    /// How much is remembered.
+    pub(crate) counts: Counts,
+    /// What made what the tools say, by role.
+    pub(crate) manifests: BTreeMap<String, Manifest>,
+}
+
+impl Recollection {
+    /// Opens a memory and the models that look. Models are loaded only for tools that are offered.
+    pub(crate) fn open(
+        folder: &std::path::Path,
+        flags: &ToolFlags,
+        model: &ModelFlags,
+    ) -> Result<Recollection> {
+        let mut memory =
+            Memory::open(folder).with_context(|| format!("cannot open the memory {}", folder.display()))?;
+        let counts = memory.store().counts()?;
+        if counts.records() == 0 {
+            return Err(failure(
+                format!("nothing is remembered in {}", folder.display()),
+                "fill it first, e.g. with `firsthand remember`",
+            ));
+        }
+        let memory: SharedMemory = Arc::new(Mutex::new(memory));
+        let offered = |name: &str| flags.offer.is_empty() || flags.offer.iter().any(|other| other == name);
+        let mut manifests = BTreeMap::new();
+        let mut tools: Vec<Arc<dyn Tool>> = Vec::new();
+        if offered("rag") {
+            tools.push(Arc::new(Rag::new(memory.clone(), flags.top)));
+        }
+        let has_recordings = !flags.offer.is_empty() || has_recordings(&memory)?;
+        if has_recordings && (offered("video_llm") || offered("vlm")) {
+            let footage: Arc<dyn Footage> = Arc::new(Remembered::new(memory.clone()));
+            looks(flags, model, footage, &offered, &mut tools, &mut manifests)?;
+        }
+        for path in &flags.tools {
+            for tool in read_tools(path)? {
+                tools.push(Arc::new(tool));
+            }
+        }
+        let rules = CallRules { most_characters: flags.observation_characters, ..CallRules::default() };
+        Ok(Recollection { tools: Arc::new(Toolbox::new(tools, rules)?), counts, manifests })
+    }
+
+    /// The wearer that a name means; without a name the only one.
+    pub(crate) fn wearer(&self, name: Option<&str>) -> Result<String> {
+        let known: Vec<&String> = self.counts.wearers.keys().collect();
+        let list = known.iter().map(|name| name.as_str()).collect::<Vec<_>>().join(", ");
+        match (name, &known[..]) {
+            (Some(name), _) => wearer_named(self.counts.wearers.keys(), name).ok_or_else(|| {
+                failure(format!("nobody here is called {name}"), format!("--wearer is one of {list}"))
+            }),
+            (None, [only]) => Ok((*only).clone()),
+            (None, _) => {
+                Err(failure("several people are remembered here", format!("say whose: --wearer {list}")))
+            }
+        }
+    }
+
+    /// Now: the moment asked for, else the end of the latest record.
+    pub(crate) fn clock(&self, at: Option<&str>) -> Result<Moment> {
+        match at {
+            Some(text) => {
+                text.parse().map_err(|error| failure(format!("--at: {error}"), "e.g. --at DAY3_18000000"))
+            }
+            None => Ok(self.counts.last.unwrap_or(Moment::START)),
+        }
+    }
+}
+
+/// Whether any clip stands on a file that is there.
+fn has_recordings(memory: &SharedMemory) -> Result<bool> {
+    let mut memory = memory.lock().map_err(|_| anyhow::anyhow!("the memory is broken"))?;
+    let scope = firsthand_memory::Scope { level: Some(firsthand_memory::Level::Clip), ..Default::default() };
+    let some = memory.store().range(&scope, 8)?;
+    let there = |file: &str| file.contains("://") || std::path::Path::new(file).exists();
+    Ok(some.iter().flat_map(|clip| &clip.evidence).any(|evidence| there(&evidence.file)))
+}
+
+/// The tools that look at recordings, each with its model; one model where both have the same.
+fn looks(
+    flags: &ToolFlags,
+    model: &ModelFlags,
+    footage: Arc<dyn Footage>,
+    offered: &dyn Fn(&str) -> bool,
+    tools: &mut Vec<Arc<dyn Tool>>,
+    manifests: &mut BTreeMap<String, Manifest>,
+) -> Result<()> {
+    let opener = session::opener(false)?;
+    let video = flags.video_model.as_deref().or(model.model.as_deref());
+    let image = flags.image_model.as_deref().or(video);
+    let mut made: Option<(Option<&str>, Looking, Manifest)> = None;
+    for (name, role, word) in [("video_llm", "video", video), ("vlm", "image", image)] {
+        if !offered(name) {
+            continue;
+        }
+        let (looking, manifest) = match &made {
+            Some((before, looking, manifest)) if *before == word => (looking.clone(), manifest.clone()),
+            _ => {
+                let who = if role == "video" { "video-model" } else { "image-model" };
+                let role = Role::open(who, word, model, &opener, LOOK_TOKENS)?;
+                let sampling = role.sampling();
+                let (max_tokens, manifest) = (role.defaults.stop.max_tokens.min(512), role.manifest);
+                let model: Arc<Mutex<dyn Generate + Send>> = Arc::new(Mutex::new(Looker(role.model)));
+                let is_tiny = manifest.model == tiny::NAME;
+                let looking = Looking {
+                    sampling,
+                    max_tokens,
+                    // firsthand-tiny was taught with clips of a few frames.
+                    max_frames: if is_tiny { 8 } else { 64 },
+                    ..Looking::new(model)
+                };
+                made = Some((word, looking.clone(), manifest.clone()));
+                (looking, manifest)
+            }
+        };
+        manifests.insert(role.to_owned(), manifest);
+        let tool: Arc<dyn Tool> = match name {
+            "video_llm" => Arc::new(VideoTool::new(footage.clone(), looking)),
+            _ => Arc::new(ImageTool::new(footage.clone(), originals()?, looking)),
+        };
+        tools.push(tool);
+    }
+    Ok(())
+}
+
+/// An opener for stills at full size.
+fn originals() -> Result<Arc<Opener>> {
+    let options = OpenerOptions { keep_originals: true, keep_bytes: 0, ..OpenerOptions::default() };
+    Ok(Arc::new(Opener::new(options)))
+}
+
+/// A boxed model as one: a mutex cannot hold a boxed trait object as the trait object itself.
+struct Looker(Box<dyn Generate + Send>);
+
+impl Generate for Looker {
+    fn generate(
+        &mut self,
+        conversation: &firsthand_base::Conversation,
+        sampling: &firsthand_base::SamplingOptions,
+        stop: &firsthand_base::StopRules,
+        on_text: &mut dyn FnMut(&str) -> bool,
+    ) -> Result<firsthand_base::Generation, firsthand_base::GenerateError> {
+        self.0.generate(conversation, sampling, stop, on_text)
+    }
+}

@@ -1,0 +1,76 @@
+//! Models by the part they play: who acts, who looks at video, who at pictures, who sums up. Each is a checkpoint here, a
+//! model behind an address, or for the agent a searcher that needs no model; whoever asks cannot tell which.
+
+use std::sync::Arc;
+
+use anyhow::Result;
+use firsthand_agent::Seeker;
+use firsthand_base::{Generate, Manifest, SamplingOptions};
+use firsthand_engine::{EngineOptions, Local};
+use firsthand_input::GenerationDefaults;
+use firsthand_media::Opener;
+
+use crate::cli::PROGRAM;
+use crate::commands::eval::Endpoint;
+use crate::failure::failure;
+use crate::options::model::ModelFlags;
+use crate::session::{STEP_TOKENS, Session};
+
+/// Patches planned for of one medium.
+const PATCHES: usize = 16_384;
+
+/// A model that plays a part.
+pub(crate) struct Role {
+    /// It.
+    pub(crate) model: Box<dyn Generate + Send>,
+    /// What is known of everything it says.
+    pub(crate) manifest: Manifest,
+    /// How it samples where no flag says so.
+    pub(crate) defaults: GenerationDefaults,
+}
+
+impl Role {
+    /// The model that a word means: `seeker`, `URL#NAME`, or what `--model` takes. `who` is the flag's name; `flags` say
+    /// how checkpoints are held; `tokens` is the longest conversation planned for.
+    pub(crate) fn open(
+        who: &'static str,
+        word: Option<&str>,
+        flags: &ModelFlags,
+        opener: &Arc<Opener>,
+        tokens: usize,
+    ) -> Result<Role> {
+        if word == Some(Seeker::NAME) {
+            let manifest = Manifest {
+                program: PROGRAM.to_owned(),
+                model: Seeker::NAME.to_owned(),
+                ..Manifest::default()
+            };
+            let defaults = GenerationDefaults::default();
+            return Ok(Role { model: Box::new(Seeker::new()), manifest, defaults });
+        }
+        if let Some(address) = word.filter(|word| word.starts_with("http://") || word.starts_with("https://"))
+        {
+            let Some((url, name)) = address.split_once('#') else {
+                return Err(failure(
+                    format!("--{who}: the address does not say which model: {address}"),
+                    "write URL#NAME, e.g. http://127.0.0.1:8000/v1#Ego-R1-Agent-3B",
+                ));
+            };
+            let endpoint = Endpoint::connect(who, url, name, opener)?;
+            let manifest = endpoint.manifest().clone();
+            return Ok(Role { model: Box::new(endpoint), manifest, defaults: GenerationDefaults::default() });
+        }
+        let flags = ModelFlags { model: word.map(str::to_owned), ..flags.clone() };
+        let session = Session::open(&flags, opener.clone())?;
+        let (manifest, defaults) = (session.manifest.clone(), session.renderer.generation_defaults().clone());
+        let (renderer, runner) = session.load(tokens, PATCHES)?;
+        let step = EngineOptions { step_tokens: STEP_TOKENS, max_sequences: 1, ..EngineOptions::default() };
+        let local = Local::new(runner, renderer, step)?;
+        Ok(Role { model: Box::new(local), manifest, defaults })
+    }
+
+    /// How it samples by itself.
+    pub(crate) fn sampling(&self) -> SamplingOptions {
+        self.defaults.sampling.clone()
+    }
+}

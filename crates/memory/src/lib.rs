@@ -1,0 +1,33 @@
+//! The memory of a wearer's days: records from clips to weeks in a store, search that knows the time, forgetting that
+//! leaves no byte, and the published memory files.
+//!
+//! This room knows no tensor and no network. Captions and summaries are written by whoever holds a model; vectors come
+//! from an [`Embed`]; other stores implement [`Store`]. What ends after the clock of a question is never shown.
+#![deny(missing_docs)]
+
+mod cut;
+mod error;
+mod extract;
+mod intent;
+mod memory;
+#[cfg(test)]
+mod memory_tests;
+mod query;
+mod recall;
+#[cfg(test)]
+mod recall_tests;
+mod record;
+mod sqlite;
+mod stem;
+mod store;
+mod terms;
+
+pub use error::{Error, Result};
+pub use intent::{Intent, Order, Weekday};
+pub use memory::Memory;
+pub use query::{Hit, Parts, Query};
+pub use record::{Evidence, Level, Record, RecordId, State};
+pub use sqlite::SqliteStore;
+pub use stem::stem;
+pub use store::{Change, Counts, Embed, Encoder, Glance, Scope, Store, Term};
+pub use terms::{TERMS_VERSION, terms};
