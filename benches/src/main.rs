@@ -2,6 +2,7 @@
 //! the two sides taking turns. It makes its own inputs under target/bench and ships with nothing.
 
 mod learning;
+mod load;
 mod ours;
 mod policy;
 mod prepare;
@@ -29,6 +30,8 @@ const USAGE: &str = "usage: cargo run --release -p firsthand-bench -- <case>... 
            held-out accuracy before and after (ours alone, hours; goes on where it stopped)
   packs    steps on many short sequences that share a vision prefix, in tokens a second (ours alone)
   seven    a 7B-shaped Qwen2.5-VL answers a 16-frame question in bf16 and q4_k (ours alone, 16 GB on disk)
+  serve    8 clients that ask about text, a picture and a film, against the server and against the same checkpoint behind
+           FastAPI and transformers: requests a second, times, errors, memory (`serve=60` for a minute each, default 20 s)
   all      every case but `policies`, `packs` and `seven`
 
 PATH is a Python with golden/requirements.txt and benches/requirements.txt installed; without it one is made in target/bench/python.";
@@ -58,6 +61,8 @@ fn main() -> Result<()> {
             "train" => train(&bench)?,
             "rl" => rl(&bench)?,
             "policies" => learning::run(bench.folder(), &[1, 2, 3])?,
+            "serve" => load::race(&bench, 20)?,
+            other if other.starts_with("serve=") => load::race(&bench, other[6..].parse()?)?,
             "packs" => packs(&bench)?,
             "seven" => seven(&bench)?,
             _ => bail!("unknown case: {case}\n{USAGE}"),

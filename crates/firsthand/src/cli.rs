@@ -38,6 +38,7 @@ pub(crate) enum Command {
     World(commands::world::WorldOptions),
     Train(commands::train::TrainOptions),
     Serve(Box<commands::serve::ServeVerb>),
+    Mcp(Box<commands::mcp::McpOptions>),
     Data(commands::data::DataOptions),
     Trace(commands::trace::TraceOptions),
     #[command(hide = true)]

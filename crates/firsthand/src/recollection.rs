@@ -8,11 +8,13 @@ use std::sync::{Arc, Mutex};
 use anyhow::{Context, Result};
 use clap::Args;
 use firsthand_agent::footage::{Footage, Remembered, SharedMemory};
+use firsthand_agent::routes::Service;
 use firsthand_agent::tools::{ImageTool, Looking, Rag, VideoTool, read_tools, wearer_named};
 use firsthand_agent::{CallRules, Tool, Toolbox, Tools};
 use firsthand_base::{Generate, Manifest, Moment};
 use firsthand_media::{Opener, OpenerOptions};
 use firsthand_memory::{Counts, Memory};
+use firsthand_serve::{Days, OpenDays};
 
 use crate::failure::failure;
 use crate::options::model::ModelFlags;
@@ -195,4 +197,46 @@ impl Generate for Looker {
     ) -> Result<firsthand_base::Generation, firsthand_base::GenerateError> {
         self.0.generate(conversation, sampling, stop, on_text)
     }
+}
+
+/// Records that one search of a served memory shows.
+const SERVED_TOP: usize = 3;
+
+/// A memory for servers: opened now, its tools made once the model that looks is there.
+pub(crate) fn days(folder: &std::path::Path, model: &str) -> Result<OpenDays> {
+    let mut memory =
+        Memory::open(folder).with_context(|| format!("cannot open the memory {}", folder.display()))?;
+    let counts = memory.store().counts()?;
+    if counts.records() == 0 {
+        return Err(failure(
+            format!("nothing is remembered in {}", folder.display()),
+            "fill it first, e.g. with `firsthand remember`",
+        ));
+    }
+    let memory: SharedMemory = Arc::new(Mutex::new(memory));
+    let wearers: Vec<String> = counts.wearers.keys().cloned().collect();
+    let clock = counts.last.unwrap_or(Moment::START);
+    let is_tiny = model == tiny::NAME;
+    Ok(Box::new(move |looker| {
+        let told = |error: anyhow::Error| crate::failure::text(&error);
+        // firsthand-tiny was taught with clips of a few frames.
+        let looking = Looking { max_frames: if is_tiny { 8 } else { 64 }, ..Looking::new(looker) };
+        let footage: Arc<dyn Footage> = Arc::new(Remembered::new(memory.clone()));
+        let rag = Arc::new(Rag::new(memory, SERVED_TOP));
+        let video = Arc::new(VideoTool::new(footage.clone(), looking.clone()));
+        let image = Arc::new(ImageTool::new(footage, originals().map_err(told)?, looking.clone()));
+        let all: Vec<Arc<dyn Tool>> = vec![rag.clone(), video.clone(), image.clone()];
+        let tools = Toolbox::new(all, CallRules::default()).map_err(|error| error.to_string())?;
+        let service = Service {
+            rag,
+            video: Some(video),
+            image: Some(image),
+            watching: Some(looking),
+            roots: Vec::new(),
+            wearers: wearers.clone(),
+            wearer: None,
+            clock: Some(clock),
+        };
+        Ok(Days { service, tools: Arc::new(tools), wearers, clock })
+    }))
 }

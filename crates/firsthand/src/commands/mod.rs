@@ -10,6 +10,7 @@ pub(crate) mod dump;
 pub(crate) mod eval;
 pub(crate) mod fetch;
 pub(crate) mod inspect;
+pub(crate) mod mcp;
 pub(crate) mod media_worker;
 pub(crate) mod score;
 pub(crate) mod serve;
@@ -36,6 +37,7 @@ pub(crate) fn run(command: Command) -> anyhow::Result<()> {
         Command::Trace(options) => trace::run(&options),
         Command::Train(options) => train::run(&options),
         Command::Serve(options) => serve::run(*options),
+        Command::Mcp(options) => mcp::run(*options),
         Command::MediaWorker(options) => media_worker::run(&options),
         Command::Docs(options) => docs::run(&options),
     }

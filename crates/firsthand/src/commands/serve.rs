@@ -15,6 +15,7 @@ use crate::environment;
 use crate::failure;
 use crate::interrupt;
 use crate::options::model::ModelFlags;
+use crate::recollection;
 use crate::session::{STEP_TOKENS, Session};
 use crate::tiny;
 
@@ -57,6 +58,9 @@ pub(crate) struct ServeVerb {
     /// What clients call the model. Default: as --model names it.
     #[arg(long, value_name = "NAME")]
     served_name: Option<String>,
+    /// A memory of days, as `firsthand remember` makes it: served by the published tool routes and to MCP clients.
+    #[arg(long, value_name = "DIR")]
+    memory: Option<PathBuf>,
     #[command(flatten)]
     limits: LimitFlags,
     #[command(flatten)]
@@ -148,10 +152,11 @@ pub(crate) fn run(verb: ServeVerb) -> Result<()> {
         limits: Limits { queue_per_key, ..limits },
     };
     options.validate()?;
+    let days = verb.memory.as_deref().map(|folder| recollection::days(folder, &name)).transpose()?;
     let (flags, sequences) = (verb.model, options.limits.sequences);
     let load = move || load(&flags, sequences).map_err(|error| failure::text(&error));
     let stop = interrupt::ask_to_stop();
-    firsthand_serve::serve(options, &name, load, stop, |address: SocketAddr| {
+    firsthand_serve::serve(options, &name, load, days, stop, |address: SocketAddr| {
         // A reader that went away does not keep others from asking.
         let _ = writeln!(std::io::stdout(), "listening on http://{address}");
     })?;
@@ -159,7 +164,7 @@ pub(crate) fn run(verb: ServeVerb) -> Result<()> {
 }
 
 /// Opens and loads the checkpoint, on the thread that will own it.
-fn load(flags: &ModelFlags, sequences: usize) -> Result<Loaded<ModelRunner>> {
+pub(crate) fn load(flags: &ModelFlags, sequences: usize) -> Result<Loaded<ModelRunner>> {
     // Prompts get their media from other processes; this opener opens nothing.
     let opener = Opener::new(OpenerOptions { remote: false, keep_bytes: 0, ..OpenerOptions::default() });
     let session = Session::open(flags, Arc::new(opener))?;

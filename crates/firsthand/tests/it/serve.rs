@@ -263,7 +263,10 @@ fn the_service_outlives_what_clients_do() {
     assert_eq!(served.metric("requests_inside"), 0.0);
     // Damaged media fail; the next whole one is answered.
     let clip = fs_err::read(golden("clip.mp4")).unwrap();
-    for damage in [&clip[..clip.len() / 2], &clip[..40], &vec![0xff; 5000][..]] {
+    let other = golden("clip.mp4");
+    let playlist =
+        format!("#EXTM3U\n#EXT-X-TARGETDURATION:10\n#EXTINF:10,\n{}\n#EXT-X-ENDLIST\n", other.display());
+    for damage in [&clip[..clip.len() / 2], &clip[..40], &vec![0xff; 5000][..], playlist.as_bytes()] {
         let url =
             format!("data:video/mp4;base64,{}", base64::engine::general_purpose::STANDARD.encode(damage));
         let part = json!({"type": "video_url", "video_url": {"url": url}});

@@ -102,3 +102,22 @@ fn the_examples_of_the_page_run() {
         assert!(!output.stdout.is_empty() || example.contains("-o "), "{example} says nothing");
     }
 }
+
+#[test]
+fn the_official_mcp_client_is_served_over_http_and_over_pipes() {
+    let Some(python) = python("mcp", &["mcp"]) else { return skipped("the MCP client for Python") };
+    let home = tempfile::tempdir().unwrap();
+    let media = firsthand_golden::root().join("media");
+    let served = Served::start(home.path(), &["--media-root", media.to_str().unwrap()]);
+    let output = Command::new(python)
+        .arg(script("mcp_client.py"))
+        .arg(served.url())
+        .arg(&media)
+        .args(["--", env!("CARGO_BIN_EXE_firsthand"), "mcp", "--media-root", "."])
+        .env("XDG_CACHE_HOME", home.path().join("cache"))
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let seen: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(seen["tools"], serde_json::json!(["ask", "inspect"]));
+}
