@@ -102,7 +102,7 @@ fn streams_choices_and_logprobs_say_what_whole_answers_say() {
     let served = Served::start(home.path(), &[]);
     let body = json!({
         "messages": [{"role": "system", "content": "be brief"}, {"role": "user", "content": "where is the red cup ?"}],
-        "max_completion_tokens": 12, "temperature": 1.0, "seed": 5, "n": 3, "logprobs": true, "top_logprobs": 2,
+        "max_completion_tokens": 12, "temperature": 2.0, "top_k": 0, "seed": 5, "n": 3, "logprobs": true, "top_logprobs": 2,
     });
     let whole = served.chat(&body).ok();
     let texts: Vec<&str> = whole["choices"]
@@ -230,13 +230,23 @@ fn requests_that_ask_for_what_is_not_done_are_refused_by_name() {
 #[test]
 fn the_service_outlives_what_clients_do() {
     let home = tempfile::tempdir().unwrap();
-    let flags = ["--head-seconds", "1", "--body-seconds", "1", "--queue", "4", "--media-seconds", "20"];
+    let flags = ["--head-seconds", "3", "--body-seconds", "3", "--queue", "4", "--media-seconds", "20"];
     let served = Served::start(home.path(), &flags);
-    let long = json!({"messages": [{"role": "user", "content": "tell me"}], "max_tokens": 1500, "stream": true, "temperature": 1.9, "top_k": 0});
+    // An answer that cannot end by itself.
+    let long = |tokens: usize| {
+        let schema = json!({"type": "array", "items": {"enum": ["kitchen"]}, "minItems": 1000});
+        let format = json!({"type": "json_schema", "json_schema": {"name": "long", "schema": schema}});
+        json!({"messages": [{"role": "user", "content": "tell me"}], "max_tokens": tokens, "response_format": format})
+    };
+    let streamed = |tokens: usize| {
+        let mut body = long(tokens);
+        body["stream"] = json!(true);
+        body
+    };
     // Gone in the middle of an answer: the sequence is cancelled.
     let mut stream = served.connect();
     stream
-        .write_all(request(&served.address, "/v1/chat/completions", &long.to_string(), "").as_bytes())
+        .write_all(request(&served.address, "/v1/chat/completions", &streamed(1500).to_string(), "").as_bytes())
         .unwrap();
     let mut some = [0; 400];
     assert!(stream.read(&mut some).unwrap() > 0);
@@ -276,7 +286,7 @@ fn the_service_outlives_what_clients_do() {
     served.chat(&json!({"messages": user(json!([part])), "max_tokens": 2})).ok();
     // More than the queue holds: some are told to come again, none is lost, and the rest is answered.
     let statuses: Vec<(u16, String)> = std::thread::scope(|scope| {
-        let body = json!({"messages": [{"role": "user", "content": "tell me"}], "max_tokens": 200, "temperature": 1.9, "top_k": 0});
+        let body = long(200);
         let asks: Vec<_> = (0..12)
             .map(|_| {
                 let (served, body) = (&served, body.clone());
@@ -298,8 +308,7 @@ fn the_service_outlives_what_clients_do() {
     );
     // Told to stop while it answers: the answer is finished, then it is gone.
     let mut stream = served.connect();
-    let mut body = long.clone();
-    body["max_tokens"] = json!(300);
+    let body = streamed(300);
     stream
         .write_all(request(&served.address, "/v1/chat/completions", &body.to_string(), "").as_bytes())
         .unwrap();
