@@ -52,6 +52,9 @@ pub enum Error {
     /// The encoder failed.
     #[error("cannot encode a text: {0}")]
     Embed(String),
+    /// A build could not go on for now.
+    #[error("{0}")]
+    Stopped(String),
     /// A published memory file that cannot be read.
     #[error("cannot read {location}: {reason}")]
     File {
@@ -60,6 +63,9 @@ pub enum Error {
         /// What is wrong.
         reason: String,
     },
+    /// Something that was to be forgotten is still there.
+    #[error("not all is forgotten: {0}")]
+    NotForgotten(String),
     /// A file system operation failed.
     #[error(transparent)]
     Io(#[from] std::io::Error),

@@ -77,7 +77,7 @@ impl Memory {
                 Change::Delete(id) => {
                     sources.opened_by(&mut *self.store, *id, &mut opened, true)?;
                 }
-                Change::Vector { .. } | Change::State { .. } => {}
+                Change::Vector { .. } | Change::State { .. } | Change::Note { .. } => {}
             }
         }
         if opened.is_empty() {
@@ -188,7 +188,7 @@ impl Sources {
                     self.deleted.insert(*id);
                     None
                 }
-                Change::Vector { .. } | Change::State { .. } => None,
+                Change::Vector { .. } | Change::State { .. } | Change::Note { .. } => None,
             });
         }
         wanted.sort_unstable();

@@ -8,6 +8,7 @@ mod ask;
 mod bad_input;
 mod batch;
 mod chat_server;
+mod days;
 mod docs;
 mod doctor;
 mod dump;

@@ -36,6 +36,7 @@ pub(crate) struct Video {
     codec: ffmpeg::codec::Id,
     container: String,
     has_audio: bool,
+    created: Option<String>,
     fps: f64,
 }
 
@@ -101,6 +102,7 @@ impl Video {
         let mut input = open_input(&path, name)?;
         let has_audio = input.streams().best(media::Type::Audio).is_some();
         let container = input.format().name().to_owned();
+        let created = input.metadata().get("creation_time").map(str::to_owned);
         let (stream_index, rotation, parameters, header_rate) = {
             let stream = input
                 .streams()
@@ -127,6 +129,7 @@ impl Video {
             codec,
             container,
             has_audio,
+            created,
             fps,
         })
     }
@@ -164,6 +167,7 @@ impl Video {
             average_fps: self.fps,
             variable_rate: self.index.variable_rate(),
             has_audio: self.has_audio,
+            created: self.created.clone(),
         }
     }
 }

@@ -53,6 +53,7 @@ impl Model {
                         record.state = *state;
                     }
                 }
+                Change::Note { .. } => {}
                 Change::Delete(id) => {
                     self.records.remove(id);
                     for (record, _) in self.records.values_mut() {
