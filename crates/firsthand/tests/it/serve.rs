@@ -246,7 +246,9 @@ fn the_service_outlives_what_clients_do() {
     // Gone in the middle of an answer: the sequence is cancelled.
     let mut stream = served.connect();
     stream
-        .write_all(request(&served.address, "/v1/chat/completions", &streamed(1500).to_string(), "").as_bytes())
+        .write_all(
+            request(&served.address, "/v1/chat/completions", &streamed(1500).to_string(), "").as_bytes(),
+        )
         .unwrap();
     let mut some = [0; 400];
     assert!(stream.read(&mut some).unwrap() > 0);
@@ -370,4 +372,27 @@ fn keys_are_needed_off_this_machine_and_keep_uploads_apart() {
     fs_err::write(&folder, "").unwrap();
     assert_eq!(upload("first-key-1234").status, 507);
     ask("second-key-5678").ok();
+}
+
+#[test]
+fn a_memory_is_served_by_the_published_routes() {
+    let home = tempfile::tempdir().unwrap();
+    let refused = Served::start(home.path(), &[]);
+    assert_eq!(refused.post("/query", &json!({})).status, 404);
+    drop(refused);
+    let clip = golden("clip.mp4").to_str().unwrap().to_owned();
+    crate::days::remember(home.path(), crate::days::LIVED, |_| Some(clip.clone()));
+    let served = Served::start(home.path(), &["--memory", "week"]);
+    let query = json!({"level": "day", "keywords": ["red", "cup"], "start_time": "DAY2_00000000", "query_time": "DAY2_23000000"});
+    let found = served.post("/query", &query).ok();
+    let text = found["response"]["relevant_content"].as_str().unwrap_or_else(|| panic!("{found}"));
+    assert!(text.contains("bedroom") && !text.contains("bathroom"), "{text}");
+    assert_eq!(served.post("/query", &json!({"level": "day"})).status, 422);
+    let range = json!({"question": "what is it ?", "range": "DAY2_10000000-DAY2_10000100"});
+    let watched = served.post("/video_llm", &range).ok();
+    assert!(watched["answer"].is_string(), "{watched}");
+    assert!(
+        served.metric("new_tokens_total") >= 0.0 && served.metric("steps_total") > 0.0,
+        "the served model looked"
+    );
 }

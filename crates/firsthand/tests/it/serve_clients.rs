@@ -85,7 +85,8 @@ fn the_examples_of_the_page_run() {
     for name in ["clip.mp4", "photo.jpg"] {
         fs_err::copy(firsthand_golden::root().join("media").join(name), home.path().join(name)).unwrap();
     }
-    let served = Served::start(home.path(), &["--media-root", "."]);
+    crate::days::remember(home.path(), crate::days::LIVED, |_| Some("clip.mp4".to_owned()));
+    let served = Served::start(home.path(), &["--media-root", ".", "--memory", "week"]);
     let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/serve.md");
     let page = fs_err::read_to_string(page).unwrap();
     let examples: Vec<&str> =
