@@ -3,6 +3,7 @@
 
 mod days;
 mod learning;
+mod load;
 mod ours;
 mod policy;
 mod prepare;
@@ -30,6 +31,8 @@ const USAGE: &str = "usage: cargo run --release -p firsthand-bench -- <case>... 
            held-out accuracy before and after (ours alone, hours; goes on where it stopped)
   packs    steps on many short sequences that share a vision prefix, in tokens a second (ours alone)
   seven    a 7B-shaped Qwen2.5-VL answers a 16-frame question in bf16 and q4_k (ours alone, 16 GB on disk)
+  serve    8 clients that ask about text, a picture and a film, against the server and against the same checkpoint behind
+           FastAPI and transformers: requests a second, times, errors, memory (`serve=60` for a minute each, default 20 s)
   memory   a memory of a million records with vectors answers, in milliseconds a question (ours alone, 2 GB on disk)
   all      every case but `policies`, `packs`, `seven` and `memory`
 
@@ -60,6 +63,8 @@ fn main() -> Result<()> {
             "train" => train(&bench)?,
             "rl" => rl(&bench)?,
             "policies" => learning::run(bench.folder(), &[1, 2, 3])?,
+            "serve" => load::race(&bench, 20)?,
+            other if other.starts_with("serve=") => load::race(&bench, other[6..].parse()?)?,
             "packs" => packs(&bench)?,
             "seven" => seven(&bench)?,
             "memory" => print(&days::run(bench.folder())?.to_string()),

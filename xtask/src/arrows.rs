@@ -42,11 +42,13 @@ const ARROWS: &[(&str, &[&str])] = &[
             "firsthand-media",
             "firsthand-memory",
             "firsthand-model",
+            "firsthand-serve",
             "firsthand-tasks",
             "firsthand-train",
             "firsthand-world",
         ],
     ),
+    ("firsthand-serve", &["firsthand-base", "firsthand-engine", "firsthand-input", "firsthand-media"]),
     ("firsthand-golden", &[]),
     (
         "firsthand-bench",
@@ -75,8 +77,9 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("rusqlite", &["firsthand-memory"]),
     ("postgres", &["firsthand-memory"]),
     ("clap", &["firsthand"]),
-    ("ureq", &["firsthand-agent", "firsthand-media", "firsthand"]),
-    ("tokio", &[]),
+    ("ureq", &["firsthand-agent", "firsthand-media", "firsthand-serve", "firsthand"]),
+    ("tokio", &["firsthand-serve"]),
+    ("axum", &["firsthand-serve"]),
 ];
 
 /// Every violated rule, one line each; empty when all hold.

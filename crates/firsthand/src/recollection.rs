@@ -9,11 +9,13 @@ use anyhow::Result;
 use clap::Args;
 use firsthand_agent::cott::{Asked, read_questions};
 use firsthand_agent::footage::{Footage, Remembered};
+use firsthand_agent::routes::Service;
 use firsthand_agent::tools::{ImageTool, Looking, Rag, VideoTool, read_tools};
 use firsthand_agent::{CallRules, Memories, Tool, Toolbox, Tools};
 use firsthand_base::{Generate, Manifest, Moment};
 use firsthand_media::{Opener, OpenerOptions};
 use firsthand_memory::{Level, Scope};
+use firsthand_serve::{Days, OpenDays};
 
 use crate::failure::failure;
 use crate::options::model::ModelFlags;
@@ -213,4 +215,43 @@ impl Generate for Looker {
     ) -> Result<firsthand_base::Generation, firsthand_base::GenerateError> {
         self.0.generate(conversation, sampling, stop, on_text)
     }
+}
+
+/// Records that one search of a served memory shows.
+const SERVED_TOP: usize = 3;
+
+/// A memory for servers: opened now, its tools made once the model that looks is there.
+pub(crate) fn days(folder: &Path, model: &str) -> Result<OpenDays> {
+    let memories = Memories::open(folder)?;
+    if memories.records() == 0 {
+        return Err(failure(
+            format!("nothing is remembered in {}", folder.display()),
+            "fill it first, e.g. with `firsthand remember`",
+        ));
+    }
+    let wearers: Vec<String> = memories.wearers().cloned().collect();
+    let clock = memories.last().unwrap_or(Moment::START);
+    let is_tiny = model == tiny::NAME;
+    Ok(Box::new(move |looker| {
+        // firsthand-tiny was taught with clips of a few frames.
+        let looking = Looking { max_frames: if is_tiny { 8 } else { 64 }, ..Looking::new(looker) };
+        let footage: Arc<dyn Footage> = Arc::new(Remembered::new(memories.clone()));
+        let stills = originals().map_err(|error| crate::failure::text(&error))?;
+        let rag = Arc::new(Rag::new(memories, SERVED_TOP));
+        let video = Arc::new(VideoTool::new(footage.clone(), looking.clone()));
+        let image = Arc::new(ImageTool::new(footage, stills, looking.clone()));
+        let all: Vec<Arc<dyn Tool>> = vec![rag.clone(), video.clone(), image.clone()];
+        let tools = Toolbox::new(all, CallRules::default()).map_err(|error| error.to_string())?;
+        let service = Service {
+            rag,
+            video: Some(video),
+            image: Some(image),
+            watching: Some(looking),
+            roots: Vec::new(),
+            wearers: wearers.clone(),
+            wearer: None,
+            clock: Some(clock),
+        };
+        Ok(Days { service, tools: Arc::new(tools), wearers, clock })
+    }))
 }

@@ -11,10 +11,13 @@ pub(crate) mod eval;
 pub(crate) mod fetch;
 pub(crate) mod forget;
 pub(crate) mod inspect;
+pub(crate) mod mcp;
+pub(crate) mod media_worker;
 pub(crate) mod memory;
 pub(crate) mod recall;
 pub(crate) mod remember;
 pub(crate) mod score;
+pub(crate) mod serve;
 pub(crate) mod trace;
 pub(crate) mod train;
 pub(crate) mod world;
@@ -38,6 +41,9 @@ pub(crate) fn run(command: Command) -> anyhow::Result<()> {
         Command::Data(options) => data::run(&options),
         Command::Trace(options) => trace::run(&options),
         Command::Train(options) => train::run(&options),
+        Command::Serve(options) => serve::run(*options),
+        Command::Mcp(options) => mcp::run(*options),
+        Command::MediaWorker(options) => media_worker::run(&options),
         Command::Recall(options) => recall::run(&options),
         Command::Forget(options) => forget::run(&options),
         Command::Memory(options) => memory::run(&options),

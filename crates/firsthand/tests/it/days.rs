@@ -13,7 +13,7 @@ use crate::chat_server::ChatServer;
 use crate::program::{assert_failure, program, stderr, stdout};
 
 /// What was lived, as clips of half a minute.
-const LIVED: &[(&str, &str)] = &[
+pub(crate) const LIVED: &[(&str, &str)] = &[
     ("DAY1_09000500", "I put the red cup on the shelf in the kitchen."),
     ("DAY1_18301000", "I drink from the green cup in the kitchen."),
     ("DAY2_10000000", "I put the red cup on the table in the bedroom."),
@@ -31,7 +31,7 @@ fn ms(level: Level) -> i64 {
 }
 
 /// A memory in `home/week`, with the recordings that the clips stand on.
-fn remember(home: &Path, lived: &[(&str, &str)], file: impl Fn(usize) -> Option<String>) {
+pub(crate) fn remember(home: &Path, lived: &[(&str, &str)], file: impl Fn(usize) -> Option<String>) {
     let mut memory = Memory::create(&home.join("week")).unwrap();
     let mut changes = Vec::new();
     let mut below = Vec::new();

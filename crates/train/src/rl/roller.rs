@@ -133,7 +133,7 @@ impl<R: Runner> Work<'_, R> {
         let mut whole = Vec::new();
         for event in self.engine.step() {
             match event {
-                Event::Token { sequence, id, logprob } => {
+                Event::Token { sequence, id, logprob, .. } => {
                     let place @ (prompt, sample) = self.open[&sequence];
                     let trajectory = &mut self.all[prompt][sample];
                     if trajectory.token(id, logprob, renderer) {
