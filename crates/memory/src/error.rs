@@ -60,6 +60,9 @@ pub enum Error {
         /// What is wrong.
         reason: String,
     },
+    /// Something that was to be forgotten is still there.
+    #[error("not all is forgotten: {0}")]
+    NotForgotten(String),
     /// A file system operation failed.
     #[error(transparent)]
     Io(#[from] std::io::Error),

@@ -5,13 +5,19 @@
 //! from an [`Embed`]; other stores implement [`Store`]. What ends after the clock of a question is never shown.
 #![deny(missing_docs)]
 
+mod check;
 mod cut;
 mod error;
 mod extract;
+mod forget;
+#[cfg(test)]
+mod forget_tests;
 mod intent;
 mod memory;
 #[cfg(test)]
 mod memory_tests;
+mod proof;
+pub mod published;
 mod query;
 mod recall;
 #[cfg(test)]
@@ -22,9 +28,12 @@ mod stem;
 mod store;
 mod terms;
 
+pub use check::Fault;
 pub use error::{Error, Result};
+pub use forget::{Forgotten, Selection};
 pub use intent::{Intent, Order, Weekday};
 pub use memory::Memory;
+pub use proof::Proof;
 pub use query::{Hit, Parts, Query};
 pub use record::{Evidence, Level, Record, RecordId, State};
 pub use sqlite::SqliteStore;

@@ -17,10 +17,10 @@ fn at(day: u32, hour: u32, minute: u32, second: u32) -> Moment {
 }
 
 /// A small generator, so that a failure names its seed.
-struct Dice(u64);
+pub(crate) struct Dice(pub(crate) u64);
 
 impl Dice {
-    fn roll(&mut self, below: u64) -> u64 {
+    pub(crate) fn roll(&mut self, below: u64) -> u64 {
         self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 33) % below
     }
@@ -36,18 +36,18 @@ const PEOPLE: [&str; 4] = ["Alice", "Tasha", "Shure", "Lucia"];
 
 /// Some days of two wearers. Every clip has a word of its own, and every summary holds the words of all its clips: the
 /// worst a summary could say.
-struct Days {
-    memory: Memory,
-    _folder: tempfile::TempDir,
+pub(crate) struct Days {
+    pub(crate) memory: Memory,
+    pub(crate) folder: tempfile::TempDir,
     /// The word of each clip, and when the clip ends.
-    words: HashMap<String, Moment>,
-    records: Vec<Record>,
+    pub(crate) words: HashMap<String, Moment>,
+    pub(crate) records: Vec<Record>,
 }
 
-fn days(seed: u64) -> Days {
+pub(crate) fn days(seed: u64) -> Days {
     let mut dice = Dice(seed);
     let (folder, memory) = scratch();
-    let mut days = Days { memory, _folder: folder, words: HashMap::new(), records: Vec::new() };
+    let mut days = Days { memory, folder, words: HashMap::new(), records: Vec::new() };
     for wearer in ["A1_JAKE", "A2_ALICE"] {
         let mut week = Vec::new();
         for day in 1..=2 + dice.roll(2) as u32 {
@@ -81,7 +81,7 @@ fn days(seed: u64) -> Days {
 
 impl Days {
     fn clip(&mut self, wearer: &str, start: Moment, end: Moment, dice: &mut Dice) -> usize {
-        let own = format!("w{}x", self.words.len());
+        let own = format!("w{:06}x", self.words.len());
         self.words.insert(own.clone(), end);
         let text = format!("I {} the {} {own}.", dice.choose(&DOINGS), dice.choose(&THINGS));
         let mut record = Record::new(Level::Clip, wearer, start, end, text);
@@ -117,7 +117,7 @@ impl Days {
     }
 
     fn question(&self, dice: &mut Dice) -> String {
-        let word = format!("w{}x", dice.roll(self.words.len() as u64));
+        let word = format!("w{:06}x", dice.roll(self.words.len() as u64));
         let thing = dice.choose(&THINGS);
         match dice.roll(8) {
             0 => word,
