@@ -41,11 +41,13 @@ const ARROWS: &[(&str, &[&str])] = &[
             "firsthand-media",
             "firsthand-memory",
             "firsthand-model",
+            "firsthand-serve",
             "firsthand-tasks",
             "firsthand-train",
             "firsthand-world",
         ],
     ),
+    ("firsthand-serve", &["firsthand-base", "firsthand-engine", "firsthand-input", "firsthand-media"]),
     ("firsthand-golden", &[]),
     (
         "firsthand-bench",
@@ -73,8 +75,9 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("minijinja", &["firsthand-input"]),
     ("rusqlite", &["firsthand-memory"]),
     ("clap", &["firsthand"]),
-    ("ureq", &["firsthand-agent", "firsthand-media", "firsthand"]),
-    ("tokio", &[]),
+    ("ureq", &["firsthand-agent", "firsthand-media", "firsthand-serve", "firsthand"]),
+    ("tokio", &["firsthand-serve"]),
+    ("axum", &["firsthand-serve"]),
 ];
 
 /// Every violated rule, one line each; empty when all hold.

@@ -31,7 +31,7 @@ impl Role {
 }
 
 /// An image to look at.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ImagePart {
     /// A path, `file://`, `http(s)://` or `data:` location.
     pub location: String,
@@ -40,16 +40,17 @@ pub struct ImagePart {
 }
 
 /// Where a video's frames come from.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum VideoSource {
     /// A video file: a path, `file://` or `http(s)://` location.
     File(String),
-    /// Images in order, each an image location; `sample_fps` says how far apart they were taken (default 2).
+    /// Images in order, each an image location. `Sampling::Timestamps` says when each was taken; else `sample_fps` says
+    /// how far apart they were (default 2).
     Images(Vec<String>),
 }
 
 /// A video to look at.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct VideoPart {
     /// Where the frames come from.
     pub source: VideoSource,

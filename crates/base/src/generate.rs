@@ -24,6 +24,17 @@ pub trait Render {
     fn text(&self, ids: &[u32]) -> String;
 }
 
+/// A renderer that several threads use.
+impl<T: Render + ?Sized> Render for std::sync::Arc<T> {
+    fn render(&self, conversation: &Conversation) -> Result<Rendered, GenerateError> {
+        (**self).render(conversation)
+    }
+
+    fn text(&self, ids: &[u32]) -> String {
+        (**self).text(ids)
+    }
+}
+
 /// How the next token is chosen. The order is the reference's: repetition penalty, temperature, top-k, top-p.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -62,6 +73,22 @@ impl Default for StopRules {
     fn default() -> Self {
         StopRules { max_tokens: 1024, tokens: Vec::new(), strings: Vec::new() }
     }
+}
+
+/// Every setting that chose and ended the tokens of an answer, by name, for manifests.
+pub fn settings(sampling: &SamplingOptions, stop: &StopRules) -> Vec<(String, String)> {
+    let SamplingOptions { temperature, top_k, top_p, repetition_penalty, seed } = sampling;
+    [
+        ("temperature", temperature.to_string()),
+        ("top_k", top_k.to_string()),
+        ("top_p", top_p.to_string()),
+        ("repetition_penalty", repetition_penalty.to_string()),
+        ("seed", seed.to_string()),
+        ("max_tokens", stop.max_tokens.to_string()),
+        ("stop", stop.strings.join("|")),
+    ]
+    .map(|(name, value)| (name.to_owned(), value))
+    .to_vec()
 }
 
 /// Why a generation ended.

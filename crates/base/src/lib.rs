@@ -19,7 +19,7 @@ mod trace;
 pub use conversation::{Conversation, ImagePart, Message, Part, Role, VideoPart, VideoSource};
 pub use frame::{FrameId, MediumId};
 pub use generate::{
-    Finish, Generate, GenerateError, Generation, Render, Rendered, SamplingOptions, StopRules,
+    Finish, Generate, GenerateError, Generation, Render, Rendered, SamplingOptions, StopRules, settings,
 };
 pub use hash::Digest;
 pub use input::{ModelInput, Position, VisionItem, VisionKind};

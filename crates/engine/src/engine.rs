@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use firsthand_base::{Finish, ModelInput, SamplingOptions, StopRules};
 use serde::{Deserialize, Serialize};
 
-use crate::sampler::Sampler;
+use crate::sampler::{Sampler, Wishes};
 use crate::scheduler::{Planned, Scheduler};
 use crate::sequence::{self, Sequence, SequenceId, Timing};
 use crate::{Error, Limits, Result, Runner};
@@ -40,6 +40,8 @@ pub enum Event {
         id: u32,
         /// Log-probability under the unmodified distribution (temperature 1, nothing cut).
         logprob: f32,
+        /// The likeliest tokens in its place, where [`Wishes::top`] asks for them.
+        top: Vec<(u32, f32)>,
     },
     /// The sequence has ended; nothing more comes from it.
     Finished {
@@ -163,12 +165,23 @@ impl<R: Runner> Engine<R> {
         sampling: &SamplingOptions,
         stop: &StopRules,
     ) -> Result<SequenceId> {
+        self.submit_with(input, sampling, stop, Wishes::default())
+    }
+
+    /// The same with what few sequences want: a mask over their tokens, the likeliest tokens in each place.
+    pub fn submit_with(
+        &mut self,
+        input: ModelInput,
+        sampling: &SamplingOptions,
+        stop: &StopRules,
+        wishes: Wishes,
+    ) -> Result<SequenceId> {
         sequence::check(&input, &self.limits)?;
         if stop.max_tokens == 0 {
             let remedy = "ask for at least one new token";
             return Err(Error::Option { option: "max_tokens", value: "0".into(), remedy });
         }
-        let sampler = Sampler::new(sampling, &input.ids)?;
+        let sampler = Sampler::new(sampling, &input.ids)?.wishing(wishes, &stop.tokens);
         let id = SequenceId(self.submitted);
         self.submitted += 1;
         let stops = stop.tokens.clone();
@@ -303,14 +316,17 @@ impl<R: Runner> Engine<R> {
             Ok(id) => id,
             Err(error) => return self.fail(planned.id, error, events),
         };
+        let likeliest = sequence.sampler.likeliest(&logits);
+        let is_complete = sequence.sampler.is_complete();
         sequence.push(id);
-        let finish = if sequence.stop_tokens.contains(&id) {
+        let finish = if sequence.stop_tokens.contains(&id) || is_complete {
             Some(Finish::Stop)
         } else {
             (sequence.ids.len() >= sequence.most_tokens).then_some(Finish::Length)
         };
         let logprob = self.runner.log_probability(&logits, id);
-        events.push(Event::Token { sequence: planned.id, id, logprob });
+        let top = likeliest.into_iter().map(|id| (id, self.runner.log_probability(&logits, id))).collect();
+        events.push(Event::Token { sequence: planned.id, id, logprob, top });
         if let Some(finish) = finish {
             let summary = self.cancel(planned.id).expect("it was running");
             events.push(Event::Finished { sequence: planned.id, finish, summary });

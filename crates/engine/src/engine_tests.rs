@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use proptest::prelude::*;
 
 use super::*;
+use crate::TokenMask;
 use crate::toy::Piece::{Picture, Word};
 use crate::toy::{Piece, Toy, naive, prompt, text};
 
@@ -44,7 +45,7 @@ impl Outcomes {
         let mut seen = std::collections::HashSet::new();
         for event in events {
             match event {
-                Event::Token { sequence, id, logprob } => {
+                Event::Token { sequence, id, logprob, .. } => {
                     assert!(seen.insert(sequence), "two tokens of one sequence in a step");
                     let outcome = self.0.entry(sequence).or_default();
                     assert!(outcome.finish.is_none() && outcome.error.is_none(), "a token after the end");
@@ -388,4 +389,70 @@ fn the_end_of_the_context_ends_the_answer() {
     let id = engine.submit(text(&[2; 7]), &SamplingOptions::default(), &stop(usize::MAX, &[])).unwrap();
     let outcome = drain(&mut engine).0.remove(&id).unwrap();
     assert_eq!((outcome.ids.len(), outcome.finish), (1, Some(Finish::Length)));
+}
+
+/// Lets through multiples of a number, so many of them.
+struct Multiples {
+    of: u32,
+    left: usize,
+}
+
+impl TokenMask for Multiples {
+    fn apply(&mut self, logits: &mut [f32]) -> std::result::Result<(), String> {
+        let forbidden = logits.iter_mut().enumerate().filter(|(id, _)| !(*id as u32).is_multiple_of(self.of));
+        forbidden.for_each(|(_, logit)| *logit = f32::NEG_INFINITY);
+        Ok(())
+    }
+
+    fn accept(&mut self, id: u32) -> std::result::Result<(), String> {
+        self.left = self.left.checked_sub(1).ok_or("it was complete")?;
+        if id.is_multiple_of(self.of) { Ok(()) } else { Err(format!("{id} was forbidden")) }
+    }
+
+    fn is_complete(&self) -> bool {
+        self.left == 0
+    }
+}
+
+#[test]
+fn a_mask_decides_what_may_come_and_when_it_ends_whatever_the_sampling() {
+    let rules = [(0.0, 0, 1.0), (1.5, 0, 1.0), (1.5, 3, 1.0), (1.5, 0, 0.3), (1.0, 35, 0.9)];
+    for (temperature, top_k, top_p) in rules {
+        let mut engine = engine(limits(4, 64), options(64, 8, 64));
+        let sampling = SamplingOptions { temperature, top_k, top_p, repetition_penalty: 1.3, seed: 3 };
+        let submit = |engine: &mut Engine<Toy>, of, left| {
+            let wishes = Wishes { mask: Some(Box::new(Multiples { of, left })), top: 0 };
+            engine.submit_with(text(&[1, 2, 3]), &sampling, &stop(20, &[]), wishes).unwrap()
+        };
+        let masked = submit(&mut engine, 7, 5);
+        let lone = submit(&mut engine, 39, 2);
+        let free = engine.submit(text(&[1, 2, 3]), &sampling, &stop(5, &[])).unwrap();
+        let outcomes = drain(&mut engine).0;
+        assert!(outcomes[&masked].ids.iter().all(|id| id.is_multiple_of(7)), "{:?}", outcomes[&masked].ids);
+        assert_eq!((outcomes[&masked].ids.len(), outcomes[&masked].finish), (5, Some(Finish::Stop)));
+        assert!(outcomes[&lone].ids.iter().all(|id| [0, 39].contains(id)));
+        assert_eq!(outcomes[&free].finish, Some(Finish::Length), "the mask of another does not reach it");
+    }
+}
+
+#[test]
+fn the_likeliest_tokens_are_told_in_order_where_they_are_wished_for() {
+    let mut engine = engine(limits(4, 64), options(64, 8, 64));
+    let wishes = Wishes { mask: None, top: 4 };
+    let told = engine.submit_with(text(&[1, 2]), &SamplingOptions::default(), &stop(6, &[]), wishes).unwrap();
+    engine.submit(text(&[3]), &SamplingOptions::default(), &stop(6, &[])).unwrap();
+    let mut seen = 0;
+    while !engine.is_idle() {
+        for event in engine.step() {
+            let Event::Token { sequence, id, logprob, top } = event else { continue };
+            if sequence != told {
+                assert!(top.is_empty());
+                continue;
+            }
+            seen += 1;
+            assert_eq!((top.len(), top[0]), (4, (id, logprob)), "greedy takes the likeliest");
+            assert!(top.windows(2).all(|pair| pair[0].1 >= pair[1].1));
+        }
+    }
+    assert_eq!(seen, 6);
 }

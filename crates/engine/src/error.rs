@@ -71,6 +71,9 @@ pub enum Error {
         #[source]
         source: RunnerError,
     },
+    /// A mask over tokens failed.
+    #[error("the constraint on the answer failed: {0}")]
+    Mask(String),
     /// A runner broke its contract.
     #[error("the runner answered wrongly: {0}")]
     Contract(String),

@@ -22,6 +22,7 @@ mod toy;
 
 pub use engine::{Engine, EngineOptions, Event, Stats, Summary};
 pub use error::{Error, Result, RunnerError};
-pub use local::{Answer, Local, Request, Update};
+pub use local::{Answer, Local, Request, Told, Update};
 pub use runner::{Limits, Row, Runner, VisionSlot};
+pub use sampler::{TokenMask, Wishes};
 pub use sequence::{SequenceId, Timing};

@@ -10,7 +10,9 @@ use firsthand_base::{
 };
 
 use crate::text::{StopStrings, TextStream};
-use crate::{Engine, EngineOptions, Error, Event, Limits, Runner, SequenceId, Stats, Summary, Timing};
+use crate::{
+    Engine, EngineOptions, Error, Event, Limits, Runner, SequenceId, Stats, Summary, Timing, Wishes,
+};
 
 /// A finished generation and where its time went.
 #[derive(Clone, Debug)]
@@ -32,11 +34,25 @@ pub struct Request {
     pub stop: StopRules,
 }
 
+/// One token as [`Update::Token`] tells it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Told {
+    /// Which.
+    pub id: u32,
+    /// Log-probability under the unmodified distribution.
+    pub logprob: f32,
+    /// The likeliest tokens in its place.
+    pub top: Vec<(u32, f32)>,
+}
+
 /// What became of a sequence in a step of [`Local::step`].
 #[derive(Debug)]
 pub enum Update {
     /// New text: whole characters, never part of a stop string.
     Text(SequenceId, String),
+    /// The token that was chosen; only of sequences that [`Wishes::top`] or `tells_tokens` of
+    /// [`Local::submit_with`] ask it of. Its text may follow later.
+    Token(SequenceId, Told),
     /// The sequence is over, its last text already given out.
     Over(SequenceId, Box<Result<Answer, GenerateError>>),
 }
@@ -52,6 +68,7 @@ struct Open {
     text: String,
     ids: Vec<u32>,
     logprobs: Vec<f32>,
+    tells_tokens: bool,
     /// A stop string was found.
     is_stopped: bool,
 }
@@ -130,12 +147,25 @@ impl<R: Runner, D: Render> Local<R, D> {
         sampling: &SamplingOptions,
         stop: &StopRules,
     ) -> Result<SequenceId, GenerateError> {
+        self.submit_with(rendered, render, sampling, stop, Wishes::default(), false)
+    }
+
+    /// The same with wishes; `tells_tokens` gives an [`Update::Token`] for every token.
+    pub fn submit_with(
+        &mut self,
+        rendered: Rendered,
+        render: Duration,
+        sampling: &SamplingOptions,
+        stop: &StopRules,
+        wishes: Wishes,
+        tells_tokens: bool,
+    ) -> Result<SequenceId, GenerateError> {
         if stop.strings.iter().any(String::is_empty) {
             let remedy = "give at least one character";
             return Err(Error::Option { option: "a stop string", value: "\"\"".into(), remedy }.into());
         }
         let Rendered { input, prompt, media } = rendered;
-        let id = self.engine.submit(input, sampling, stop)?;
+        let id = self.engine.submit_with(input, sampling, stop, wishes)?;
         let open = Open {
             prompt,
             media,
@@ -146,6 +176,7 @@ impl<R: Runner, D: Render> Local<R, D> {
             text: String::new(),
             ids: Vec::new(),
             logprobs: Vec::new(),
+            tells_tokens,
             is_stopped: false,
         };
         self.open.insert(id, open);
@@ -164,8 +195,8 @@ impl<R: Runner, D: Render> Local<R, D> {
         let mut stopped = Vec::new();
         for event in self.engine.step() {
             match event {
-                Event::Token { sequence, id, logprob } => {
-                    if self.token(sequence, id, logprob, &mut updates) {
+                Event::Token { sequence, id, logprob, top } => {
+                    if self.token(sequence, Told { id, logprob, top }, &mut updates) {
                         stopped.push(sequence);
                     }
                 }
@@ -188,10 +219,14 @@ impl<R: Runner, D: Render> Local<R, D> {
     }
 
     /// Takes in a token; answers whether its text completed a stop string.
-    fn token(&mut self, sequence: SequenceId, id: u32, logprob: f32, updates: &mut Vec<Update>) -> bool {
+    fn token(&mut self, sequence: SequenceId, told: Told, updates: &mut Vec<Update>) -> bool {
         let open = self.open.get_mut(&sequence).expect("what runs in the engine is open here");
+        let id = told.id;
         open.ids.push(id);
-        open.logprobs.push(logprob);
+        open.logprobs.push(told.logprob);
+        if open.tells_tokens {
+            updates.push(Update::Token(sequence, told));
+        }
         if !open.stop_tokens.contains(&id) {
             let text = open.stream.push(&self.render, id);
             let (piece, found) = open.stops.push(&text);
@@ -234,6 +269,7 @@ impl<R: Runner, D: Render> Local<R, D> {
             for update in self.step() {
                 match update {
                     Update::Over(_, answer) => return *answer,
+                    Update::Token(..) => {}
                     Update::Text(_, piece) => {
                         has_text = true;
                         goes_on &= on_text(&piece);

@@ -1,6 +1,6 @@
 //! Which token comes next. Greedy, or drawn after the four changes transformers makes, in its order: repetition
 //! penalty, temperature, top-k, top-p. Draws depend on the seed and the number of the token alone, never on batch
-//! mates or on preemption.
+//! mates or on preemption. A [`TokenMask`] can forbid tokens before any of that; what it accepts is its own business.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -10,11 +10,34 @@ use firsthand_base::SamplingOptions;
 use crate::distribution::{Candidate, Summary, at_least, largest, summarise, total_from};
 use crate::{Error, Result};
 
+/// Which tokens may come next: a grammar as the sampler sees it. Told of every token that was chosen.
+pub trait TokenMask: Send {
+    /// Gives minus infinity to the logits of tokens that may not come next. At least one must be left. An error is one
+    /// line and fails the sequence.
+    fn apply(&mut self, logits: &mut [f32]) -> std::result::Result<(), String>;
+    /// Takes in the token that was chosen among those it left.
+    fn accept(&mut self, id: u32) -> std::result::Result<(), String>;
+    /// Whether the text is complete and nothing may follow: the sequence then ends as by a stop token.
+    fn is_complete(&self) -> bool;
+}
+
+/// What few sequences want of the sampler.
+#[derive(Default)]
+pub struct Wishes {
+    /// Restricts the tokens.
+    pub mask: Option<Box<dyn TokenMask>>,
+    /// So many of the likeliest tokens are told with each token; 0 tells none.
+    pub top: usize,
+}
+
 /// Chooses the tokens of one sequence.
 pub(crate) struct Sampler {
     options: SamplingOptions,
+    wishes: Wishes,
     /// Tokens of prompt and answer, kept only while a repetition penalty asks for them.
     seen: HashSet<u32>,
+    /// Stop tokens, kept only beside a mask: they end the text and are no part of it.
+    stops: Vec<u32>,
     /// Tokens chosen so far.
     chosen: u64,
 }
@@ -39,18 +62,54 @@ impl Sampler {
         }
         let seen =
             if options.repetition_penalty == 1.0 { HashSet::new() } else { prompt.iter().copied().collect() };
-        Ok(Sampler { options: options.clone(), seen, chosen: 0 })
+        let (options, wishes) = (options.clone(), Wishes::default());
+        Ok(Sampler { options, wishes, stops: Vec::new(), seen, chosen: 0 })
+    }
+
+    /// The same sampler with wishes; `stops` are the tokens that end the text, which a mask is not told of.
+    pub(crate) fn wishing(mut self, wishes: Wishes, stops: &[u32]) -> Self {
+        self.stops = if wishes.mask.is_some() { stops.to_vec() } else { Vec::new() };
+        self.wishes = wishes;
+        self
     }
 
     /// Chooses a token; `position` is its index in the sequence, for errors.
     pub(crate) fn choose(&mut self, logits: &[f32], position: usize) -> Result<u32> {
         let plain = summarise(logits).map_err(|what| Error::Logits { position, what })?;
-        let id = self.pick(logits, plain);
+        let id = match &mut self.wishes.mask {
+            None => self.pick(logits, plain),
+            Some(mask) => {
+                let mut allowed = logits.to_vec();
+                mask.apply(&mut allowed).map_err(Error::Mask)?;
+                let left = summarise(&allowed).map_err(|_| Error::Mask("it leaves no token".into()))?;
+                let id = self.pick(&allowed, left);
+                if let Some(mask) = self.wishes.mask.as_mut().filter(|_| !self.stops.contains(&id)) {
+                    mask.accept(id).map_err(Error::Mask)?;
+                }
+                id
+            }
+        };
         if self.options.repetition_penalty != 1.0 {
             self.seen.insert(id);
         }
         self.chosen += 1;
         Ok(id)
+    }
+
+    /// The likeliest tokens under the unmodified distribution, as many as are wished for.
+    pub(crate) fn likeliest(&self, logits: &[f32]) -> Vec<u32> {
+        if self.wishes.top == 0 {
+            return Vec::new();
+        }
+        let Ok(summary) = summarise(logits) else { return Vec::new() };
+        let mut found = largest(logits, summary.max, self.wishes.top.min(logits.len()));
+        found.truncate(self.wishes.top); // ties with the last one are left out
+        found.into_iter().map(|candidate| candidate.id).collect()
+    }
+
+    /// Whether the mask lets nothing follow.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.wishes.mask.as_ref().is_some_and(|mask| mask.is_complete())
     }
 
     fn pick(&self, logits: &[f32], plain: Summary) -> u32 {
@@ -104,7 +163,9 @@ impl Sampler {
                 return candidate.id;
             }
         }
-        kept.last().expect("top-k and top-p keep at least one").id
+        // Rounding left a sliver: the last one that can come at all.
+        let last = kept.iter().rev().find(|candidate| candidate.weight > 0.0);
+        last.map_or(summary.argmax, |candidate| candidate.id)
     }
 
     /// What top-k and top-p leave, likeliest first; `None` when they leave everything.

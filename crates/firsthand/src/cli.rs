@@ -37,8 +37,11 @@ pub(crate) enum Command {
     Doctor(commands::doctor::DoctorOptions),
     World(commands::world::WorldOptions),
     Train(commands::train::TrainOptions),
+    Serve(Box<commands::serve::ServeVerb>),
     Data(commands::data::DataOptions),
     Trace(commands::trace::TraceOptions),
+    #[command(hide = true)]
+    MediaWorker(commands::media_worker::MediaWorkerOptions),
     #[command(hide = true)]
     Docs(commands::docs::DocsOptions),
 }

@@ -26,8 +26,12 @@ const HF_HUB_OFFLINE: &str = "HF_HUB_OFFLINE";
 /// Key that is sent to the endpoint and to the judge of `eval`.
 const OPENAI_API_KEY: &str = "OPENAI_API_KEY";
 
+/// Keys of which a request to `serve` must carry one, separated by commas.
+const FIRSTHAND_API_KEYS: &str = "FIRSTHAND_API_KEYS";
+
 /// Name and meaning of each, for the documentation and `doctor`.
 pub(crate) const ALL: &[(&str, &str)] = &[
+    (FIRSTHAND_API_KEYS, "keys of which a request to serve must carry one, separated by commas"),
     (HF_ENDPOINT, "address of the hub, default https://huggingface.co"),
     (HF_HOME, "root of the hub client's files, default $XDG_CACHE_HOME/huggingface"),
     (HF_HUB_CACHE, "downloaded checkpoints, default $HF_HOME/hub"),
@@ -46,6 +50,17 @@ fn value(name: &str) -> Option<String> {
 /// `$OPENAI_API_KEY`.
 pub(crate) fn chat_key() -> Option<String> {
     value(OPENAI_API_KEY)
+}
+
+/// `$FIRSTHAND_API_KEYS`.
+pub(crate) fn api_keys() -> Vec<String> {
+    let keys = value(FIRSTHAND_API_KEYS).unwrap_or_default();
+    keys.split(',').map(str::trim).filter(|key| !key.is_empty()).map(str::to_owned).collect()
+}
+
+/// This program's own file.
+pub(crate) fn program() -> Result<PathBuf> {
+    Ok(std::env::current_exe()?)
 }
 
 /// Whether colours are welcome.

@@ -60,6 +60,12 @@ pub(crate) fn lines(error: &anyhow::Error) -> (String, Vec<String>) {
     (message, hints)
 }
 
+/// The same as one text, remedies on lines of their own.
+pub(crate) fn text(error: &anyhow::Error) -> String {
+    let (message, hints) = lines(error);
+    hints.iter().fold(message, |text, hint| format!("{text}\nhint: {hint}"))
+}
+
 /// Prints a failed operation and gives its exit code. A reader that went away (`| head`) is no failure.
 pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
     if let Some(wrong) = error.downcast_ref::<clap::Error>() {

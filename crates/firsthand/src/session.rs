@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Result;
-use firsthand_base::{Digest, Manifest, MediumId, ModelInput, VisionItem};
+use firsthand_base::{Digest, Manifest, ModelInput, VisionItem};
 use firsthand_input::Renderer;
 use firsthand_media::{Opener, OpenerOptions};
 use firsthand_model::layers::CacheType;
@@ -99,20 +99,6 @@ impl Session {
         let cache = CacheOptions { block_tokens: BLOCK_TOKENS, tokens, kind: CacheType::F32 };
         Ok((self.renderer, ModelRunner::new(model, cache)))
     }
-}
-
-/// What made one answer. `options` are the settings that shaped it.
-pub(crate) fn manifest(
-    known: &Manifest,
-    prompt: &str,
-    media: &[MediumId],
-    options: impl IntoIterator<Item = (String, String)>,
-) -> Manifest {
-    let mut manifest = known.clone();
-    manifest.prompt = Digest(*blake3::hash(prompt.as_bytes()).as_bytes()).to_hex();
-    manifest.media = media.to_vec();
-    manifest.options.extend(options);
-    manifest
 }
 
 /// Patches of the largest medium of a prompt.

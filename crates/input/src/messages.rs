@@ -24,7 +24,7 @@ const VIDEO_KEYS: [&str; 2] = ["video", "video_url"];
 /// Location keys of the transformers format; the part's `type` says what they hold.
 const PLAIN_KEYS: [&str; 2] = ["url", "path"];
 const SIZE_KEYS: [&str; 4] = ["min_pixels", "max_pixels", "resized_height", "resized_width"];
-const VIDEO_ONLY_KEYS: [&str; 9] = [
+const VIDEO_ONLY_KEYS: [&str; 10] = [
     "fps",
     "nframes",
     "min_frames",
@@ -34,6 +34,7 @@ const VIDEO_ONLY_KEYS: [&str; 9] = [
     "total_pixels",
     "sample_fps",
     "raw_fps",
+    "timestamps",
 ];
 
 /// Reads messages from JSON text: a list of `{"role", "content"}`.
@@ -193,6 +194,13 @@ fn read_frames(fields: &Fields<'_>, key: &str, frames: &[Value]) -> Result<Vec<S
 }
 
 fn read_sampling(fields: &Fields<'_>) -> Result<Sampling> {
+    if let Some(times) = fields.times("timestamps")? {
+        let others = ["fps", "nframes", "min_frames", "max_frames"];
+        if let Some(other) = others.into_iter().find(|key| fields.get(key).is_some()) {
+            return Err(fields.wrong("timestamps", format!("given together with {other}; give one of them")));
+        }
+        return Ok(Sampling::Timestamps(times));
+    }
     let min_frames = fields.count("min_frames")?;
     let max_frames = fields.count("max_frames")?;
     match (fields.positive("fps")?, fields.count("nframes")?) {
@@ -273,6 +281,17 @@ impl Fields<'_> {
         let Some(value) = self.get(key) else { return Ok(None) };
         let number = value.as_f64().filter(|number| number.is_finite());
         number.map(Some).ok_or_else(|| self.wrong(key, format!("expected a number, found {}", brief(value))))
+    }
+
+    /// Times in seconds: of the frames to take from a file, or when each image of a list was taken.
+    fn times(&self, key: &str) -> Result<Option<Vec<f64>>> {
+        let Some(value) = self.get(key) else { return Ok(None) };
+        let is_time = |time: &f64| time.is_finite() && *time >= 0.0;
+        let times = value.as_array().filter(|times| !times.is_empty() && times.len() <= MOST_PARTS);
+        let times: Option<Vec<f64>> =
+            times.and_then(|times| times.iter().map(|time| time.as_f64().filter(is_time)).collect());
+        let wrong = || self.wrong(key, format!("expected times in seconds, found {}", brief(value)));
+        times.map(Some).ok_or_else(wrong)
     }
 
     fn positive(&self, key: &str) -> Result<Option<f64>> {

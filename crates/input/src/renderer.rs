@@ -12,7 +12,7 @@ use firsthand_base::{
     Conversation, GenerateError, MediumId, ModelInput, Part, Render, Rendered, VideoSource, VisionItem,
     VisionKind,
 };
-use firsthand_media::{Opener, Picture, Prepared, SizeRule};
+use firsthand_media::{OpenMedia, Opener, Picture, Prepared, SizeRule};
 use serde::{Deserialize, Serialize};
 
 use crate::config::{Config, Family, GenerationDefaults, VisionConfig};
@@ -138,10 +138,26 @@ impl Renderer {
 
     /// As [`Render::render`], with this room's error.
     pub fn input(&self, conversation: &Conversation) -> Result<Rendered> {
+        self.input_with(conversation, &[], &*self.opener)
+    }
+
+    /// The same with tools, which the chat template describes in its own words (JSON schemas of functions, as OpenAI
+    /// writes them), and with media that somebody else opens.
+    pub fn input_with(
+        &self,
+        conversation: &Conversation,
+        tools: &[serde_json::Value],
+        media: &dyn OpenMedia,
+    ) -> Result<Rendered> {
         self.check(conversation)?;
-        let prompt = self.template.render(conversation)?;
+        let prompt = self.template.render_with(conversation, tools)?;
         let ids = self.tokenizer.encode(&prompt)?;
-        self.with_media(conversation, prompt, &ids)
+        self.with_opened(conversation, prompt, &ids, media)
+    }
+
+    /// Whether the chat template describes tools to the model.
+    pub fn takes_tools(&self) -> bool {
+        self.template.takes_tools()
     }
 
     /// Refuses conversations that no template could make right.
@@ -159,6 +175,16 @@ impl Renderer {
         prompt: String,
         ids: &[u32],
     ) -> Result<Rendered> {
+        self.with_opened(conversation, prompt, ids, &*self.opener)
+    }
+
+    fn with_opened(
+        &self,
+        conversation: &Conversation,
+        prompt: String,
+        ids: &[u32],
+        opener: &dyn OpenMedia,
+    ) -> Result<Rendered> {
         if ids.is_empty() {
             return Err(Error::Conversation("the prompt is empty; ask something".to_owned()));
         }
@@ -168,12 +194,17 @@ impl Renderer {
         if ids.len() > self.config.context_length {
             return Err(self.too_long(ids.len()));
         }
-        let media = self.open_media(conversation, ids.len() - kinds.len())?;
+        let media = self.open_media(conversation, ids.len() - kinds.len(), opener)?;
         Ok(self.assemble(prompt, ids, media))
     }
 
     /// Opens the parts in order and stops when the prompt can no longer fit.
-    fn open_media(&self, conversation: &Conversation, text_tokens: usize) -> Result<Vec<Medium>> {
+    fn open_media(
+        &self,
+        conversation: &Conversation,
+        text_tokens: usize,
+        opener: &dyn OpenMedia,
+    ) -> Result<Vec<Medium>> {
         let mut media = Vec::new();
         let Some(vision) = &self.vision else { return Ok(media) };
         let mut tokens = text_tokens;
@@ -181,11 +212,11 @@ impl Renderer {
             let medium = match part {
                 Part::Text(_) => continue,
                 Part::Image(part) => {
-                    let prepared = self.opener.image(part, &vision.sizes)?;
+                    let prepared = opener.image(part, &vision.sizes)?;
                     self.medium(vision, VisionKind::Image, short_location(&part.location), prepared)?
                 }
                 Part::Video(part) => {
-                    let prepared = self.opener.video(part, &vision.sizes)?;
+                    let prepared = opener.video(part, &vision.sizes)?;
                     self.medium(vision, VisionKind::Video, video_location(&part.source), prepared)?
                 }
             };

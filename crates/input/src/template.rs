@@ -27,6 +27,8 @@ pub(crate) struct Template {
     /// Whether the template writes content that is one string, and content that is a list of parts.
     takes_text: bool,
     takes_parts: bool,
+    /// Whether the template writes the tools it is given.
+    takes_tools: bool,
 }
 
 impl Template {
@@ -44,14 +46,28 @@ impl Template {
         environment
             .add_template_owned(NAME, without_generation_tags(&source))
             .map_err(|error| Error::checkpoint(&path, format!("chat template: {}", one_line(error))))?;
-        let mut template = Template { environment, path, takes_text: true, takes_parts: true };
+        let mut template =
+            Template { environment, path, takes_text: true, takes_parts: true, takes_tools: false };
         template.probe()?;
         Ok(template)
     }
 
     /// The prompt for a conversation, with the opening of the assistant's turn at its end.
     pub(crate) fn render(&self, conversation: &Conversation) -> Result<String> {
-        self.render_values(&self.messages(conversation)?, true)
+        self.render_with(conversation, &[])
+    }
+
+    /// The same with tools.
+    pub(crate) fn render_with(
+        &self,
+        conversation: &Conversation,
+        tools: &[serde_json::Value],
+    ) -> Result<String> {
+        self.render_all(&self.messages(conversation)?, tools, true)
+    }
+
+    pub(crate) fn takes_tools(&self) -> bool {
+        self.takes_tools
     }
 
     /// A conversation as it stands, with nothing after its last turn.
@@ -94,6 +110,11 @@ impl Template {
                         know it is its turn; use the model's own template";
             return Err(self.wrong(what));
         }
+        let tool = serde_json::json!({"type": "function", "function": {
+            "name": "probing", "description": "", "parameters": {"type": "object", "properties": {}},
+        }});
+        let told = self.render_all(std::slice::from_ref(&message), &[tool], true);
+        self.takes_tools = told.is_ok_and(|prompt| prompt.contains("probing"));
         Ok(())
     }
 
@@ -121,10 +142,21 @@ impl Template {
     }
 
     fn render_values(&self, messages: &[Value], add_generation_prompt: bool) -> Result<String> {
+        self.render_all(messages, &[], add_generation_prompt)
+    }
+
+    fn render_all(
+        &self,
+        messages: &[Value],
+        tools: &[serde_json::Value],
+        add_generation_prompt: bool,
+    ) -> Result<String> {
+        // No tools are none to a template, as in the reference; an empty list would be some.
+        let tools = if tools.is_empty() { Value::from(()) } else { Value::from_serialize(tools) };
         let template =
             self.environment.get_template(NAME).expect("the template was added when it was opened");
         let mut out = Bounded(Vec::new());
-        let context = context! { messages, add_generation_prompt, tools => (), documents => () };
+        let context = context! { messages, add_generation_prompt, tools, documents => () };
         template.render_captured_to(context, &mut out).map_err(|error| self.failed(&error))?;
         String::from_utf8(out.0).map_err(|_| self.wrong("wrote bytes that are not UTF-8"))
     }

@@ -2,6 +2,7 @@
 //! tokens that only tokenizer_config.json lists, and the settings that the reference library gives it.
 //! Text from ids that come one by one is the engine's business, which decodes through `Render::text`.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
@@ -67,6 +68,31 @@ impl Tokenizer {
         self.inner.id_to_token(id)
     }
 
+    /// The bytes that each id writes, in order of ids; `None` for special tokens, which write nothing, and for ids
+    /// without a token. An error when the tokenizer is not one of bytes.
+    pub fn token_bytes(&self) -> Result<Vec<Option<Vec<u8>>>> {
+        let added = self.inner.get_added_tokens_decoder();
+        let vocabulary = self.inner.get_vocab(true);
+        let count = vocabulary.values().max().map_or(0, |&last| last as usize + 1);
+        let mut all = vec![None; count];
+        let byte_of = byte_characters();
+        for (name, id) in vocabulary {
+            let bytes = match added.get(&id) {
+                Some(token) if token.special => continue,
+                Some(_) => name.into_bytes(),
+                None => {
+                    let bytes: Option<Vec<u8>> = name.chars().map(|c| byte_of.get(&c).copied()).collect();
+                    bytes.ok_or_else(|| {
+                        let what = format!("token {name:?} is not made of bytes; constraints on answers need a byte-level tokenizer");
+                        Error::checkpoint(&self.path, what)
+                    })?
+                }
+            };
+            all[id as usize] = Some(bytes);
+        }
+        Ok(all)
+    }
+
     /// The file the tokenizer came from.
     pub fn path(&self) -> &Path {
         &self.path
@@ -82,6 +108,20 @@ impl std::fmt::Debug for Tokenizer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Tokenizer").field("path", &self.path).finish_non_exhaustive()
     }
+}
+
+/// The byte that each character of a byte-level vocabulary stands for (GPT-2's table): printable bytes are themselves,
+/// the others count up from U+0100.
+fn byte_characters() -> HashMap<char, u8> {
+    let mut next = 0x100;
+    let character = |byte: u8| match byte {
+        b'!'..=b'~' | 0xa1..=0xac | 0xae..=0xff => char::from(byte),
+        _ => {
+            next += 1;
+            char::from_u32(next - 1).expect("the table ends below the surrogates")
+        }
+    };
+    (0..=255).map(character).zip(0..=255).collect()
 }
 
 /// Adds the tokens that tokenizer_config.json lists and tokenizer.json lacks, and marks as special those that only

@@ -82,6 +82,9 @@ pub enum Error {
         /// What to do.
         remedy: &'static str,
     },
+    /// What another process of this program said when it opened a medium; already one line with its remedy.
+    #[error("{0}")]
+    Elsewhere(String),
     /// The download cache cannot be written.
     #[error("cannot write the download cache {}: {reason}", path.display())]
     Cache {

@@ -24,7 +24,7 @@ pub use encode::{Preset, Quality, Rate, VideoCodec, VideoOptions, VideoWriter, d
 pub use error::{Error, Refusal, Result};
 pub use fetch::discard_downloads;
 pub use location::display_location;
-pub use opener::{Opener, OpenerOptions};
+pub use opener::{OpenMedia, Opener, OpenerOptions};
 pub use picture::{Picture, Prepared, Probe};
 pub use sampling::{Choice, Timeline, choose};
 pub use size::{SizeRule, smart_resize};

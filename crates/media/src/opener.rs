@@ -11,7 +11,9 @@ use crate::location::{self, Location};
 use crate::resize::resize;
 use crate::still::{self, Still, StillOptions};
 use crate::video::{self, Budget, Video};
-use crate::{Choice, Error, Picture, Prepared, Probe, Result, SizeRule, choose, display_location, fetch};
+use crate::{
+    Choice, Error, Picture, Prepared, Probe, Refusal, Result, SizeRule, choose, display_location, fetch,
+};
 
 /// A video after resizing may have as many pixels as this many of the largest pictures, far more than the longest
 /// context holds.
@@ -61,6 +63,24 @@ impl Default for OpenerOptions {
             keep_originals: false,
             threads: 0,
         }
+    }
+}
+
+/// Whoever opens media for a prompt: an [`Opener`], or a keeper of media that another process opened.
+pub trait OpenMedia {
+    /// Opens and resizes an image.
+    fn image(&self, part: &ImagePart, rule: &SizeRule) -> Result<Prepared>;
+    /// Opens a video (or a list of images), decodes the chosen frames and resizes them.
+    fn video(&self, part: &VideoPart, rule: &SizeRule) -> Result<Prepared>;
+}
+
+impl OpenMedia for Opener {
+    fn image(&self, part: &ImagePart, rule: &SizeRule) -> Result<Prepared> {
+        Opener::image(self, part, rule)
+    }
+
+    fn video(&self, part: &VideoPart, rule: &SizeRule) -> Result<Prepared> {
+        Opener::video(self, part, rule)
     }
 }
 
@@ -310,19 +330,15 @@ impl Opener {
             return Err(Error::choice(&first, refusal));
         }
         self.check_frames(&first, locations.len())?;
-        let sample_fps = part.sample_fps.unwrap_or(Sampling::DEFAULT_FPS);
-        if !sample_fps.is_finite() || sample_fps <= 0.0 {
-            let refusal =
-                (format!("sample_fps is {sample_fps}"), "give a positive number of frames a second");
-            return Err(Error::choice(&first, refusal));
-        }
+        let (sample_fps, times) =
+            taken(part, locations.len()).map_err(|refusal| Error::choice(&first, refusal))?;
         let doubled = SizeRule { factor: 2 * rule.factor, ..*rule }.with_image_limits();
         let mut prepared: Option<Prepared> = None;
         for (index, location) in locations.iter().enumerate() {
             let part = ImagePart { location: location.clone(), limits: part.limits };
             let mut image = self.image(&part, &doubled)?;
             image.frames[0].index = index;
-            image.frames[0].time = time_at(index, sample_fps);
+            image.frames[0].time = times[index];
             match &mut prepared {
                 None => {
                     self.check_resized(&first, side(&image), locations.len())?;
@@ -349,7 +365,10 @@ impl Opener {
         let mut prepared = prepared.expect("the list is not empty");
         if locations.len() % 2 == 1 {
             let hash = prepared.frames[locations.len() - 1].hash;
-            let time = time_at(locations.len(), sample_fps);
+            let time = match part.sampling {
+                Sampling::Timestamps(_) => times[locations.len() - 1],
+                _ => time_at(locations.len(), sample_fps),
+            };
             prepared.frames.push(FrameId { index: locations.len(), time, hash });
             repeat_last(&mut prepared.pictures);
             repeat_last(&mut prepared.originals);
@@ -450,6 +469,35 @@ fn side(prepared: &Prepared) -> [usize; 2] {
 
 fn repeat_last<T: Clone>(items: &mut Vec<T>) {
     items.extend(items.last().cloned());
+}
+
+/// Frames a second of a list of images and when each was taken. With timestamps the rate is that between the first
+/// and the last.
+fn taken(part: &VideoPart, images: usize) -> std::result::Result<(f64, Vec<MediaTime>), Refusal> {
+    if let Sampling::Timestamps(times) = &part.sampling {
+        if part.sample_fps.is_some() {
+            return Err(("it has both timestamps and sample_fps".to_owned(), "give one of them"));
+        }
+        let remedy = "give one time in seconds for each image, each later than the one before";
+        if times.len() != images {
+            return Err((format!("{} timestamps for {images} images", times.len()), remedy));
+        }
+        let ascending = times.windows(2).all(|pair| pair[0] < pair[1]);
+        if !ascending || times.iter().any(|time| !(0.0..=1e9).contains(time)) {
+            return Err(("its timestamps do not ascend from 0".to_owned(), remedy));
+        }
+        let rate = match (images - 1) as f64 / (times[images - 1] - times[0]) {
+            rate if rate.is_finite() => rate,
+            _ => Sampling::DEFAULT_FPS,
+        };
+        let micro = |time: &f64| MediaTime::new((time * 1e6).round() as i64, 1, 1_000_000);
+        return Ok((rate, times.iter().map(micro).collect()));
+    }
+    let rate = part.sample_fps.unwrap_or(Sampling::DEFAULT_FPS);
+    if !rate.is_finite() || rate <= 0.0 {
+        return Err((format!("sample_fps is {rate}"), "give a positive number of frames a second"));
+    }
+    Ok((rate, (0..images).map(|index| time_at(index, rate)).collect()))
 }
 
 /// When image `index` of a list was taken, in microseconds.

@@ -2,13 +2,14 @@
 //! with Python's rounding. Arithmetic only; pixels are resized elsewhere.
 
 use firsthand_base::{PixelLimits, ResizeMode};
+use serde::{Deserialize, Serialize};
 
 use crate::error::Refusal;
 
 const MAX_ASPECT: f64 = 200.0;
 
 /// Default limits and resize modes of one model family.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SizeRule {
     /// Sides are multiples of this many pixels: patch size times merge size, 28 or 32.
     pub factor: usize,

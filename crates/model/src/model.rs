@@ -126,6 +126,17 @@ impl Model {
         Ok((pack, normed))
     }
 
+    /// The mean of the normed hidden states of every position, `[width]`.
+    pub fn pooled(&self, input: &ModelInput) -> Result<Vec<f32>> {
+        let (_, normed) = self.hidden(&[input])?;
+        let rows = normed.to_vec2::<f32>()?;
+        let mut mean = vec![0f64; rows[0].len()];
+        for row in &rows {
+            mean.iter_mut().zip(row).for_each(|(sum, value)| *sum += f64::from(*value));
+        }
+        Ok(mean.into_iter().map(|sum| (sum / rows.len() as f64) as f32).collect())
+    }
+
     /// Reads every weight and reports the first that is not finite. Loading only samples.
     pub fn check_weights(&self) -> Result<()> {
         check_all(&self.weights)

@@ -108,7 +108,7 @@ pub(crate) fn run(options: &AskOptions) -> Result<()> {
         }
     }
     let settings = settings(options, &choosing);
-    let manifest = session::manifest(&session.manifest, &rendered.prompt, &rendered.media, settings);
+    let manifest = firsthand_input::manifest(&session.manifest, &rendered.prompt, &rendered.media, settings);
     let tokens = rendered.input.ids.len() + choosing.stop.max_tokens;
     let (renderer, runner) = session.load(tokens, largest_medium(&rendered.input))?;
     let kept = runner.model().unquantised.len();
@@ -238,6 +238,7 @@ fn answer(
         drop(looking.take());
         for update in updates {
             match update {
+                Update::Token(..) => {}
                 Update::Text(_, piece) => {
                     reading = None;
                     if !silent {

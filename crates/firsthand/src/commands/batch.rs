@@ -196,7 +196,8 @@ fn reply(finished: firsthand_engine::Answer, asked: &Asked, common: &Common) -> 
     let mut settings = common.choosing.settings();
     settings.push(("style".to_owned(), asked.style.name().to_owned()));
     let generation = &finished.generation;
-    let manifest = session::manifest(&common.manifest, &generation.prompt, &generation.media, settings);
+    let manifest =
+        firsthand_input::manifest(&common.manifest, &generation.prompt, &generation.media, settings);
     let view = View { style: asked.style, family: common.family, opener: &common.opener };
     Reply::new(finished, manifest, &view, &asked.conversation)
 }

@@ -58,7 +58,7 @@ pub(crate) fn run(options: &DumpOptions) -> Result<()> {
     let opening = Working::new("opening media");
     let rendered = session.renderer.input(&conversation)?;
     drop(opening);
-    let manifest = session::manifest(&session.manifest, &rendered.prompt, &rendered.media, []);
+    let manifest = firsthand_input::manifest(&session.manifest, &rendered.prompt, &rendered.media, []);
     let new_tokens = options.greedy.unwrap_or(0);
     let context = session.renderer.context_length();
     let length = rendered.input.ids.len().saturating_add(new_tokens);

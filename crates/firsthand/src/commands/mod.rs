@@ -10,7 +10,9 @@ pub(crate) mod dump;
 pub(crate) mod eval;
 pub(crate) mod fetch;
 pub(crate) mod inspect;
+pub(crate) mod media_worker;
 pub(crate) mod score;
+pub(crate) mod serve;
 pub(crate) mod trace;
 pub(crate) mod train;
 pub(crate) mod world;
@@ -33,6 +35,8 @@ pub(crate) fn run(command: Command) -> anyhow::Result<()> {
         Command::Data(options) => data::run(&options),
         Command::Trace(options) => trace::run(&options),
         Command::Train(options) => train::run(&options),
+        Command::Serve(options) => serve::run(*options),
+        Command::MediaWorker(options) => media_worker::run(&options),
         Command::Docs(options) => docs::run(&options),
     }
 }

@@ -49,18 +49,7 @@ pub(crate) struct Choosing {
 impl Choosing {
     /// Every setting by name, for manifests.
     pub(crate) fn settings(&self) -> Vec<(String, String)> {
-        let SamplingOptions { temperature, top_k, top_p, repetition_penalty, seed } = &self.sampling;
-        [
-            ("temperature", temperature.to_string()),
-            ("top_k", top_k.to_string()),
-            ("top_p", top_p.to_string()),
-            ("repetition_penalty", repetition_penalty.to_string()),
-            ("seed", seed.to_string()),
-            ("max_tokens", self.stop.max_tokens.to_string()),
-            ("stop", self.stop.strings.join("|")),
-        ]
-        .map(|(name, value)| (name.to_owned(), value))
-        .to_vec()
+        firsthand_base::settings(&self.sampling, &self.stop)
     }
 }
 

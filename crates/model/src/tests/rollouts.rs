@@ -34,7 +34,7 @@ fn sampled(model: &Model, family: &str, step_tokens: usize) -> Vec<(ModelInput, 
     while !engine.is_idle() {
         for event in engine.step() {
             match event {
-                Event::Token { sequence, id, logprob } => {
+                Event::Token { sequence, id, logprob, .. } => {
                     let (_, ids, logs) = rollouts.get_mut(&sequence).unwrap();
                     ids.push(id);
                     logs.push(logprob);

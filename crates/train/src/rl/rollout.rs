@@ -86,7 +86,7 @@ impl<R: firsthand_engine::Runner> Work<'_, R> {
         while !self.engine.is_idle() {
             for event in self.engine.step() {
                 match event {
-                    Event::Token { sequence, id, logprob } => {
+                    Event::Token { sequence, id, logprob, .. } => {
                         let (prompt, sample) = self.open[&sequence];
                         let rollout = &mut self.done[prompt][sample];
                         rollout.ids.push(id);

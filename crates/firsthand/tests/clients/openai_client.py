@@ -1,0 +1,151 @@
+"""The official OpenAI client for Python, unmodified, against a server: python openai_client.py URL FOLDER.
+
+FOLDER holds clip.mp4 and photo.jpg. Prints one line of JSON with what it saw."""
+
+import base64
+import json
+import sys
+
+from openai import BadRequestError, NotFoundError, OpenAI
+from pydantic import BaseModel
+
+url, folder = sys.argv[1], sys.argv[2]
+client = OpenAI(base_url=url + "/v1", api_key="a-long-secret", max_retries=0)
+seen = {}
+
+
+def words(*parts):
+    return [{"role": "user", "content": list(parts)}]
+
+
+def text(said):
+    return {"type": "text", "text": said}
+
+
+def inline(kind, name):
+    with open(f"{folder}/{name}", "rb") as file:
+        return f"data:{kind};base64," + base64.b64encode(file.read()).decode()
+
+
+model = client.models.list().data[0].id
+assert client.models.retrieve(model).id == model
+seen["model"] = model
+
+question = words(text("where is the red cup ?"))
+whole = client.chat.completions.create(model=model, messages=question, max_tokens=16)
+chunks = list(
+    client.chat.completions.create(
+        model=model, messages=question, max_tokens=16, stream=True, stream_options={"include_usage": True}
+    )
+)
+streamed = "".join(choice.delta.content or "" for chunk in chunks for choice in chunk.choices)
+assert streamed == whole.choices[0].message.content, (streamed, whole)
+assert chunks[-1].usage == whole.usage, (chunks[-1].usage, whole.usage)
+seen["text"] = streamed
+
+image = {"type": "image_url", "image_url": {"url": inline("image/jpeg", "photo.jpg")}}
+looked = client.chat.completions.create(model=model, messages=words(image, text("what is this ?")), max_tokens=8)
+assert looked.usage.prompt_tokens_details.image_tokens > 0, looked.usage
+assert len(looked.firsthand["manifest"]["media"]) == 1
+
+with open(f"{folder}/clip.mp4", "rb") as file:
+    upload = client.files.create(file=file, purpose="vision")
+assert client.files.retrieve(upload.id).bytes == upload.bytes
+assert upload.id in [known.id for known in client.files.list()]
+video = {"type": "video_url", "video_url": {"url": upload.id}}
+size = {"max_pixels": 6272, "min_pixels": 3136}
+watched = client.chat.completions.create(
+    model=model, messages=words(video, text("what moves ?")), max_tokens=8, extra_body={"frames": 4, **size}
+)
+frames = watched.firsthand["manifest"]["media"][0]["frames"]
+assert len(frames) == 4, frames
+pictures = [inline("image/jpeg", "photo.jpg")] * 2
+listed = {"type": "video_url", "video_url": pictures, "timestamps": [1.5, 4.0], **size}
+told = client.chat.completions.create(model=model, messages=words(listed, text("what ?")), max_tokens=4)
+times = [frame["time"]["ticks"] for frame in told.firsthand["manifest"]["media"][0]["frames"]]
+assert times == [1_500_000, 4_000_000], times
+assert client.files.delete(upload.id).deleted
+try:
+    client.chat.completions.create(model=model, messages=words(video), max_tokens=4)
+    raise SystemExit("a deleted file was opened")
+except NotFoundError as error:
+    assert error.code == "not_found", error
+
+vectors = client.embeddings.create(model=model, input=["the red cup", "the red mug", "a blue door"]).data
+assert [vector.index for vector in vectors] == [0, 1, 2]
+length = sum(value * value for value in vectors[0].embedding)
+assert abs(length - 1) < 1e-3, length
+seen["width"] = len(vectors[0].embedding)
+
+
+class Place(BaseModel):
+    thing: str
+    rooms: list[str]
+    count: int
+
+
+strict = {
+    "type": "json_schema",
+    "json_schema": {
+        "name": "place",
+        "strict": True,
+        "schema": {
+            "type": "object",
+            "properties": {
+                "thing": {"type": "string", "enum": ["cup", "lamp"]},
+                "rooms": {"type": "array", "items": {"enum": ["kitchen", "hall"]}, "minItems": 1, "maxItems": 2},
+                "count": {"type": "integer", "minimum": 0, "maximum": 9},
+            },
+            "required": ["thing", "rooms", "count"],
+            "additionalProperties": False,
+        },
+    },
+}
+for temperature in (0, 1.5):
+    shaped = client.chat.completions.create(
+        model=model, messages=question, response_format=strict, temperature=temperature, max_tokens=200
+    )
+    assert shaped.choices[0].finish_reason == "stop", shaped
+    place = Place.model_validate_json(shaped.choices[0].message.content)
+    assert place.thing in ("cup", "lamp") and 1 <= len(place.rooms) <= 2 and 0 <= place.count <= 9, place
+
+look = {
+    "type": "function",
+    "function": {
+        "name": "look",
+        "description": "look at a moment",
+        "parameters": {
+            "type": "object",
+            "properties": {"room": {"enum": ["kitchen", "hall"]}},
+            "required": ["room"],
+            "additionalProperties": False,
+        },
+    },
+}
+called = client.chat.completions.create(
+    model=model, messages=question, tools=[look], tool_choice="required", max_tokens=100
+)
+call = called.choices[0].message.tool_calls[0]
+assert called.choices[0].finish_reason == "tool_calls" and call.function.name == "look", called
+assert json.loads(call.function.arguments)["room"] in ("kitchen", "hall"), call
+pieces = client.chat.completions.create(
+    model=model, messages=question, tools=[look], tool_choice="required", max_tokens=100, stream=True
+)
+deltas = [piece.choices[0].delta.tool_calls for piece in pieces if piece.choices[0].delta.tool_calls]
+assert deltas[0][0].function.arguments == call.function.arguments, deltas
+answered = [
+    *question,
+    called.choices[0].message.model_dump(exclude_none=True, exclude={"refusal", "annotations"}),
+    {"role": "tool", "tool_call_id": call.id, "content": "a cup"},
+]
+client.chat.completions.create(model=model, messages=answered, tools=[look], tool_choice="none", max_tokens=4)
+
+response = client.responses.create(model=model, input="where is the red cup ?", max_output_tokens=16)
+assert response.output_text == streamed, response
+
+try:
+    client.chat.completions.create(model=model, messages=question, logit_bias={"5": 10})
+    raise SystemExit("a field without effect was taken")
+except BadRequestError as error:
+    assert error.param == "logit_bias", error
+print(json.dumps(seen))

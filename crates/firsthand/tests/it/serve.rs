@@ -1,0 +1,361 @@
+//! `serve` with the model inside the program: the answers of `ask`, streams, limits, and that nothing a client does
+//! ends the service.
+
+use std::io::{Read, Write};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use base64::Engine as _;
+use serde_json::{Value, json};
+
+use crate::program::{program, stderr, stdout};
+use crate::served::{Served, request};
+
+const QUESTION: &str = "what do i do with my hand ?";
+
+fn golden(name: &str) -> std::path::PathBuf {
+    firsthand_golden::root().join("media").join(name)
+}
+
+fn inline(kind: &str, path: &Path) -> String {
+    let bytes = fs_err::read(path).unwrap();
+    format!("data:{kind};base64,{}", base64::engine::general_purpose::STANDARD.encode(bytes))
+}
+
+fn user(parts: Value) -> Value {
+    json!([{"role": "user", "content": parts}])
+}
+
+fn content(reply: &Value) -> &str {
+    reply["choices"][0]["message"]["content"].as_str().unwrap_or_else(|| panic!("{reply}"))
+}
+
+#[test]
+fn a_served_answer_is_the_asked_one() {
+    let home = tempfile::tempdir().unwrap();
+    let run = |words: &[&str]| {
+        let output = program(home.path()).args(words).output().unwrap();
+        assert!(output.status.success(), "{}", stderr(&output));
+        stdout(&output)
+    };
+    run(&["world", "make", "--seed", "7", "--minutes", "0.067", "--at", "07:00:25", "--out", "home"]);
+    let clip = "home/DAY1/DAY1_07002500.mp4";
+    fs_err::copy(golden("photo.jpg"), home.path().join("photo.jpg")).unwrap();
+    let served = Served::start(home.path(), &["--media-root", "."]);
+    let cases: [(&str, &[&str], Value, Value); 3] = [
+        (clip, &[], json!({"type": "video_url", "video_url": {"url": clip}}), json!({})),
+        (
+            clip,
+            &["--frames", "4", "--max-pixels", "20000", "--min-pixels", "3136", "--start", "1"],
+            json!({"type": "video_url", "video_url": {"url": clip}}),
+            json!({"frames": 4, "max_pixels": 20000, "min_pixels": 3136, "video_start": 1}),
+        ),
+        ("photo.jpg", &[], json!({"type": "image_url", "image_url": {"url": "photo.jpg"}}), json!({})),
+    ];
+    for (place, flags, part, extras) in cases {
+        let asked: Value =
+            serde_json::from_str(&run(
+                &[&["ask", place, QUESTION, "--json", "--max-tokens", "40"], flags].concat()
+            ))
+            .unwrap();
+        let mut body =
+            json!({"messages": user(json!([part, {"type": "text", "text": QUESTION}])), "max_tokens": 40});
+        body.as_object_mut().unwrap().extend(extras.as_object().unwrap().clone());
+        let reply = served.chat(&body).ok();
+        assert_eq!(content(&reply), asked["text"].as_str().unwrap(), "{place}");
+        assert_eq!(reply["firsthand"]["manifest"], asked["manifest"], "{place}");
+        assert_eq!(reply["usage"]["prompt_tokens"], asked["prompt_tokens"]);
+        assert_eq!(reply["usage"]["completion_tokens"], asked["new_tokens"]);
+        let details = &reply["usage"]["prompt_tokens_details"];
+        let merged: u64 = reply["firsthand"]["manifest"]["media"][0]["grid"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|side| side.as_u64().unwrap())
+            .product::<u64>()
+            / 4;
+        let (images, videos) = if place == clip { (0, merged) } else { (merged, 0) };
+        assert_eq!(
+            (&details["image_tokens"], &details["video_tokens"]),
+            (&json!(images), &json!(videos)),
+            "{details}"
+        );
+    }
+    // The same bytes inline have the same frames and give the same words.
+    let part =
+        json!({"type": "video_url", "video_url": {"url": inline("video/mp4", &home.path().join(clip))}});
+    let text = json!({"type": "text", "text": QUESTION});
+    let reply = served.chat(&json!({"messages": user(json!([part, text])), "max_tokens": 40})).ok();
+    let named = json!({"type": "video_url", "video_url": {"url": format!("file://{clip}")}});
+    let again = served.chat(&json!({"messages": user(json!([named, text])), "max_tokens": 40})).ok();
+    assert_eq!(content(&reply), content(&again));
+    let frames = |reply: &Value| reply["firsthand"]["manifest"]["media"][0]["frames"].clone();
+    assert_eq!(frames(&reply), frames(&again));
+    assert!(
+        reply["firsthand"]["manifest"]["media"][0]["location"].as_str().unwrap().starts_with("data:blake3,")
+    );
+}
+
+#[test]
+fn streams_choices_and_logprobs_say_what_whole_answers_say() {
+    let home = tempfile::tempdir().unwrap();
+    let served = Served::start(home.path(), &[]);
+    let body = json!({
+        "messages": [{"role": "system", "content": "be brief"}, {"role": "user", "content": "where is the red cup ?"}],
+        "max_completion_tokens": 12, "temperature": 1.0, "seed": 5, "n": 3, "logprobs": true, "top_logprobs": 2,
+    });
+    let whole = served.chat(&body).ok();
+    let texts: Vec<&str> = whole["choices"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|choice| choice["message"]["content"].as_str().unwrap())
+        .collect();
+    assert_eq!(texts.len(), 3);
+    assert!(texts[0] != texts[1] || texts[1] != texts[2], "seeds of choices differ: {texts:?}");
+    let tokens = whole["choices"][0]["logprobs"]["content"].as_array().unwrap();
+    let count: usize = whole["choices"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|c| c["logprobs"]["content"].as_array().unwrap().len())
+        .sum();
+    assert_eq!(whole["usage"]["completion_tokens"], count);
+    for token in tokens {
+        let top = token["top_logprobs"].as_array().unwrap();
+        assert!(top.len() == 2 && top[0]["logprob"].as_f64() >= top[1]["logprob"].as_f64(), "{token}");
+        assert!(top[0]["logprob"].as_f64() >= token["logprob"].as_f64());
+    }
+    let mut streamed = body.clone();
+    streamed["stream"] = json!(true);
+    streamed["stream_options"] = json!({"include_usage": true});
+    let reply = served.chat(&streamed);
+    assert!(reply.head.to_lowercase().contains("text/event-stream"), "{}", reply.head);
+    let events: Vec<&str> = reply.body.lines().filter_map(|line| line.strip_prefix("data: ")).collect();
+    assert_eq!(*events.last().unwrap(), "[DONE]");
+    let (mut said, mut told, mut usage) = (vec![String::new(); 3], vec![0; 3], Value::Null);
+    for event in &events[..events.len() - 1] {
+        let chunk: Value = serde_json::from_str(event).unwrap();
+        assert_eq!(chunk["object"], "chat.completion.chunk");
+        for choice in chunk["choices"].as_array().unwrap() {
+            let index = choice["index"].as_u64().unwrap() as usize;
+            said[index] += choice["delta"]["content"].as_str().unwrap_or_default();
+            told[index] += choice["logprobs"]["content"].as_array().map_or(0, Vec::len);
+        }
+        if !chunk["usage"].is_null() {
+            usage = chunk["usage"].clone();
+        }
+    }
+    assert_eq!(said, texts);
+    assert_eq!(usage["completion_tokens"], told.iter().sum::<usize>());
+    assert_eq!(usage["completion_tokens"], whole["usage"]["completion_tokens"]);
+}
+
+#[test]
+fn requests_that_ask_for_what_is_not_done_are_refused_by_name() {
+    let home = tempfile::tempdir().unwrap();
+    let served = Served::start(home.path(), &["--most-frames", "4"]);
+    let hello = || json!([{"role": "user", "content": "hello"}]);
+    let with = |key: &str, value: Value| {
+        let mut body = json!({"messages": hello()});
+        body[key] = value;
+        body
+    };
+    let medium = |part: Value| json!({"messages": user(json!([part]))});
+    let image = |url: &str| medium(json!({"type": "image_url", "image_url": {"url": url}}));
+    let cases: Vec<(Value, u16, &str)> = vec![
+        (with("tempreature", json!(1)), 400, "tempreature"),
+        (with("logit_bias", json!({"3": 5})), 400, "logit_bias"),
+        (with("presence_penalty", json!(1.5)), 400, "presence_penalty"),
+        (with("temperature", json!(-1)), 400, "temperature"),
+        (with("max_tokens", json!(0)), 400, "max_tokens"),
+        (with("n", json!(1000)), 400, "n:"),
+        (with("model", json!("gpt-9")), 404, "gpt-9"),
+        (json!({"messages": []}), 400, "messages"),
+        (json!({"max_tokens": 3}), 400, "messages"),
+        (with("response_format", json!({"type": "yaml"})), 400, "response_format"),
+        (image("/etc/passwd"), 400, "not open to requests"),
+        (image("file:///etc/passwd"), 400, "not open to requests"),
+        (image("../../../../etc/passwd"), 400, "not open to requests"),
+        (image("http://169.254.169.254/latest/meta-data"), 400, "--media-host"),
+        (image("http://localhost:1/x.png"), 400, "--media-host"),
+        (image("file-00000000000000000000000000000000"), 404, "no such file"),
+        (image("data:image/png;base64,AAAA"), 400, "picture"),
+        (image("data:image/png;base64,!!!"), 400, "base64"),
+        (
+            medium(json!({"type": "video_url", "video_url": {"url": "data:video/mp4;base64,AAAA"}})),
+            400,
+            "inline video",
+        ),
+        (medium(json!({"type": "text", "text": "<|image_pad|>"})), 400, "image_pad"),
+    ];
+    for (body, status, part) in cases {
+        let reply = served.chat(&body);
+        let error = reply.json()["error"].clone();
+        let message = error["message"].as_str().unwrap_or_default();
+        assert_eq!(reply.status, status, "{body}: {message}");
+        assert!(message.contains(part), "{part:?} is missing in {message:?}");
+        assert!(
+            error["type"].is_string() && error["code"].is_string() && error.get("param").is_some(),
+            "{error}"
+        );
+        for internal in ["/tmp/", ".cache", "uploads/", "panicked", home.path().to_str().unwrap()] {
+            assert!(!message.contains(internal), "{internal} in {message}");
+        }
+    }
+    // A flood of pictures in one part, as other servers once took it.
+    let picture =
+        base64::engine::general_purpose::STANDARD.encode(fs_err::read(golden("photo.jpg")).unwrap());
+    let flood = format!("data:video/jpeg;base64,{}", vec![picture.as_str(); 500].join(","));
+    let reply = served.chat(&medium(json!({"type": "video_url", "video_url": {"url": flood}})));
+    assert_eq!(reply.status, 400);
+    assert!(reply.body.contains("500 frames are more than the 4"), "{}", reply.body);
+    // No page of another site, no other name of this machine.
+    let body = json!({"messages": hello(), "max_tokens": 1});
+    assert_eq!(
+        served.post_with("/v1/chat/completions", &body, "origin: http://evil.example\r\n").status,
+        403
+    );
+    let text = request("evil.example", "/v1/chat/completions", &body.to_string(), "");
+    assert_eq!(served.send(&text).status, 403);
+    assert!(!served.get("/v1/models").head.to_lowercase().contains("access-control"));
+    assert_eq!(served.get("/nowhere").status, 404);
+    assert_eq!(served.get("/v1/chat/completions").status, 405);
+    served.chat(&body).ok();
+    let log = fs_err::read_to_string(&served.log).unwrap();
+    assert!(log.contains("\"route\":\"/v1/chat/completions\""), "{log}");
+    assert!(!log.contains("hello") && !log.contains("passwd"), "the log holds words of requests: {log}");
+}
+
+#[test]
+fn the_service_outlives_what_clients_do() {
+    let home = tempfile::tempdir().unwrap();
+    let flags = ["--head-seconds", "1", "--body-seconds", "1", "--queue", "4", "--media-seconds", "20"];
+    let served = Served::start(home.path(), &flags);
+    let long = json!({"messages": [{"role": "user", "content": "tell me"}], "max_tokens": 1500, "stream": true, "temperature": 1.9, "top_k": 0});
+    // Gone in the middle of an answer: the sequence is cancelled.
+    let mut stream = served.connect();
+    stream
+        .write_all(request(&served.address, "/v1/chat/completions", &long.to_string(), "").as_bytes())
+        .unwrap();
+    let mut some = [0; 400];
+    assert!(stream.read(&mut some).unwrap() > 0);
+    drop(stream);
+    wait(|| served.metric("cancelled_total") >= 1.0 && served.metric("sequences_running") == 0.0);
+    // Half a head, half a body, a body that lies about its length, an upload that stops.
+    for bytes in [
+        "POST /v1/chat/completions HTTP/1.1\r\nhost: ".to_owned(),
+        format!(
+            "POST /v1/chat/completions HTTP/1.1\r\nhost: {}\r\ncontent-type: application/json\r\ncontent-length: 900\r\n\r\n{{\"mess",
+            served.address
+        ),
+        format!(
+            "POST /v1/files HTTP/1.1\r\nhost: {}\r\ncontent-type: multipart/form-data; boundary=x\r\ncontent-length: 900\r\n\r\n--x\r\ncontent-disposition: form-data; name=\"file\"; filename=\"a.mp4\"\r\n\r\nhalf",
+            served.address
+        ),
+    ] {
+        let started = Instant::now();
+        let reply = served.send(&bytes);
+        assert!(matches!(reply.status, 0 | 400 | 408), "{reply:?}");
+        assert!(started.elapsed() < Duration::from_secs(20), "a slow client is cut off");
+    }
+    assert_eq!(served.get("/v1/files").ok()["data"].as_array().unwrap().len(), 0, "no half upload");
+    assert_eq!(served.metric("requests_inside"), 0.0);
+    // Damaged media fail; the next whole one is answered.
+    let clip = fs_err::read(golden("clip.mp4")).unwrap();
+    for damage in [&clip[..clip.len() / 2], &clip[..40], &vec![0xff; 5000][..]] {
+        let url =
+            format!("data:video/mp4;base64,{}", base64::engine::general_purpose::STANDARD.encode(damage));
+        let part = json!({"type": "video_url", "video_url": {"url": url}});
+        assert_eq!(served.chat(&json!({"messages": user(json!([part]))})).status, 400);
+    }
+    let part = json!({"type": "video_url", "video_url": {"url": inline("video/mp4", &golden("clip.mp4"))}, "max_pixels": 6272, "min_pixels": 3136});
+    served.chat(&json!({"messages": user(json!([part])), "max_tokens": 2})).ok();
+    // More than the queue holds: some are told to come again, none is lost, and the rest is answered.
+    let statuses: Vec<(u16, String)> = std::thread::scope(|scope| {
+        let body = json!({"messages": [{"role": "user", "content": "tell me"}], "max_tokens": 200, "temperature": 1.9, "top_k": 0});
+        let asks: Vec<_> = (0..12)
+            .map(|_| {
+                let (served, body) = (&served, body.clone());
+                scope.spawn(move || {
+                    let reply = served.chat(&body);
+                    (reply.status, reply.head.to_lowercase())
+                })
+            })
+            .collect();
+        asks.into_iter().map(|ask| ask.join().unwrap()).collect()
+    });
+    let busy = statuses.iter().filter(|(status, _)| *status == 429).count();
+    assert!(
+        busy > 0 && statuses.iter().filter(|(status, _)| *status == 200).count() + busy == 12,
+        "{statuses:?}"
+    );
+    assert!(
+        statuses.iter().filter(|(status, _)| *status == 429).all(|(_, head)| head.contains("retry-after: 1"))
+    );
+    // Told to stop while it answers: the answer is finished, then it is gone.
+    let mut stream = served.connect();
+    let mut body = long.clone();
+    body["max_tokens"] = json!(300);
+    stream
+        .write_all(request(&served.address, "/v1/chat/completions", &body.to_string(), "").as_bytes())
+        .unwrap();
+    assert!(stream.read(&mut some).unwrap() > 0);
+    served.signal("TERM");
+    let mut rest = String::new();
+    stream.read_to_string(&mut rest).unwrap();
+    assert!(rest.contains("[DONE]"), "{rest}");
+    assert_eq!(served.stop(), Some(0));
+}
+
+fn wait(mut until: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while !until() {
+        assert!(Instant::now() < deadline, "it never came to be");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+#[test]
+fn keys_are_needed_off_this_machine_and_keep_uploads_apart() {
+    let home = tempfile::tempdir().unwrap();
+    let output = program(home.path()).args(["serve", "--host", "0.0.0.0"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("FIRSTHAND_API_KEYS"), "{}", stderr(&output));
+    let mut command = program(home.path());
+    command.args(["serve", "--port", "0"]).env("FIRSTHAND_API_KEYS", "first-key-1234,second-key-5678");
+    let served = Served::run(command, home.path());
+    let body = json!({"messages": [{"role": "user", "content": "hello"}], "max_tokens": 1});
+    assert_eq!(served.chat(&body).status, 401);
+    let ask = |key: &str| {
+        served.post_with("/v1/chat/completions", &body, &format!("authorization: Bearer {key}\r\n"))
+    };
+    assert_eq!(ask("first-key-12345").status, 401);
+    ask("first-key-1234").ok();
+    let upload = |key: &str| {
+        let form = "--x\r\ncontent-disposition: form-data; name=\"purpose\"\r\n\r\nvision\r\n--x\r\ncontent-disposition: form-data; name=\"file\"; filename=\"a.bin\"\r\n\r\nabc\r\n--x--\r\n";
+        let head = format!(
+            "POST /v1/files HTTP/1.1\r\nhost: {}\r\nconnection: close\r\nauthorization: Bearer {key}\r\ncontent-type: multipart/form-data; boundary=x\r\ncontent-length: {}\r\n\r\n",
+            served.address,
+            form.len()
+        );
+        served.send(&(head + form))
+    };
+    let id = upload("first-key-1234").ok()["id"].as_str().unwrap().to_owned();
+    let get = |key: &str, path: &str| {
+        served.send(&format!(
+            "GET {path} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\nauthorization: Bearer {key}\r\n\r\n",
+            served.address
+        ))
+    };
+    assert_eq!(get("first-key-1234", &format!("/v1/files/{id}/content")).body, "abc");
+    assert_eq!(get("second-key-5678", &format!("/v1/files/{id}")).status, 404);
+    let log = fs_err::read_to_string(&served.log).unwrap();
+    assert!(!log.contains("key-1234"), "{log}");
+    // A disk that takes nothing more: the upload fails, the service goes on.
+    let folder = home.path().join("cache/firsthand/uploads");
+    fs_err::remove_dir_all(&folder).unwrap();
+    fs_err::write(&folder, "").unwrap();
+    assert_eq!(upload("first-key-1234").status, 507);
+    ask("second-key-5678").ok();
+}

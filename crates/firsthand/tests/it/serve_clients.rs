@@ -1,0 +1,104 @@
+//! Official clients, unmodified, against the program with the model inside it. They are installed below `target/` the
+//! first time; where that cannot be done, the test says so aloud and passes.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+
+use crate::served::Served;
+
+fn target() -> PathBuf {
+    let tests = Path::new(env!("CARGO_BIN_EXE_firsthand"));
+    tests.ancestors().find(|folder| folder.ends_with("target")).unwrap_or(tests.parent().unwrap()).to_owned()
+}
+
+fn script(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients").join(name)
+}
+
+fn runs(command: &mut Command) -> bool {
+    command.stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|status| status.success())
+}
+
+/// A Python that can import `module`, with `packages` installed where it could not.
+pub(crate) fn python(module: &str, packages: &[&str]) -> Option<PathBuf> {
+    let folder = target().join("clients");
+    let python = folder.join("bin/python");
+    let import = || runs(Command::new(&python).args(["-c", &format!("import {module}")]));
+    if !import() {
+        runs(Command::new("python3").args(["-m", "venv"]).arg(&folder));
+        runs(Command::new(&python).args(["-m", "pip", "install", "--quiet"]).args(packages));
+    }
+    import().then_some(python)
+}
+
+/// A folder in which node finds `package`.
+fn node(package: &str) -> Option<PathBuf> {
+    let folder = target().join("clients-js");
+    let is_there = || folder.join("node_modules").join(package).is_dir();
+    if !is_there() {
+        fs_err::create_dir_all(&folder).unwrap();
+        runs(Command::new("npm").args(["install", "--silent", "--no-save", package]).current_dir(&folder));
+    }
+    (is_there() && runs(Command::new("node").arg("--version"))).then_some(folder)
+}
+
+#[expect(clippy::print_stderr, reason = "a test that does not run must say so")]
+fn skipped(what: &str) {
+    eprintln!("skipped: {what} cannot be installed here");
+}
+
+/// Asks with a client; what it saw.
+fn asked(mut command: Command, name: &str, served: &Served) -> Value {
+    let media = firsthand_golden::root().join("media");
+    let output = command.arg(script(name)).arg(served.url()).arg(media).output().unwrap();
+    let (said, wrong) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    let log = || fs_err::read_to_string(&served.log).unwrap();
+    assert!(output.status.success(), "{wrong}\n{said}\n{}", log());
+    serde_json::from_str(&said).unwrap()
+}
+
+#[test]
+fn the_official_python_client_is_served() {
+    let Some(python) = python("openai", &["openai"]) else { return skipped("the OpenAI client for Python") };
+    let home = tempfile::tempdir().unwrap();
+    let served = Served::start(home.path(), &[]);
+    let seen = asked(Command::new(python), "openai_client.py", &served);
+    assert_eq!(seen["model"], "firsthand-tiny");
+    assert_eq!(seen["width"], 256);
+}
+
+#[test]
+fn the_official_javascript_client_is_served() {
+    let Some(folder) = node("openai") else { return skipped("the OpenAI client for JavaScript") };
+    let home = tempfile::tempdir().unwrap();
+    let served = Served::start(home.path(), &[]);
+    let mut command = Command::new("node");
+    command.current_dir(folder);
+    assert_eq!(asked(command, "openai_client.mjs", &served)["width"], 256);
+}
+
+#[test]
+fn the_examples_of_the_page_run() {
+    let home = tempfile::tempdir().unwrap();
+    for name in ["clip.mp4", "photo.jpg"] {
+        fs_err::copy(firsthand_golden::root().join("media").join(name), home.path().join(name)).unwrap();
+    }
+    let served = Served::start(home.path(), &["--media-root", "."]);
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/serve.md");
+    let page = fs_err::read_to_string(page).unwrap();
+    let examples: Vec<&str> =
+        page.split("```sh\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
+    assert!(examples.len() > 10, "the page has examples");
+    for example in examples {
+        let output = Command::new("bash")
+            .args(["-euo", "pipefail", "-c", example])
+            .env("URL", served.url())
+            .current_dir(home.path())
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{example}\n{output:?}");
+        assert!(!output.stdout.is_empty() || example.contains("-o "), "{example} says nothing");
+    }
+}

@@ -1,0 +1,149 @@
+//! What all requests share: the model's thread, the gate, media, uploads, counters. Holds no state of any request.
+
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, SystemTime};
+
+use axum::body::Body;
+use axum::extract::Request;
+use axum::http::header;
+use firsthand_base::GenerateError;
+use firsthand_input::Renderer;
+use http_body_util::{BodyExt, Limited};
+use serde_json::Value;
+use tokio::sync::Semaphore;
+
+use crate::chat::schema::Schemas;
+use crate::files::Files;
+use crate::gauges::Gauges;
+use crate::media::Media;
+use crate::options::ServeOptions;
+use crate::queue::{Gate, Key};
+use crate::refusal::{Answered, Refusal};
+use crate::worker::{Ready, Worker};
+
+/// Bodies that may be in memory at once, as so many of the largest.
+const BODIES: usize = 8;
+
+/// What all requests share.
+pub(crate) struct App {
+    pub(crate) options: ServeOptions,
+    pub(crate) model: String,
+    pub(crate) gate: Arc<Gate>,
+    pub(crate) gauges: Arc<Gauges>,
+    pub(crate) files: Arc<Files>,
+    pub(crate) media: Media,
+    pub(crate) worker: Worker,
+    pub(crate) loaded: Arc<OnceLock<Ready>>,
+    pub(crate) created_s: u64,
+    pub(crate) bodies: Semaphore,
+    pub(crate) schemas: OnceLock<Result<Schemas, String>>,
+}
+
+/// Room for request bodies, in KiB.
+pub(crate) fn body_room(options: &ServeOptions) -> Semaphore {
+    Semaphore::new((options.limits.body_bytes >> 10).max(1) * BODIES)
+}
+
+impl App {
+    /// The model, once it is loaded.
+    pub(crate) fn ready(&self) -> Answered<Ready> {
+        self.loaded.get().cloned().ok_or_else(|| Refusal::unavailable("the model is being loaded"))
+    }
+
+    /// Refuses a request for another model. An empty name is this one's.
+    pub(crate) fn check_model(&self, name: &str) -> Answered<()> {
+        if name.is_empty() || name == self.model {
+            return Ok(());
+        }
+        let refusal =
+            Refusal::absent(&format!("model {:?} here; this server has {}", brief(name), self.model));
+        Err(Refusal { code: "model_not_found", param: Some("model".into()), ..refusal })
+    }
+
+    /// The constraints on answers that this checkpoint's tokens allow.
+    pub(crate) fn schemas(&self, renderer: &Renderer) -> Answered<&Schemas> {
+        let made = self.schemas.get_or_init(|| Schemas::new(renderer));
+        made.as_ref()
+            .map_err(|_| Refusal::bad("this checkpoint's tokenizer cannot be constrained to a schema"))
+    }
+
+    /// A message without paths of this machine.
+    pub(crate) fn public(&self, message: &str) -> String {
+        match self.loaded.get() {
+            Some(ready) => message.replace(&*ready.directory, &self.model),
+            None => message.to_owned(),
+        }
+    }
+
+    /// What went wrong with a sequence.
+    pub(crate) fn failed(&self, error: &GenerateError) -> Refusal {
+        match error {
+            GenerateError::Request(message) => Refusal::bad(self.public(message)),
+            other => Refusal::internal(&other.to_string()),
+        }
+    }
+
+    /// The JSON of a request's body, which must arrive in time and fit.
+    pub(crate) async fn json(&self, request: Request) -> Answered<Value> {
+        let most = self.options.limits.body_bytes;
+        let announced = request.headers().get(header::CONTENT_LENGTH);
+        let announced = announced.and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+        if announced.is_some_and(|length| length > most) {
+            return Err(too_large(most));
+        }
+        let kind = request.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+        if !kind.is_some_and(|kind| kind.to_ascii_lowercase().starts_with("application/json")) {
+            let wrong = "send content-type: application/json";
+            return Err(Refusal::new(
+                axum::http::StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "unsupported_media_type",
+                wrong,
+            ));
+        }
+        let patience = Duration::from_secs_f64(self.options.limits.body_seconds);
+        let bytes =
+            tokio::time::timeout(patience, self.bytes(request.into_body(), announced.unwrap_or(most)));
+        let bytes = bytes.await.map_err(|_| {
+            let slow = "the body did not arrive in time";
+            Refusal::new(axum::http::StatusCode::REQUEST_TIMEOUT, "timeout", slow)
+        })??;
+        serde_json::from_slice(&bytes).map_err(|error| {
+            Refusal::bad(format!("the body is not JSON: line {}, column {}", error.line(), error.column()))
+        })
+    }
+
+    async fn bytes(&self, body: Body, announced: usize) -> Answered<bytes::Bytes> {
+        let most = self.options.limits.body_bytes;
+        let room = (announced >> 10).clamp(1, (most >> 10).max(1)) as u32;
+        let room = self.bodies.acquire_many(room).await;
+        let _room = room.map_err(|_| Refusal::unavailable("the server is stopping"))?;
+        let collected =
+            Limited::new(body, most).collect().await.map_err(|error| match error
+                .downcast_ref::<http_body_util::LengthLimitError>(
+            ) {
+                Some(_) => too_large(most),
+                None => Refusal::bad("the body broke off"),
+            })?;
+        Ok(collected.to_bytes())
+    }
+}
+
+fn too_large(most: usize) -> Refusal {
+    let message = format!("the body has more than {most} bytes; upload media to /v1/files");
+    Refusal::new(axum::http::StatusCode::PAYLOAD_TOO_LARGE, "too_large", message)
+}
+
+/// A foreign word, short enough to repeat.
+pub(crate) fn brief(text: &str) -> String {
+    text.chars().take(80).collect()
+}
+
+/// Seconds since 1970.
+pub(crate) fn now_s() -> u64 {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}
+
+/// Whose request it is, put there by the guard.
+pub(crate) fn key_of(request: &Request) -> Key {
+    request.extensions().get::<Key>().copied().unwrap_or(0)
+}

@@ -1,0 +1,175 @@
+//! From a question to its answers: let in, media opened, prompt rendered, jobs handed to the model's thread. The same
+//! renderer, sampling and manifest as every verb; the ticket lives as long as the answers do.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use firsthand_base::{Conversation, Manifest, Message, Part, Rendered, Role, VisionKind, settings};
+use firsthand_engine::{Answer, Told, Wishes};
+use firsthand_input::Renderer;
+use tokio::sync::mpsc;
+
+use crate::app::App;
+use crate::chat::request::Asked;
+use crate::chat::tools::Tools;
+use crate::queue::{Key, Ticket};
+use crate::refusal::{Answered, Refusal};
+use crate::worker::{Command, Job, Ready, Said};
+
+/// Answers on their way.
+pub(crate) struct Answering {
+    app: Arc<App>,
+    replies: mpsc::UnboundedReceiver<(usize, Said)>,
+    left: usize,
+    _ticket: Ticket,
+    pub(crate) facts: Facts,
+}
+
+/// What is known of all answers before the first word.
+pub(crate) struct Facts {
+    pub(crate) ready: Ready,
+    pub(crate) manifest: Manifest,
+    pub(crate) image_tokens: usize,
+    pub(crate) video_tokens: usize,
+    /// The whole answer is the JSON of one call.
+    pub(crate) is_call: bool,
+    /// The answer may hold calls.
+    pub(crate) has_tools: bool,
+}
+
+/// What becomes of an answer.
+pub(crate) enum Piece {
+    Token(Told),
+    Text(String),
+    Over(Box<Answer>),
+    Failed(Refusal),
+}
+
+/// Lets a question in and starts its answers.
+pub(crate) async fn begin(app: &Arc<App>, key: Key, asked: Asked) -> Answered<Answering> {
+    let ready = app.ready()?;
+    app.check_model(&asked.model)?;
+    let ticket = app.gate.enter(key)?;
+    let Asked { conversation, tools, schema, sampling, stop, choices, top, .. } = asked;
+    let schema = schema.or_else(|| tools.schema());
+    let mut masks = Vec::new();
+    if let Some(schema) = schema {
+        let (app, ready) = (app.clone(), ready.clone());
+        // Reading a vocabulary of 150 thousand tokens takes a second, once.
+        let build = move || -> Answered<Vec<_>> {
+            let wrong = |what: String| {
+                Refusal::field("response_format", format!("this schema cannot be followed: {what}"))
+            };
+            let schemas = app.schemas(&ready.renderer)?;
+            (0..choices).map(|_| schemas.mask(&schema).map_err(wrong)).collect()
+        };
+        masks = tokio::task::spawn_blocking(build)
+            .await
+            .map_err(|error| Refusal::internal(&error.to_string()))??;
+    }
+    let started = Instant::now();
+    let rendered = render(app, &ready, key, conversation, &tools).await?;
+    let took = started.elapsed();
+    let mut options = settings(&sampling, &stop);
+    options.push(("style".to_owned(), "plain".to_owned()));
+    let manifest = firsthand_input::manifest(&ready.manifest, &rendered.prompt, &rendered.media, options);
+    let tokens = |kind: VisionKind| {
+        rendered.input.vision.iter().filter(|item| item.kind == kind).map(|item| item.span.len()).sum()
+    };
+    let facts = Facts {
+        manifest,
+        image_tokens: tokens(VisionKind::Image),
+        video_tokens: tokens(VisionKind::Video),
+        is_call: tools.is_forced(),
+        has_tools: !tools.offered.is_empty(),
+        ready,
+    };
+    let (sender, replies) = mpsc::unbounded_channel();
+    let mut masks = masks.into_iter();
+    for index in 0..choices {
+        let mut sampling = sampling.clone();
+        sampling.seed = sampling.seed.wrapping_add(index as u64);
+        let job = Job {
+            key,
+            index,
+            rendered: rendered.clone(),
+            render: took,
+            sampling,
+            stop: stop.clone(),
+            wishes: Wishes { mask: masks.next(), top: top.unwrap_or(0) },
+            tells_tokens: top.is_some(),
+            replies: sender.clone(),
+        };
+        if !app.worker.tell(Command::Generate(Box::new(job))) {
+            return Err(Refusal::unavailable("the model does not answer"));
+        }
+    }
+    Ok(Answering { app: app.clone(), replies, left: choices, _ticket: ticket, facts })
+}
+
+/// The conversation as model input: media opened elsewhere, everything else as every verb does it.
+pub(crate) async fn render(
+    app: &Arc<App>,
+    ready: &Ready,
+    key: Key,
+    mut conversation: Conversation,
+    tools: &Tools,
+) -> Answered<Rendered> {
+    let media = match ready.renderer.sizes() {
+        Some(rule) => app.media.open(&conversation, rule, key).await?,
+        None => Default::default(),
+    };
+    let mut offered = tools.offered.clone();
+    if !offered.is_empty() && !ready.renderer.takes_tools() {
+        describe(&mut conversation, &tools.description());
+        offered.clear();
+    }
+    let renderer = ready.renderer.clone();
+    let work = move || renderer.input_with(&conversation, &offered, &media);
+    let rendered =
+        tokio::task::spawn_blocking(work).await.map_err(|error| Refusal::internal(&error.to_string()))?;
+    rendered.map_err(|error| Refusal::bad(app.public(&error.to_string())))
+}
+
+/// Tells of tools in the system's words, where the chat template would not.
+fn describe(conversation: &mut Conversation, words: &str) {
+    match conversation.messages.first_mut() {
+        Some(first) if first.role == Role::System => first.parts.push(Part::Text(format!("\n\n{words}"))),
+        _ => {
+            let parts = vec![Part::Text(words.to_owned())];
+            conversation.messages.insert(0, Message { role: Role::System, parts });
+        }
+    }
+}
+
+impl Answering {
+    /// The next piece of any answer, with the answer's index; `None` when all are over.
+    pub(crate) async fn next(&mut self) -> Option<(usize, Piece)> {
+        if self.left == 0 {
+            return None;
+        }
+        let Some((index, said)) = self.replies.recv().await else {
+            self.left = 0;
+            return Some((0, Piece::Failed(Refusal::unavailable("the model has stopped"))));
+        };
+        let piece = match said {
+            Said::Token(told) => Piece::Token(told),
+            Said::Text(text) => Piece::Text(text),
+            Said::Over(answer) => {
+                self.left -= 1;
+                match *answer {
+                    Ok(answer) => {
+                        self.app.gauges.answer(&answer);
+                        Piece::Over(Box::new(answer))
+                    }
+                    Err(error) => Piece::Failed(self.app.failed(&error)),
+                }
+            }
+        };
+        Some((index, piece))
+    }
+
+    pub(crate) fn renderer(&self) -> &Renderer {
+        &self.facts.ready.renderer
+    }
+}

@@ -1,0 +1,195 @@
+//! Messages in OpenAI's words, turned into the reference message format and read by the one reader of it, so that a
+//! served conversation and a file given to `ask --messages` cannot mean two things.
+
+use firsthand_base::Conversation;
+use serde_json::{Map, Value, json};
+
+use crate::chat::fields::Fields;
+use crate::chat::tools;
+use crate::refusal::{Answered, Refusal};
+
+/// Keys of a whole request that stand for those of every video part that says nothing itself, and what they are called
+/// there.
+const VIDEO_EXTRAS: [(&str, &str); 9] = [
+    ("fps", "fps"),
+    ("frames", "nframes"),
+    ("min_frames", "min_frames"),
+    ("max_frames", "max_frames"),
+    ("video_start", "video_start"),
+    ("video_end", "video_end"),
+    ("min_pixels", "min_pixels"),
+    ("max_pixels", "max_pixels"),
+    ("total_pixels", "total_pixels"),
+];
+/// Those that also apply to images.
+const IMAGE_EXTRAS: [&str; 2] = ["min_pixels", "max_pixels"];
+/// A part that has one of these chooses its frames itself.
+const CHOOSING: [&str; 5] = ["fps", "nframes", "min_frames", "max_frames", "timestamps"];
+
+/// Takes the extras of a request.
+pub(crate) fn extras(fields: &mut Fields) -> Answered<Map<String, Value>> {
+    let mut extras = Map::new();
+    for (key, name) in VIDEO_EXTRAS {
+        if let Some(value) = fields.take(key) {
+            extras.insert(name.to_owned(), value);
+        }
+    }
+    Ok(extras)
+}
+
+/// The conversation that a list of messages is.
+pub(crate) fn conversation(list: Value, extras: &Map<String, Value>) -> Answered<Conversation> {
+    let Value::Array(list) = list else {
+        return Err(Refusal::field("messages", "messages: expected a list"));
+    };
+    let messages: Vec<Value> = list
+        .into_iter()
+        .enumerate()
+        .map(|(index, message)| plain(message, &format!("messages[{index}]"), extras))
+        .collect::<Answered<_>>()?;
+    firsthand_input::read_message_list(&Value::Array(messages)).map_err(|error| {
+        let message = error.to_string();
+        let param = message.split_once(": ").map_or("messages", |(at, _)| at).to_owned();
+        Refusal::field(param, message)
+    })
+}
+
+/// A message in the reference format.
+fn plain(message: Value, at: &str, extras: &Map<String, Value>) -> Answered<Value> {
+    let mut fields = Fields::of(message, at)?;
+    let role = fields.string("role")?.ok_or_else(|| fields.wrong("role", "missing"))?;
+    let role = if role == "developer" { "system".to_owned() } else { role };
+    let mut content = fields.take("content");
+    if role == "assistant" {
+        fields.ignore(&["annotations", "reasoning_content"]);
+        if let Some(calls) = fields.take("tool_calls") {
+            let calls = tools::as_text(&calls, at)?;
+            content = Some(match content {
+                None => Value::from(calls),
+                Some(Value::String(text)) if text.is_empty() => Value::from(calls),
+                Some(Value::String(text)) => Value::from(format!("{text}\n{calls}")),
+                Some(_) => return Err(fields.wrong("content", "expected a string beside tool_calls")),
+            });
+        }
+    }
+    if role == "tool" {
+        fields.ignore(&["tool_call_id", "name"]);
+    }
+    fields.end()?;
+    let content = match content {
+        Some(Value::Array(parts)) => {
+            parts.into_iter().map(|part| with_extras(part, extras)).collect::<Vec<_>>().into()
+        }
+        Some(other) => other,
+        None => Value::Null,
+    };
+    Ok(json!({"role": role, "content": content}))
+}
+
+/// A part with the request's extras where it says nothing itself, and inline picture lists taken apart.
+fn with_extras(part: Value, extras: &Map<String, Value>) -> Value {
+    let Value::Object(mut part) = part else { return part };
+    if let Some(frames) = part.shift_remove("frames") {
+        part.entry("nframes").or_insert(frames);
+    }
+    let kind = part.get("type").and_then(Value::as_str).unwrap_or_default();
+    let is_video = matches!(kind, "video" | "video_url");
+    if !is_video && !matches!(kind, "image" | "image_url") {
+        return Value::Object(part);
+    }
+    if is_video {
+        split_pictures(&mut part);
+    }
+    let chooses = CHOOSING.iter().any(|key| part.contains_key(*key));
+    for (key, value) in extras {
+        let applies = if is_video {
+            !(chooses && CHOOSING.contains(&key.as_str()))
+        } else {
+            IMAGE_EXTRAS.contains(&key.as_str())
+        };
+        if applies && !part.contains_key(key) {
+            part.insert(key.clone(), value.clone());
+        }
+    }
+    Value::Object(part)
+}
+
+/// `data:video/jpeg;base64,A,B,C` is how other servers take the pictures of a video: a list of pictures here.
+fn split_pictures(part: &mut Map<String, Value>) {
+    for key in ["video_url", "video"] {
+        let place = match part.get(key) {
+            Some(Value::Object(inner)) if inner.len() == 1 => inner.get("url"),
+            other => other,
+        };
+        let list =
+            place.and_then(Value::as_str).and_then(|text| text.strip_prefix("data:video/jpeg;base64,"));
+        let Some(list) = list else { continue };
+        let pictures =
+            list.split(',').map(|body| Value::from(format!("data:image/jpeg;base64,{body}"))).collect();
+        part.insert(key.to_owned(), Value::Array(pictures));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use firsthand_base::{Part, Sampling, VideoSource};
+
+    use super::*;
+
+    fn parts(body: Value) -> Answered<Vec<Part>> {
+        let mut fields = Fields::of(body, "")?;
+        let extras = extras(&mut fields)?;
+        let list = fields.take("messages").expect("messages");
+        fields.end()?;
+        Ok(conversation(list, &extras)?.parts().cloned().collect())
+    }
+
+    #[test]
+    fn extras_of_a_request_are_those_of_parts_that_say_nothing() {
+        let user = |parts: Value| json!([{"role": "user", "content": parts}]);
+        let video = json!({"type": "video_url", "video_url": {"url": "a.mp4"}});
+        let own = json!({"type": "video_url", "video_url": "a.mp4", "timestamps": [1.0, 2.0]});
+        let image = json!({"type": "image_url", "image_url": {"url": "a.png"}});
+        let body = json!({"messages": user(json!([video, own, image])), "frames": 8, "max_pixels": 5000, "video_start": 2});
+        let found = parts(body).unwrap();
+        let [Part::Video(first), Part::Video(second), Part::Image(third)] = &found[..] else {
+            panic!("{found:?}")
+        };
+        assert_eq!((&first.sampling, first.span.start_s), (&Sampling::Frames(8), Some(2.0)));
+        assert_eq!((first.limits.max_pixels, third.limits.max_pixels), (Some(5000), Some(5000)));
+        assert_eq!(second.sampling, Sampling::Timestamps(vec![1.0, 2.0]));
+    }
+
+    #[test]
+    fn inline_picture_lists_become_pictures() {
+        let part = json!({"type": "video_url", "video_url": {"url": "data:video/jpeg;base64,AA==,BB=="}});
+        let found = parts(json!({"messages": [{"role": "user", "content": [part]}]})).unwrap();
+        let Part::Video(video) = &found[0] else { panic!("{found:?}") };
+        let list = ["AA==", "BB=="].map(|body| format!("data:image/jpeg;base64,{body}"));
+        assert_eq!(video.source, VideoSource::Images(list.to_vec()));
+    }
+
+    #[test]
+    fn what_is_not_understood_is_named() {
+        for (message, param) in [
+            (json!({"role": "user"}), "messages[0].content"),
+            (json!({"role": "user", "content": "a", "name": "b"}), "messages[0].name"),
+            (
+                json!({"role": "user", "content": [{"type": "input_audio", "input_audio": {}}]}),
+                "messages[0].content[0].type",
+            ),
+            (
+                json!({"role": "user", "content": [{"type": "text", "text": "a", "fsp": 1}]}),
+                "messages[0].content[0].fsp",
+            ),
+            (json!({"role": "king", "content": "a"}), "messages[0].role"),
+        ] {
+            let refusal = parts(json!({"messages": [message]})).unwrap_err();
+            assert_eq!(
+                (refusal.status.as_u16(), refusal.param.as_deref()),
+                (400, Some(param)),
+                "{refusal:?}"
+            );
+        }
+    }
+}

@@ -1,0 +1,323 @@
+//! Answers in OpenAI's words: one JSON object, or chunks as they come. What the project adds stands under `firsthand`.
+
+use std::collections::BTreeMap;
+
+use axum::Json;
+use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
+use firsthand_base::Finish;
+use firsthand_engine::{Answer, Told};
+use firsthand_input::Renderer;
+use futures_util::stream;
+use serde_json::{Value, json};
+
+use crate::chat::asking::{Answering, Facts, Piece};
+use crate::chat::tools::{Call, Heard, Listening, call};
+use crate::refusal::Answered;
+
+/// How answers are told.
+pub(crate) struct Telling {
+    pub(crate) id: String,
+    pub(crate) created_s: u64,
+    pub(crate) model: String,
+    pub(crate) tells_usage: bool,
+    pub(crate) logprobs: bool,
+    pub(crate) manifest: bool,
+}
+
+/// One answer as far as it is known.
+#[derive(Default)]
+pub(crate) struct Telt {
+    pub(crate) text: String,
+    pub(crate) calls: Vec<Call>,
+    tokens: Vec<Value>,
+    pub(crate) over: Option<Box<Answer>>,
+}
+
+/// All answers to their ends, or the first failure.
+pub(crate) async fn gather(answering: &mut Answering) -> Answered<Vec<Telt>> {
+    let mut answers: BTreeMap<usize, (Telt, Listening)> = BTreeMap::new();
+    while let Some((index, piece)) = answering.next().await {
+        let (telt, listening) = answers.entry(index).or_default();
+        match piece {
+            Piece::Failed(refusal) => return Err(refusal),
+            Piece::Token(told) => telt.tokens.push(token(&told, answering.renderer())),
+            Piece::Text(text) if answering.facts.has_tools && !answering.facts.is_call => {
+                for heard in listening.push(&text) {
+                    telt.hear(heard);
+                }
+            }
+            Piece::Text(text) => telt.text.push_str(&text),
+            Piece::Over(answer) => {
+                listening.finish().into_iter().for_each(|heard| telt.hear(heard));
+                if let Some(call) = answering.facts.is_call.then(|| call(&telt.text)).flatten() {
+                    telt.text.clear();
+                    telt.calls.push(call);
+                }
+                telt.over = Some(answer);
+            }
+        }
+    }
+    Ok(answers.into_values().map(|(telt, _)| telt).collect())
+}
+
+impl Telt {
+    fn hear(&mut self, heard: Heard) {
+        match heard {
+            Heard::Words(words) => self.text.push_str(&words),
+            Heard::Call(call) => self.calls.push(call),
+        }
+    }
+
+    fn finish(&self) -> Value {
+        let finish = self.over.as_ref().map(|answer| answer.generation.finish);
+        reason(finish, !self.calls.is_empty())
+    }
+}
+
+/// The whole reply as one object.
+pub(crate) async fn whole(telling: &Telling, answering: &mut Answering) -> Answered<Value> {
+    let answers = gather(answering).await?;
+    let choices: Vec<Value> = answers
+        .iter()
+        .enumerate()
+        .map(|(index, telt)| {
+            let content = match telt.text.trim().is_empty() && !telt.calls.is_empty() {
+                true => Value::Null,
+                false => Value::from(telt.text.as_str()),
+            };
+            let mut message = json!({"role": "assistant", "content": content, "refusal": null});
+            if !telt.calls.is_empty() {
+                let calls = telt
+                    .calls
+                    .iter()
+                    .enumerate()
+                    .map(|(number, call)| called(telling, index, number, call, false));
+                message["tool_calls"] = calls.collect();
+            }
+            let logprobs =
+                if telling.logprobs { json!({"content": telt.tokens, "refusal": null}) } else { Value::Null };
+            json!({"index": index, "message": message, "logprobs": logprobs, "finish_reason": telt.finish()})
+        })
+        .collect();
+    let finished = answers.iter().filter_map(|telt| telt.over.as_deref());
+    let mut reply = json!({
+        "id": telling.id, "object": "chat.completion", "created": telling.created_s, "model": telling.model,
+        "choices": choices, "usage": usage(&answering.facts, finished), "system_fingerprint": fingerprint(&answering.facts),
+    });
+    if telling.manifest {
+        reply["firsthand"] = json!({"manifest": answering.facts.manifest});
+    }
+    Ok(reply)
+}
+
+/// The weights that answered, briefly.
+fn fingerprint(facts: &Facts) -> String {
+    format!("fh_{}", facts.manifest.weights.get(..16).unwrap_or_default())
+}
+
+fn called(telling: &Telling, index: usize, number: usize, call: &Call, is_streamed: bool) -> Value {
+    let id = format!("call_{}_{index}_{number}", telling.id.rsplit('-').next().unwrap_or_default());
+    let function = json!({"name": call.name, "arguments": call.arguments});
+    match is_streamed {
+        true => json!({"index": number, "id": id, "type": "function", "function": function}),
+        false => json!({"id": id, "type": "function", "function": function}),
+    }
+}
+
+fn reason(finish: Option<Finish>, has_calls: bool) -> Value {
+    Value::from(match finish {
+        Some(Finish::Length) => "length",
+        _ if has_calls => "tool_calls",
+        _ => "stop",
+    })
+}
+
+/// Tokens counted: the prompt once, what was generated in all answers.
+pub(crate) fn usage<'a>(facts: &Facts, answers: impl Iterator<Item = &'a Answer>) -> Value {
+    let (mut prompt, mut cached, mut new) = (0, usize::MAX, 0);
+    for answer in answers {
+        prompt = answer.generation.prompt_tokens;
+        cached = cached.min(answer.generation.cached_tokens);
+        new += answer.generation.new_tokens;
+    }
+    let cached = if cached == usize::MAX { 0 } else { cached };
+    json!({
+        "prompt_tokens": prompt, "completion_tokens": new, "total_tokens": prompt + new,
+        "prompt_tokens_details": {
+            "cached_tokens": cached, "image_tokens": facts.image_tokens, "video_tokens": facts.video_tokens,
+            "text_tokens": prompt - facts.image_tokens - facts.video_tokens,
+        },
+        "completion_tokens_details": {"reasoning_tokens": 0},
+    })
+}
+
+/// A token with its log-probability and its rivals.
+fn token(told: &Told, renderer: &Renderer) -> Value {
+    let entry = |id: u32, logprob: f32| {
+        let text = renderer.tokenizer().decode(&[id]);
+        let name =
+            if text.is_empty() { renderer.tokenizer().token_name(id).unwrap_or_default() } else { text };
+        let bytes: Vec<u8> = name.bytes().collect();
+        json!({"token": name, "bytes": bytes, "logprob": logprob})
+    };
+    let mut value = entry(told.id, told.logprob);
+    value["top_logprobs"] = told.top.iter().map(|(id, logprob)| entry(*id, *logprob)).collect();
+    value
+}
+
+/// A stream in progress.
+struct Streaming {
+    telling: Telling,
+    answering: Answering,
+    answers: BTreeMap<usize, Streamed>,
+    finished: Vec<Box<Answer>>,
+    queue: std::collections::VecDeque<Value>,
+    state: End,
+}
+
+#[derive(Default)]
+struct Streamed {
+    listening: Listening,
+    tokens: Vec<Value>,
+    whole: String,
+    calls: usize,
+}
+
+/// How far the end of a stream is.
+#[derive(PartialEq)]
+enum End {
+    Open,
+    Answered,
+    Told,
+}
+
+/// The reply as server-sent events. Dropped when the client goes, it takes the answers with it.
+pub(crate) fn streamed(telling: Telling, answering: Answering) -> Response {
+    let mut streaming = Streaming {
+        telling,
+        answering,
+        answers: BTreeMap::new(),
+        finished: Vec::new(),
+        queue: Default::default(),
+        state: End::Open,
+    };
+    let open = streaming.chunk(0, json!({"role": "assistant", "content": ""}), Value::Null);
+    streaming.queue.push_back(open);
+    let events = stream::unfold(streaming, |mut streaming| async move {
+        let data = streaming.data().await?;
+        Some((Ok::<_, std::convert::Infallible>(Event::default().data(data)), streaming))
+    });
+    Sse::new(events).keep_alive(KeepAlive::default()).into_response()
+}
+
+impl Streaming {
+    fn chunk(&self, index: usize, delta: Value, finish: Value) -> Value {
+        self.envelope(json!([{"index": index, "delta": delta, "logprobs": null, "finish_reason": finish}]))
+    }
+
+    fn envelope(&self, choices: Value) -> Value {
+        json!({
+            "id": self.telling.id, "object": "chat.completion.chunk", "created": self.telling.created_s,
+            "model": self.telling.model, "system_fingerprint": fingerprint(&self.answering.facts), "choices": choices,
+        })
+    }
+
+    /// The next event's data.
+    async fn data(&mut self) -> Option<String> {
+        loop {
+            if let Some(chunk) = self.queue.pop_front() {
+                return Some(chunk.to_string());
+            }
+            match self.state {
+                End::Told => return None,
+                End::Answered => {
+                    self.state = End::Told;
+                    return Some("[DONE]".to_owned());
+                }
+                End::Open => {}
+            }
+            match self.answering.next().await {
+                Some((index, piece)) => self.take(index, piece),
+                None => {
+                    if self.telling.tells_usage {
+                        let mut last = self.envelope(json!([]));
+                        last["usage"] =
+                            usage(&self.answering.facts, self.finished.iter().map(|answer| &**answer));
+                        self.queue.push_back(last);
+                    }
+                    self.state = End::Answered;
+                }
+            }
+        }
+    }
+
+    fn take(&mut self, index: usize, piece: Piece) {
+        match piece {
+            Piece::Failed(refusal) => {
+                self.queue.push_back(refusal.body());
+                self.state = End::Answered;
+            }
+            Piece::Token(told) => {
+                let token = token(&told, self.answering.renderer());
+                self.answers.entry(index).or_default().tokens.push(token);
+            }
+            Piece::Text(text) if self.answering.facts.is_call => {
+                self.answers.entry(index).or_default().whole.push_str(&text);
+            }
+            Piece::Text(text) if self.answering.facts.has_tools => {
+                let heard = self.answers.entry(index).or_default().listening.push(&text);
+                heard.into_iter().for_each(|heard| self.hear(index, heard));
+            }
+            Piece::Text(text) => self.hear(index, Heard::Words(text)),
+            Piece::Over(answer) => self.close(index, answer),
+        }
+    }
+
+    fn hear(&mut self, index: usize, heard: Heard) {
+        let streamed = self.answers.entry(index).or_default();
+        let tokens = std::mem::take(&mut streamed.tokens);
+        let delta = match heard {
+            Heard::Words(words) => json!({"content": words}),
+            Heard::Call(call) => {
+                streamed.calls += 1;
+                let number = streamed.calls - 1;
+                json!({"tool_calls": [called(&self.telling, index, number, &call, true)]})
+            }
+        };
+        let mut chunk = self.chunk(index, delta, Value::Null);
+        if self.telling.logprobs {
+            chunk["choices"][0]["logprobs"] = json!({"content": tokens, "refusal": null});
+        }
+        self.queue.push_back(chunk);
+    }
+
+    fn close(&mut self, index: usize, answer: Box<Answer>) {
+        let mut streamed = self.answers.remove(&index).unwrap_or_default();
+        let mut rest = streamed.listening.finish();
+        if self.answering.facts.is_call {
+            rest.push(match call(&streamed.whole) {
+                Some(call) => Heard::Call(call),
+                None => Heard::Words(std::mem::take(&mut streamed.whole)),
+            });
+        }
+        self.answers.insert(index, streamed);
+        rest.into_iter().for_each(|heard| self.hear(index, heard));
+        let streamed = self.answers.remove(&index).unwrap_or_default();
+        let finish = reason(Some(answer.generation.finish), streamed.calls > 0);
+        let mut last = self.chunk(index, json!({}), finish);
+        if self.telling.logprobs && !streamed.tokens.is_empty() {
+            last["choices"][0]["logprobs"] = json!({"content": streamed.tokens, "refusal": null});
+        }
+        if self.telling.manifest {
+            last["firsthand"] = json!({"manifest": self.answering.facts.manifest});
+        }
+        self.queue.push_back(last);
+        self.finished.push(answer);
+    }
+}
+
+/// A whole reply as a response.
+pub(crate) fn response(reply: Value) -> Response {
+    Json(reply).into_response()
+}

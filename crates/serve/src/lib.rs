@@ -1,0 +1,28 @@
+//! The door to the network: OpenAI-compatible HTTP over the one front end, so that a served answer has the frames, the
+//! tokens and the numbers of `ask`. The only room that knows an async runtime, and other people's JSON over HTTP.
+//!
+//! One thread owns the model and drains a bounded channel; handlers wait on channels of their own. Media are opened in
+//! processes that can be killed. What a request may cost is bounded before it is spent.
+#![deny(missing_docs)]
+#![forbid(unsafe_code)]
+
+mod app;
+mod chat;
+mod error;
+mod files;
+mod gauges;
+mod http;
+mod log;
+mod media;
+mod options;
+mod queue;
+mod refusal;
+mod routes;
+mod server;
+mod worker;
+
+pub use error::{Error, Result};
+pub use media::worker::open_media;
+pub use options::{Limits, ServeOptions};
+pub use server::serve;
+pub use worker::{Embed, Loaded};

@@ -1,0 +1,98 @@
+//! The routes, in one table: method, path, what it is for. The router and `/openapi.json` are made from the same lines.
+
+mod chat;
+mod embeddings;
+mod files;
+mod openapi;
+mod responses;
+mod state;
+mod tokenize;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::middleware::from_fn_with_state;
+use axum::routing::{MethodRouter, get, post};
+
+use crate::app::App;
+use crate::http::guard::guard;
+use crate::refusal::Refusal;
+
+/// One path of the server.
+pub(crate) struct Route {
+    pub(crate) path: &'static str,
+    /// Methods and what each does.
+    pub(crate) methods: &'static [(&'static str, &'static str)],
+    make: fn() -> MethodRouter<Arc<App>>,
+}
+
+/// Everything that is served.
+pub(crate) const ROUTES: &[Route] = &[
+    Route { path: "/health", methods: &[("get", "whether the model answers")], make: || get(state::health) },
+    Route { path: "/metrics", methods: &[("get", "counters for Prometheus")], make: || get(state::metrics) },
+    Route { path: "/openapi.json", methods: &[("get", "these routes")], make: || get(openapi::page) },
+    Route { path: "/v1/models", methods: &[("get", "the model")], make: || get(state::models) },
+    Route {
+        path: "/v1/models/{*model}",
+        methods: &[("get", "the model by name")],
+        make: || get(state::model),
+    },
+    Route {
+        path: "/v1/chat/completions",
+        methods: &[("post", "an answer to a conversation with text, images and videos")],
+        make: || post(chat::completions),
+    },
+    Route {
+        path: "/v1/responses",
+        methods: &[("post", "an answer in the form of responses")],
+        make: || post(responses::respond),
+    },
+    Route {
+        path: "/v1/embeddings",
+        methods: &[("post", "mean hidden states of texts")],
+        make: || post(embeddings::embed),
+    },
+    Route {
+        path: "/v1/files",
+        methods: &[("get", "the uploads of this key"), ("post", "an upload (multipart)")],
+        make: || get(files::list).post(files::upload).layer(DefaultBodyLimit::disable()),
+    },
+    Route {
+        path: "/v1/files/{id}",
+        methods: &[("get", "an upload's facts"), ("delete", "delete an upload")],
+        make: || get(files::show).delete(files::delete),
+    },
+    Route {
+        path: "/v1/files/{id}/content",
+        methods: &[("get", "an upload's bytes")],
+        make: || get(files::content),
+    },
+    Route {
+        path: "/tokenize",
+        methods: &[("post", "the tokens of a text or a conversation")],
+        make: || post(tokenize::tokenize),
+    },
+    Route {
+        path: "/detokenize",
+        methods: &[("post", "the text of tokens")],
+        make: || post(tokenize::detokenize),
+    },
+];
+
+/// All routes behind the guard.
+pub(crate) fn router(app: Arc<App>) -> Router {
+    let mut router = Router::new();
+    for route in ROUTES {
+        router = router.route(route.path, (route.make)());
+    }
+    let missing = || async { Refusal::absent("such route") };
+    let wrong = || async {
+        Refusal::new(axum::http::StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "not with this method")
+    };
+    router
+        .fallback(missing)
+        .method_not_allowed_fallback(wrong)
+        .layer(from_fn_with_state(app.clone(), guard))
+        .with_state(app)
+}

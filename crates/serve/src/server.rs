@@ -1,0 +1,141 @@
+//! A server from start to end: the address is taken, the model's thread started, requests served until told to stop or
+//! until the model is gone.
+
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use firsthand_engine::Runner;
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+
+use crate::app::{App, body_room, now_s};
+use crate::files::Files;
+use crate::gauges::Gauges;
+use crate::http::listener::listen;
+use crate::media::Media;
+use crate::media::fetch::Remote;
+use crate::media::pool::Pool;
+use crate::options::ServeOptions;
+use crate::queue::Gate;
+use crate::worker::{Loaded, Worker};
+use crate::{Error, Result, log, routes};
+
+/// How often the order to stop is looked at.
+const GLANCE: Duration = Duration::from_millis(50);
+
+/// Serves until `stop` is set. `load` makes the model, on the thread that will own it; `bound` hears the address as
+/// soon as connections are taken, which is before the model is loaded.
+pub fn serve<R: Runner + 'static>(
+    options: ServeOptions,
+    model: &str,
+    load: impl FnOnce() -> std::result::Result<Loaded<R>, String> + Send + 'static,
+    stop: &'static AtomicBool,
+    bound: impl FnOnce(SocketAddr),
+) -> Result<()> {
+    options.validate()?;
+    let system = |error: std::io::Error| Error::System(error.to_string());
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .max_blocking_threads(options.limits.media_workers + 16)
+        .enable_all()
+        .build()
+        .map_err(system)?;
+    let (over, mut ended) = oneshot::channel();
+    let limits = options.limits.clone();
+    let gauges = Arc::new(Gauges::default());
+    let loaded = Arc::new(OnceLock::new());
+    let ready = {
+        let loaded = loaded.clone();
+        move |ready| {
+            log::line("ready", serde_json::json!({}));
+            // It is told once.
+            let _ = loaded.set(ready);
+        }
+    };
+    let room = limits.queue * limits.choices.max(limits.inputs);
+    let address = SocketAddr::new(options.host, options.port);
+    let result = runtime.block_on(async {
+        let listener = TcpListener::bind(address).await;
+        let taken = listener.and_then(|listener| Ok((listener.local_addr()?, listener)));
+        let (address, listener) = taken
+            .map_err(|error| Error::Listen { address: address.to_string(), reason: error.to_string() })?;
+        let worker =
+            Worker::start(load, limits.sequences, room, gauges.clone(), ready, over).map_err(system)?;
+        let app = Arc::new(app(options, model, worker, gauges, loaded)?);
+        bound(address);
+        let gate = app.gate.clone();
+        let wait = async {
+            loop {
+                tokio::select! {
+                    result = &mut ended => return Some(result),
+                    () = tokio::time::sleep(GLANCE) => {}
+                }
+                if stop.load(Ordering::SeqCst) {
+                    return None;
+                }
+            }
+        };
+        let mut lost = None;
+        let stopping = async {
+            lost = wait.await;
+            gate.close();
+            log::line("stopping", serde_json::json!({"inside": gate.inside()}));
+        };
+        listen(listener, routes::router(app), &limits, stopping).await;
+        match lost {
+            None => Ok(()),
+            Some(Ok(Err(reason))) => Err(Error::Model(reason)),
+            Some(_) => Err(Error::Model("the model's thread ended".into())),
+        }
+    });
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    result
+}
+
+fn app(
+    options: ServeOptions,
+    model: &str,
+    worker: Worker,
+    gauges: Arc<Gauges>,
+    loaded: Arc<OnceLock<crate::worker::Ready>>,
+) -> Result<App> {
+    let limits = options.limits.clone();
+    let files = Arc::new(Files::open(&options.files_dir, limits.files, limits.files_bytes)?);
+    let root = options.media_root.as_ref().map(|root| {
+        fs_err::canonicalize(root).map_err(|error| Error::Options {
+            what: error.to_string(),
+            remedy: "name a folder with --media-root",
+        })
+    });
+    let media = Media {
+        pool: Pool::new(
+            options.program.clone(),
+            limits.media_workers,
+            limits.media_memory_mib,
+            gauges.clone(),
+        ),
+        files: files.clone(),
+        remote: Remote {
+            hosts: options.media_hosts.iter().map(|host| host.to_ascii_lowercase()).collect(),
+            private: options.private_media,
+            most_bytes: limits.file_bytes,
+        },
+        root: root.transpose()?,
+        limits: limits.clone(),
+    };
+    Ok(App {
+        model: model.to_owned(),
+        gate: Gate::new(limits.queue, limits.queue_per_key),
+        gauges,
+        files,
+        media,
+        worker,
+        loaded,
+        created_s: now_s(),
+        bodies: body_room(&options),
+        schemas: OnceLock::new(),
+        options,
+    })
+}
