@@ -28,7 +28,7 @@ use crate::options::sampling::{Choosing, SamplingFlags};
 use crate::progress::{Progress, Unit, Working};
 use crate::reading;
 use crate::reply::{Reply, View};
-use crate::session::{self, STEP_TOKENS, Session, largest_medium, opener};
+use crate::session::{STEP_TOKENS, Session, largest_medium, opener};
 use crate::tiny;
 
 const EXAMPLES: &str = "\

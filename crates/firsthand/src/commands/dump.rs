@@ -16,7 +16,7 @@ use crate::failure::{Hint, failure};
 use crate::options::model::ModelFlags;
 use crate::progress::{Progress, Unit, Working};
 use crate::reading;
-use crate::session::{self, STEP_TOKENS, Session, largest_medium, opener};
+use crate::session::{STEP_TOKENS, Session, largest_medium, opener};
 use crate::tensors::{Declared, Kind, TensorWriter};
 
 const EXAMPLES: &str = "\
