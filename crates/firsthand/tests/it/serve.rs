@@ -319,7 +319,7 @@ fn the_service_outlives_what_clients_do() {
     let mut rest = String::new();
     stream.read_to_string(&mut rest).unwrap();
     assert!(rest.contains("[DONE]"), "{rest}");
-    assert_eq!(served.stop(), Some(0));
+    assert_eq!(served.wait(), Some(0), "an ordered end is no failure");
 }
 
 fn wait(mut until: impl FnMut() -> bool) {
