@@ -18,6 +18,7 @@ use crate::media::Media;
 use crate::media::fetch::Remote;
 use crate::media::pool::Pool;
 use crate::options::ServeOptions;
+use crate::page::Shown;
 use crate::queue::Gate;
 use crate::worker::{Loaded, Worker};
 use crate::{Error, Result, log, routes};
@@ -30,6 +31,7 @@ const GLANCE: Duration = Duration::from_millis(50);
 pub fn serve<R: Runner + 'static>(
     options: ServeOptions,
     model: &str,
+    shown: Shown,
     load: impl FnOnce() -> std::result::Result<Loaded<R>, String> + Send + 'static,
     stop: &'static AtomicBool,
     bound: impl FnOnce(SocketAddr),
@@ -63,7 +65,7 @@ pub fn serve<R: Runner + 'static>(
             .map_err(|error| Error::Listen { address: address.to_string(), reason: error.to_string() })?;
         let worker =
             Worker::start(load, limits.sequences, room, gauges.clone(), ready, over).map_err(system)?;
-        let app = Arc::new(app(options, model, worker, gauges, loaded)?);
+        let app = Arc::new(app(options, model, shown, worker, gauges, loaded)?);
         bound(address);
         let gate = app.gate.clone();
         let wait = async {
@@ -97,6 +99,7 @@ pub fn serve<R: Runner + 'static>(
 fn app(
     options: ServeOptions,
     model: &str,
+    shown: Shown,
     worker: Worker,
     gauges: Arc<Gauges>,
     loaded: Arc<OnceLock<crate::worker::Ready>>,
@@ -127,6 +130,7 @@ fn app(
     };
     Ok(App {
         model: model.to_owned(),
+        shown,
         gate: Gate::new(limits.queue, limits.queue_per_key),
         gauges,
         files,

@@ -91,6 +91,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         Refusal::new(axum::http::StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "not with this method")
     };
     router
+        .merge(crate::page::routes())
         .fallback(missing)
         .method_not_allowed_fallback(wrong)
         .layer(from_fn_with_state(app.clone(), guard))
