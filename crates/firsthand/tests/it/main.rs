@@ -18,6 +18,8 @@ mod hub_server;
 mod inspect;
 mod interrupt;
 mod manifest;
+mod page;
+mod page_home;
 mod policy_server;
 mod program;
 mod recipes;
