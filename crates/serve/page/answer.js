@@ -32,6 +32,7 @@ export function answerCard({ options, look, stage, strip }) {
   const element = el(
     "section",
     { class: "card stack", "aria-label": "Reply", "aria-busy": "true" },
+    el("h2", { class: "unseen" }, "Reply"),
     answer,
     choices,
     reasons,

@@ -165,7 +165,6 @@ export async function attempt(work) {
  */
 export function dialog(title, body, buttons) {
   const id = `d${++field.count}`;
-  const last = document.activeElement;
   const row = el("div", { class: "row" });
   const box = el(
     "dialog",
@@ -180,7 +179,6 @@ export function dialog(title, body, buttons) {
   return new Promise((resolve) => {
     box.addEventListener("close", () => {
       box.remove();
-      if (last instanceof HTMLElement) last.focus();
       resolve(box.returnValue);
     });
   });

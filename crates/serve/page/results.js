@@ -72,16 +72,24 @@ function cells(name, estimate) {
 /**
  * Whatever a results.json holds; what is not known is shown as it is.
  * @param {any} results
+ * @param {string} run Its name, by which its tables are told from those of another.
  * @returns {HTMLElement}
  */
-export function resultsCard(results) {
-  if (Array.isArray(results?.figures)) return benchmarks(results);
-  if (results?.before && results?.after) return held(results);
-  return el("pre", { tabindex: 0, role: "region", "aria-label": "results.json" }, JSON.stringify(results, null, 2));
+export function resultsCard(results, run) {
+  if (Array.isArray(results?.figures)) return benchmarks(results, run);
+  if (results?.before && results?.after) return held(results, run);
+  return el(
+    "pre",
+    { tabindex: 0, role: "region", "aria-label": `results.json of ${run}` },
+    JSON.stringify(results, null, 2),
+  );
 }
 
-/** @param {any} results */
-function benchmarks(results) {
+/**
+ * @param {any} results
+ * @param {string} run
+ */
+function benchmarks(results, run) {
   const parts = results.figures.map((/** @type {any} */ figure) => {
     const title = `${figure.benchmark}, ${figure.frames === "none" ? "no frames" : `${figure.frames} frames`}, ${figure.shown}${figure.by ? `, by ${figure.by}` : ""}`;
     const rows = [cells("all", figure.mean)];
@@ -98,15 +106,18 @@ function benchmarks(results) {
       "section",
       { class: "stack" },
       el("h3", {}, title),
-      table(title, ["", "", "right", "95 % interval", "items"], rows),
+      table(`${title}, ${run}`, ["", "", "right", "95 % interval", "items"], rows),
       el("p", { class: "note" }, note),
     );
   });
   return el("div", { class: "stack" }, ...parts);
 }
 
-/** @param {any} results */
-function held(results) {
+/**
+ * @param {any} results
+ * @param {string} run
+ */
+function held(results, run) {
   const { before, after } = results;
   const kinds = [
     ["all", before, after],
@@ -130,7 +141,7 @@ function held(results) {
     ];
   });
   return table(
-    "Held-out accuracy before and after",
+    `Held-out accuracy of ${run} before and after`,
     ["held out", "", `before (step ${before.step ?? 0})`, "", `after (step ${after.step ?? ""})`, "points", "items"],
     rows,
   );

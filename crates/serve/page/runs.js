@@ -187,7 +187,7 @@ class RunsView {
           "section",
           { class: "card stack", "aria-label": `Results of ${run.name}` },
           el("h2", {}, runs.length > 1 ? `Results of ${run.name}` : "Results"),
-          resultsCard(await get("/page/api/runs/results", { run: run.name })),
+          resultsCard(await get("/page/api/runs/results", { run: run.name }), run.name),
         ),
       ),
     );

@@ -69,6 +69,12 @@ export class Strip {
 
   /** @param {number} number */
   #mark(number) {
+    const chosen = this.list.children[number];
+    if (chosen) {
+      // Along the strip alone: the page stays where it is.
+      const [inner, outer] = [chosen.getBoundingClientRect(), this.list.getBoundingClientRect()];
+      this.list.scrollLeft += Math.max(0, inner.right - outer.right + 8) + Math.min(0, inner.left - outer.left - 8);
+    }
     [...this.list.children].forEach((child, index) => {
       if (index === number) child.setAttribute("aria-current", "true");
       else child.removeAttribute("aria-current");

@@ -177,7 +177,7 @@ class TraceView {
           end,
           words: proof.text,
           label: `Turn ${at + 1}, ${stretch(start, end)}: ${proof.text.slice(0, 120)}`,
-          kind: "",
+          kind: "seen",
         };
       });
       return { name: String(at), words: `${at + 1} ${turn.called?.call.name ?? ""}`, items };

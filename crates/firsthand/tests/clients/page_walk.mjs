@@ -172,6 +172,13 @@ await page.waitForFunction(
 );
 await page.evaluate(() => document.querySelector("video")?.pause());
 
+/** Asks, and waits for the whole reply. */
+async function ask(text) {
+  await page.locator("textarea").first().fill(text);
+  await page.keyboard.press("Enter");
+  await page.locator('.reply section[aria-busy="false"]').waitFor();
+}
+
 // The manifest names the frames that were shown.
 await made.focus();
 await page.keyboard.press("Enter");
@@ -183,12 +190,11 @@ const shown = await page
 assert.deepEqual(hashes, shown);
 await accessible("the manifest");
 await page.keyboard.press("Escape");
+await page.locator("dialog").waitFor({ state: "detached" });
 assert.equal((await focused()).text, "What made it", "the focus comes back from the dialog");
 
 // A box is drawn over the frame, in pixels of the original.
-await page.locator("textarea").first().fill("the red toy car");
-await page.keyboard.press("Enter");
-await page.locator(".reply .note", { hasText: "tokens read" }).waitFor();
+await ask("the red toy car");
 await accessible("an answer");
 if ((await page.locator(".drawing .edge").count()) > 0) {
   const box = await page.locator(".drawing rect.edge").first().boundingBox();
@@ -197,14 +203,14 @@ if ((await page.locator(".drawing .edge").count()) > 0) {
 }
 
 // The picture for the README.
-await page.locator("textarea").first().fill("where is the red toy car ?");
-await page.keyboard.press("Enter");
-await page.locator(".reply .note", { hasText: "tokens read" }).waitFor();
+await ask("where is the red toy car ?");
 await page.locator(".frame").nth(5).click();
 await page.locator(".stage img:visible").waitFor();
 await page.evaluate(() => (document.activeElement instanceof HTMLElement ? document.activeElement.blur() : undefined));
 await page.mouse.move(2, 2);
+await page.setViewportSize({ width: 1040, height: 740 });
 await page.screenshot({ path: picture });
+await page.setViewportSize({ width: 1280, height: 860 });
 
 // Memory, with the keyboard alone.
 await toView("Memory");
@@ -234,6 +240,7 @@ await page.keyboard.press("Enter");
 await page.locator("dialog").waitFor();
 await accessible("the confirmation");
 await page.keyboard.press("Escape");
+await page.locator("dialog").waitFor({ state: "detached" });
 const count = () => page.evaluate(async () => (await (await fetch("/page/api/memory")).json()).levels.clip);
 assert.equal(await count(), before, "leaving the dialog forgets nothing");
 await page.keyboard.press("Enter");
@@ -278,6 +285,7 @@ await page.locator(".tick input").nth(3).check();
 await page.locator("#runs h2", { hasText: "grpo-long" }).first().waitFor();
 await page.waitForTimeout(300);
 assert.ok((await page.locator("path.mean.second").count()) > 3, "two runs are drawn");
+await accessible("two training runs");
 await page.locator(".tick input").nth(0).check();
 await page.locator(".tick input").nth(1).check();
 await page.locator("#runs h2", { hasText: "Compared" }).waitFor();
