@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Installs the system libraries the build needs, and only those that are missing: FFmpeg (decoding), libclang
 # (to read FFmpeg's headers), CMake and NASM (to build libjpeg-turbo). Debian, Ubuntu and macOS; elsewhere it
-# names them. It never touches Rust: install that from your distribution or rustup.
+# names them. It never touches Rust: install that from your distribution or rustup. SETUP_BROWSER=1 adds a Chromium, with
+# which the page of `serve` is tested (Debian and Ubuntu).
 set -euo pipefail
 
 say() { printf 'setup: %s\n' "$*"; }
@@ -26,6 +27,10 @@ command -v nasm >/dev/null || missing+=(nasm)
 command -v cc >/dev/null || missing+=(compiler)
 have_libs || missing+=(ffmpeg-libraries)
 have_clang || missing+=(libclang)
+# Only a test wants a browser: it is installed where CI asks for it, and the test is skipped without.
+if [ -n "${SETUP_BROWSER:-}" ] && command -v apt-get >/dev/null && ! command -v chromium >/dev/null; then
+    missing+=(chromium)
+fi
 [ ${#missing[@]} -eq 0 ] && exit 0
 say "missing: ${missing[*]}"
 
@@ -34,6 +39,7 @@ as_root() { if [ "$(id -u)" -eq 0 ]; then "$@"; else sudo "$@"; fi; }
 if command -v apt-get >/dev/null; then
     packages=(ffmpeg libavcodec-dev libavformat-dev libavutil-dev libswscale-dev libswresample-dev
         libclang-dev clang build-essential pkg-config cmake nasm)
+    [ -n "${SETUP_BROWSER:-}" ] && packages+=(chromium)
     say "apt-get install ${packages[*]}"
     as_root apt-get update -qq
     as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "${packages[@]}" >/dev/null

@@ -48,7 +48,18 @@ const ARROWS: &[(&str, &[&str])] = &[
             "firsthand-world",
         ],
     ),
-    ("firsthand-serve", &["firsthand-base", "firsthand-engine", "firsthand-input", "firsthand-media"]),
+    (
+        "firsthand-serve",
+        &[
+            "firsthand-agent",
+            "firsthand-base",
+            "firsthand-engine",
+            "firsthand-input",
+            "firsthand-media",
+            "firsthand-memory",
+            "firsthand-tasks",
+        ],
+    ),
     ("firsthand-golden", &[]),
     (
         "firsthand-bench",

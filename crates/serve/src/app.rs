@@ -18,6 +18,7 @@ use crate::files::Files;
 use crate::gauges::Gauges;
 use crate::media::Media;
 use crate::options::ServeOptions;
+use crate::page::Shown;
 use crate::queue::{Gate, Key};
 use crate::refusal::{Answered, Refusal};
 use crate::worker::{Ready, Worker};
@@ -29,6 +30,7 @@ const BODIES: usize = 8;
 pub(crate) struct App {
     pub(crate) options: ServeOptions,
     pub(crate) model: String,
+    pub(crate) shown: Shown,
     pub(crate) gate: Arc<Gate>,
     pub(crate) gauges: Arc<Gauges>,
     pub(crate) files: Arc<Files>,

@@ -20,6 +20,7 @@ use crate::media::Media;
 use crate::media::fetch::Remote;
 use crate::media::pool::Pool;
 use crate::options::ServeOptions;
+use crate::page::Shown;
 use crate::queue::Gate;
 use crate::worker::{Loaded, Ready, Worker};
 use crate::{Error, Result, log, routes};
@@ -32,6 +33,7 @@ const GLANCE: Duration = Duration::from_millis(50);
 pub fn serve<R: Runner + 'static>(
     options: ServeOptions,
     model: &str,
+    shown: Shown,
     load: impl FnOnce() -> std::result::Result<Loaded<R>, String> + Send + 'static,
     days: Option<OpenDays>,
     stop: &'static AtomicBool,
@@ -66,7 +68,7 @@ pub fn serve<R: Runner + 'static>(
             .map_err(|error| Error::Listen { address: address.to_string(), reason: error.to_string() })?;
         let worker =
             Worker::start(load, limits.sequences, room, gauges.clone(), ready, over).map_err(system)?;
-        let app = Arc::new(app(options, model, worker, gauges, loaded, days)?);
+        let app = Arc::new(app(options, model, shown, worker, gauges, loaded, days)?);
         bound(address);
         let gate = app.gate.clone();
         let wait = async {
@@ -123,7 +125,7 @@ pub fn serve_stdio<R: Runner + 'static>(
         let room = limits.queue * limits.choices;
         let worker =
             Worker::start(load, limits.sequences, room, gauges.clone(), tell, over).map_err(system)?;
-        let app = Arc::new(app(options, model, worker, gauges, loaded, days)?);
+        let app = Arc::new(app(options, model, Shown::default(), worker, gauges, loaded, days)?);
         tokio::select! {
             () = ready.notified() => {}
             ended = ended => {
@@ -142,6 +144,7 @@ pub fn serve_stdio<R: Runner + 'static>(
 fn app(
     options: ServeOptions,
     model: &str,
+    shown: Shown,
     worker: Worker,
     gauges: Arc<Gauges>,
     loaded: Arc<OnceLock<Ready>>,
@@ -173,6 +176,7 @@ fn app(
     };
     Ok(App {
         model: model.to_owned(),
+        shown,
         gate: Gate::new(limits.queue, limits.queue_per_key),
         gauges,
         files,

@@ -2,14 +2,15 @@
 
 use std::io::Write;
 use std::net::{IpAddr, SocketAddr};
-use std::path::PathBuf;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
 
 use anyhow::Result;
 use clap::Args;
 use firsthand_media::{Opener, OpenerOptions};
+use firsthand_memory::Memory;
 use firsthand_model::ModelRunner;
-use firsthand_serve::{Limits, Loaded, ServeOptions};
+use firsthand_serve::{Limits, Loaded, ServeOptions, Shown};
 
 use crate::environment;
 use crate::failure;
@@ -58,13 +59,47 @@ pub(crate) struct ServeVerb {
     /// What clients call the model. Default: as --model names it.
     #[arg(long, value_name = "NAME")]
     served_name: Option<String>,
-    /// A memory of days, as `firsthand remember` makes it: served by the published tool routes and to MCP clients.
+    /// A memory of days, as `firsthand remember` makes it: served by the published tool routes, to MCP clients, and on the
+    /// page to look into and to forget from.
     #[arg(long, value_name = "DIR")]
     memory: Option<PathBuf>,
+    #[command(flatten)]
+    page: PageFlags,
     #[command(flatten)]
     limits: LimitFlags,
     #[command(flatten)]
     model: ModelFlags,
+}
+
+/// What the page in the browser shows beside the model.
+#[derive(Args)]
+#[command(next_help_heading = "Page")]
+struct PageFlags {
+    /// A folder of traces that `ask --memory --trace` wrote.
+    #[arg(long, value_name = "DIR")]
+    traces: Option<PathBuf>,
+    /// A folder with runs of `train` and `eval`.
+    #[arg(long, value_name = "DIR")]
+    runs: Option<PathBuf>,
+}
+
+impl PageFlags {
+    fn shown(&self, memory: Option<&Path>, is_tiny: bool) -> Result<Shown> {
+        let folder = |flag: &str, path: &Option<PathBuf>| match path {
+            Some(path) if !path.is_dir() => {
+                Err(failure::wrong_usage(format!("no folder {}; name one with {flag}", path.display())))
+            }
+            path => Ok(path.clone()),
+        };
+        // A folder of memories is for the tools alone; a folder that holds none is told where they open it.
+        let memory = memory.and_then(|folder| Memory::open(folder).ok());
+        Ok(Shown {
+            memory: memory.map(|memory| Arc::new(Mutex::new(memory))),
+            traces: folder("--traces", &self.traces)?,
+            runs: folder("--runs", &self.runs)?,
+            note: is_tiny.then(|| tiny::NOTE.split(';').next().unwrap_or_default().to_owned()),
+        })
+    }
 }
 
 /// Flags that bound requests.
@@ -137,6 +172,7 @@ impl LimitFlags {
 pub(crate) fn run(verb: ServeVerb) -> Result<()> {
     let name = verb.served_name.or_else(|| verb.model.model.clone()).unwrap_or_else(|| tiny::NAME.to_owned());
     let limits = verb.limits.limits();
+    let shown = verb.page.shown(verb.memory.as_deref(), verb.model.model.is_none())?;
     // Nobody shares a key with the others when there is none: one client may then take the whole queue.
     let api_keys = if verb.api_key.is_empty() { environment::api_keys() } else { verb.api_key };
     let queue_per_key = if api_keys.is_empty() { limits.queue } else { limits.queue_per_key };
@@ -156,7 +192,7 @@ pub(crate) fn run(verb: ServeVerb) -> Result<()> {
     let (flags, sequences) = (verb.model, options.limits.sequences);
     let load = move || load(&flags, sequences).map_err(|error| failure::text(&error));
     let stop = interrupt::ask_to_stop();
-    firsthand_serve::serve(options, &name, load, days, stop, |address: SocketAddr| {
+    firsthand_serve::serve(options, &name, shown, load, days, stop, |address: SocketAddr| {
         // A reader that went away does not keep others from asking.
         let _ = writeln!(std::io::stdout(), "listening on http://{address}");
     })?;

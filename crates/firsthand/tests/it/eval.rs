@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::chat_server::ChatServer;
 use crate::program::{assert_failure, program, stderr, stdout};
 
-const TOML: &str = r#"
+pub(crate) const TOML: &str = r#"
 name = "kitchen"
 title = "Questions about a kitchen"
 headline = ["room"]

@@ -20,6 +20,8 @@ mod inspect;
 mod interrupt;
 mod manifest;
 mod memory;
+mod page;
+mod page_home;
 mod policy_server;
 mod program;
 mod recipes;

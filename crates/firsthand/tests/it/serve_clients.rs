@@ -8,16 +8,16 @@ use serde_json::Value;
 
 use crate::served::Served;
 
-fn target() -> PathBuf {
+pub(crate) fn target() -> PathBuf {
     let tests = Path::new(env!("CARGO_BIN_EXE_firsthand"));
     tests.ancestors().find(|folder| folder.ends_with("target")).unwrap_or(tests.parent().unwrap()).to_owned()
 }
 
-fn script(name: &str) -> PathBuf {
+pub(crate) fn script(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients").join(name)
 }
 
-fn runs(command: &mut Command) -> bool {
+pub(crate) fn runs(command: &mut Command) -> bool {
     command.stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|status| status.success())
 }
 
@@ -45,7 +45,7 @@ fn node(package: &str) -> Option<PathBuf> {
 }
 
 #[expect(clippy::print_stderr, reason = "a test that does not run must say so")]
-fn skipped(what: &str) {
+pub(crate) fn skipped(what: &str) {
     eprintln!("skipped: {what} cannot be installed here");
 }
 

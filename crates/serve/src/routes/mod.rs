@@ -130,6 +130,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
     };
     router
         .route_service(MCP, mcp(&app))
+        .merge(crate::page::routes())
         .fallback(missing)
         .method_not_allowed_fallback(wrong)
         .layer(from_fn_with_state(app.clone(), guard))
