@@ -1,6 +1,7 @@
 //! Every speed figure of the README, each as a ratio to the reference library on the same input in the same run,
 //! the two sides taking turns. It makes its own inputs under target/bench and ships with nothing.
 
+mod days;
 mod learning;
 mod ours;
 mod policy;
@@ -29,7 +30,8 @@ const USAGE: &str = "usage: cargo run --release -p firsthand-bench -- <case>... 
            held-out accuracy before and after (ours alone, hours; goes on where it stopped)
   packs    steps on many short sequences that share a vision prefix, in tokens a second (ours alone)
   seven    a 7B-shaped Qwen2.5-VL answers a 16-frame question in bf16 and q4_k (ours alone, 16 GB on disk)
-  all      every case but `policies`, `packs` and `seven`
+  memory   a memory of a million records with vectors answers, in milliseconds a question (ours alone, 2 GB on disk)
+  all      every case but `policies`, `packs`, `seven` and `memory`
 
 PATH is a Python with golden/requirements.txt and benches/requirements.txt installed; without it one is made in target/bench/python.";
 
@@ -60,6 +62,7 @@ fn main() -> Result<()> {
             "policies" => learning::run(bench.folder(), &[1, 2, 3])?,
             "packs" => packs(&bench)?,
             "seven" => seven(&bench)?,
+            "memory" => print(&days::run(bench.folder())?.to_string()),
             _ => bail!("unknown case: {case}\n{USAGE}"),
         }
     }

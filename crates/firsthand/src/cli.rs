@@ -35,10 +35,14 @@ pub(crate) enum Command {
     Compare(commands::compare::CompareOptions),
     Score(commands::score::ScoreOptions),
     Doctor(commands::doctor::DoctorOptions),
+    Remember(Box<commands::remember::RememberOptions>),
     World(commands::world::WorldOptions),
     Train(commands::train::TrainOptions),
     Data(commands::data::DataOptions),
     Trace(commands::trace::TraceOptions),
+    Recall(commands::recall::RecallOptions),
+    Forget(commands::forget::ForgetOptions),
+    Memory(commands::memory::MemoryOptions),
     #[command(hide = true)]
     Docs(commands::docs::DocsOptions),
 }

@@ -11,7 +11,7 @@ use std::time::Instant;
 use anyhow::{Context, Result};
 use clap::Args;
 use firsthand_memory::Memory;
-use firsthand_memory::build::{self, Builder, Captioned, Clip, Extract, Fault};
+use firsthand_memory::build::{self, Builder, Clip, Extract, Untold};
 use firsthand_world::World;
 use firsthand_world::questions::{Family, Plan, Scope, WriteOptions, held_out, write};
 use serde_json::json;
@@ -170,7 +170,7 @@ fn one(options: &MemoryOptions, folder: &Path, seed: u64) -> Result<usize> {
 fn fill(memory: &mut Memory, clips: &[Clip], world: &World) -> Result<()> {
     let mut builder = Builder::grouped(memory);
     let report =
-        build::remember(&mut builder, clips.iter().cloned(), &mut NoEyes, &mut Extract, &mut |_| true)?;
+        build::remember(&mut builder, clips.iter().cloned(), &mut Untold, &mut Extract, &mut |_| true)?;
     if report.remembered != clips.len() as u64 {
         return Err(failure(
             format!("{} of {} clips of world {} were kept", report.remembered, clips.len(), world.seed),
@@ -178,19 +178,6 @@ fn fill(memory: &mut Memory, clips: &[Clip], world: &World) -> Result<()> {
         ));
     }
     Ok(())
-}
-
-/// Every clip comes with its caption.
-struct NoEyes;
-
-impl build::Caption for NoEyes {
-    fn caption(&mut self, clips: &[Clip]) -> Vec<Result<Captioned, Fault>> {
-        clips.iter().map(|_| Err(Fault::This("it has no caption".into()))).collect()
-    }
-
-    fn at_once(&self) -> usize {
-        64
-    }
 }
 
 /// The clips as one JSON list, a record a line.
