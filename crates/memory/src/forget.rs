@@ -109,6 +109,7 @@ impl Memory {
                 }
             }
         }
+        crate::build::forget_notes(&mut *self.store, &removed)?;
         self.store.scrub()?;
         // A summary that was put together anew may still span the time; it may not name the person.
         let may_span = |record: &Record| record.state == State::Open && selection.person.is_none();

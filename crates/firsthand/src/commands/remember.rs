@@ -18,10 +18,10 @@ use clap::{Args, ValueEnum};
 use firsthand_base::{PixelLimits, SamplingOptions, StopRules};
 use firsthand_engine::{EngineOptions, Local};
 use firsthand_media::Opener;
-use firsthand_memory::Memory;
 use firsthand_memory::build::{
-    self, Builder, Caption, Extract, Ledger, Maker, Step, Summarise, Untold, read_captions,
+    self, Builder, Caption, Clip, Extract, Ledger, Maker, Step, Summarise, Untold, read_captions,
 };
+use firsthand_memory::{Embed, Encoder, Memory};
 
 use crate::cli::PROGRAM;
 use crate::commands::eval::endpoint::EndpointFlags;
@@ -115,7 +115,7 @@ pub(crate) fn run(options: &RememberOptions) -> Result<()> {
         return Err(wrong_usage("--fps must be above 0 and at most 60"));
     }
     let opener = session::opener(false)?;
-    let mut mind = open_mind(options, &opener)?.map(RefCell::new);
+    let mind = open_mind(options, &opener)?.map(RefCell::new);
     let by_model = match (options.summaries, &mind) {
         (Some(Summaries::Model), None) => {
             return Err(wrong_usage("--summaries model needs --model, or --endpoint and --endpoint-model"));
@@ -126,16 +126,21 @@ pub(crate) fn run(options: &RememberOptions) -> Result<()> {
     if mind.is_none() && options.captions.is_none() && !options.media.is_empty() {
         return Err(wrong_usage("say who looks at the recordings: --model, --endpoint or --captions"));
     }
+    let told = options.captions.as_deref().map(|path| told(path, options.wearer.as_deref())).transpose()?;
     let mut encoder = options.encoder.open()?;
     let started = Instant::now();
     let (mut memory, _lock) = open_memory(&options.memory)?;
+    if let Some(encoder) = &encoder {
+        // Said now, not after hours of captions.
+        let kept = Encoder { name: encoder.name().to_owned(), dimensions: encoder.dimensions() };
+        memory.store().set_encoder(Some(&kept))?;
+    }
     let start = options.start.as_deref().map(|text| media::start(text, memory.store())).transpose()?;
     let mut found = media::find(&options.media, &opener, options.wearer.as_deref(), start);
     found.notes.extend(media::keep(&found.recordings, memory.store())?);
-    if let Some(path) = &options.captions {
-        let text = fs_err::read_to_string(path)?;
-        found.clips = read_captions(&text, &path.display().to_string(), options.wearer.as_deref())?;
-        media::locate(&mut found.clips, &found.recordings);
+    if let Some(mut clips) = told {
+        media::locate(&mut clips, &found.recordings);
+        found.clips = clips;
     }
     keep_maker(options, mind.as_ref(), by_model, &mut memory)?;
     let mut looking: Box<dyn Caption> = match &mind {
@@ -154,18 +159,30 @@ pub(crate) fn run(options: &RememberOptions) -> Result<()> {
     let model_s = (report::model_ms(&mut memory)? - before) as f64 / 1000.0;
     let beside_s = began.elapsed().as_secs_f64() - model_s;
     drop((looking, writing));
-    mind.take();
-    if let (Some(encoder), build::Ended::Done) = (encoder.as_deref_mut(), &done.ended) {
-        let bar = Progress::new("encoding", memory.store().counts()?.records(), &Unit::Things("records"));
-        let mut last = 0;
-        let stop = interrupt::ask_to_stop();
-        memory.embed_missing(encoder, 64, &mut |made| {
-            bar.add(made - std::mem::replace(&mut last, made));
-            !stop.load(Ordering::Relaxed)
-        })?;
+    // Its memory is wanted for the encoder.
+    drop(mind);
+    if let (Some(encoder), build::Ended::Done) = (&mut encoder, &done.ended) {
+        encode(&mut memory, &mut **encoder)?;
     }
     let spent = report::Spent { wall_s: started.elapsed().as_secs_f64(), model_s, beside_s };
     report::show(options.json, &mut memory, &found, &done, &spent)
+}
+
+/// The clips of a captions file.
+fn told(path: &Path, wearer: Option<&str>) -> Result<Vec<Clip>> {
+    Ok(read_captions(&fs_err::read_to_string(path)?, &path.display().to_string(), wearer)?)
+}
+
+/// Gives a vector to every record that has none.
+fn encode(memory: &mut Memory, encoder: &mut dyn Embed) -> Result<()> {
+    let (waiting, stop) = (memory.store().without_vector(usize::MAX)?.len(), interrupt::ask_to_stop());
+    let bar = Progress::new("encoding", waiting as u64, &Unit::Things("records"));
+    let mut last = 0;
+    memory.embed_missing(encoder, 64, &mut |made| {
+        bar.add(made - std::mem::replace(&mut last, made));
+        !stop.load(Ordering::Relaxed)
+    })?;
+    Ok(())
 }
 
 /// The model that looks and writes, if one is named.

@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::{Cost, Spans};
-use crate::{Change, Error, Level, Result, Store};
+use crate::{Change, Error, Level, Record, Result, Store};
 
 const COVERED: &str = "build/covered/";
 const OPEN: &str = "build/open/";
@@ -276,8 +276,50 @@ impl Ledger {
     }
 }
 
+/// After records were removed: takes out of the notes what would still tell of them. That their time is dealt with stays,
+/// under a number in place of the name, so that what is forgotten does not come back.
+pub(crate) fn forget_notes(store: &mut dyn Store, removed: &[Record]) -> Result<()> {
+    let files: BTreeSet<&str> =
+        removed.iter().flat_map(|record| &record.evidence).map(|evidence| evidence.file.as_str()).collect();
+    let overlaps = |wearer: &str, start: Moment, end: Moment| {
+        removed.iter().any(|record| record.wearer == wearer && record.start <= end && start <= record.end)
+    };
+    let mut gone: Vec<String> = Vec::new();
+    for (key, text) in store.notes(RECORDING)? {
+        let recording: Recording = parse(&key, &text)?;
+        if files.contains(recording.file.as_str()) {
+            gone.push(key);
+        }
+    }
+    for (key, text) in store.notes(FAILURE)? {
+        let Failure { wearer, start, end, file, .. } = parse(&key, &text)?;
+        if file.is_some_and(|file| files.contains(file.as_str())) || overlaps(&wearer, start, end) {
+            gone.push(key);
+        }
+    }
+    let left = store.counts()?.wearers;
+    for wearer in removed.iter().map(|record| &record.wearer).collect::<BTreeSet<_>>() {
+        if !left.contains_key(wearer) {
+            gone.extend([OPEN, TOTALS].map(|kind| format!("{kind}{wearer}")));
+            for kind in [RECORDING, FAILURE] {
+                let notes = store.notes(&format!("{kind}{wearer}/"))?;
+                gone.extend(notes.into_iter().map(|(key, _)| key));
+            }
+        }
+    }
+    let changes: Vec<Change> = gone.into_iter().map(|key| Change::Note { key, text: None }).collect();
+    if changes.is_empty() {
+        return Ok(());
+    }
+    store.write(&changes).map(|_| ())
+}
+
+/// The wearer's name by a number (FNV-1a): these notes outlive the wearer.
 fn covered_key(wearer: &str, day: u32) -> String {
-    format!("{COVERED}{wearer}/{day:07}")
+    let number = wearer
+        .bytes()
+        .fold(0xcbf2_9ce4_8422_2325u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3));
+    format!("{COVERED}{number:016x}/{day:07}")
 }
 
 fn failure_key(level: Option<Level>, wearer: &str, start: Moment) -> String {

@@ -26,6 +26,7 @@ pub use calendar::read_date;
 pub use captions::read_captions;
 pub use clips::{CLIP_MS, Clip, cut};
 pub use extract::{Extract, extract};
+pub(crate) use ledger::forget_notes;
 pub use ledger::{Failure, Ledger, Maker, Recording, Totals};
 pub use run::{Ended, Report, Step, Untold, remember};
 pub use spans::Spans;

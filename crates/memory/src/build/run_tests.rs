@@ -4,7 +4,7 @@ use super::builder_tests::{all, at, clip, scratch};
 use super::{
     Builder, Caption, Captioned, Clip, Cost, Ended, Extract, Failure, Fault, Ledger, Report, remember,
 };
-use crate::{Level, Memory};
+use crate::{Level, Memory, Selection};
 
 /// Says where a clip lies in its file; fails as told.
 #[derive(Default)]
@@ -134,12 +134,26 @@ fn a_build_stops_when_nobody_answers_and_goes_on_without_asking_twice() {
 }
 
 #[test]
-fn what_was_forgotten_does_not_come_back() {
+fn what_was_forgotten_leaves_no_note_and_does_not_come_back() {
     let (_folder, mut memory) = scratch();
-    let clips = [seen(60, 30, "a"), seen(90, 30, "a")];
-    build(&mut memory, &clips, &mut Eyes::default());
-    let id = all(&mut memory)[0].id;
-    memory.write(&[crate::Change::Delete(id)]).unwrap();
-    assert_eq!(build(&mut memory, &clips, &mut Eyes::default()).known, 2);
-    assert_eq!(clip_texts(&mut memory).len(), 1);
+    let name = "recordings/DAY1_A1_JAKE_00010000.mp4";
+    let mine: Vec<Clip> = (0..4).map(|i| seen(60 + i * 30, 30, name)).collect();
+    let other = Clip { wearer: "A2_ALICE".into(), ..seen(4000, 30, "recordings/DAY1_A2_ALICE_01063999.mp4") };
+    let clips = [mine.as_slice(), &[other]].concat();
+    let keep = |memory: &mut Memory, clip: &Clip| {
+        let Clip { wearer, file, start, end, .. } = clip.clone();
+        let recording = Recording { wearer, file: file.unwrap(), start, end, notes: Vec::new() };
+        Ledger::keep_recording(memory.store(), &recording).unwrap();
+    };
+    clips.iter().for_each(|clip| keep(&mut memory, clip));
+    build(&mut memory, &clips, &mut Eyes { broken: vec![90], ..Eyes::default() });
+    // The proof reads every byte of the store, notes included.
+    let first = Selection { from: Some(at(0)), to: Some(at(3000)), ..Selection::default() };
+    memory.forget(&first).unwrap();
+    assert!(Ledger::failures(memory.store()).unwrap().is_empty());
+    assert_eq!(Ledger::recordings(memory.store()).unwrap().len(), 1);
+    memory.forget(&Selection { wearer: Some("A2_ALICE".into()), ..Selection::default() }).unwrap();
+    assert!(Ledger::totals(memory.store()).unwrap().is_empty());
+    assert_eq!(build(&mut memory, &clips, &mut Eyes::default()).known, 5);
+    assert_eq!(all(&mut memory), []);
 }

@@ -5,6 +5,7 @@
 mod store;
 #[cfg(test)]
 mod tests;
+mod write;
 
 use postgres::{Client, NoTls};
 

@@ -57,7 +57,10 @@ pub(super) fn start(text: &str, store: &mut dyn Store) -> Result<Moment> {
 /// Opens the files, places them on the timeline and cuts them into clips.
 pub(super) fn find(files: &[String], opener: &Opener, wearer: Option<&str>, start: Option<Moment>) -> Found {
     let (mut sources, mut lost) = (Vec::new(), Vec::new());
-    for file in files {
+    for given in files {
+        // A memory outlives the folder that a command was typed in.
+        let file =
+            &fs_err::canonicalize(given).map_or_else(|_| given.clone(), |path| path.display().to_string());
         match opener.probe(file) {
             Ok(probe) if probe.duration_s > 0.0 => {
                 let made_ms = probe.created.as_deref().and_then(read_date);
