@@ -122,10 +122,11 @@ impl Home {
         let item = |id: usize, question: &str, gold: &str| {
             let options = ["pick up the red toy car", "pick up the blue cup", "put down the blue cup"];
             json!({"id": format!("q{id}"), "question": question, "media": "clip.mp4", "options": options,
-                "gold": gold, "room": ["hall", "attic"][id % 2]})
+                "gold": gold, "room": (["hall", "attic"][id % 2])})
         };
         let questions = ["what do i do with my hand ?", "what do i do first ?", "which room is this ?"];
-        let rows = questions.iter().enumerate().map(|(id, question)| format!("{}\n", item(id, question, "A")));
+        let rows =
+            questions.iter().enumerate().map(|(id, question)| format!("{}\n", item(id, question, "A")));
         fs_err::write(data.join("items.jsonl"), rows.collect::<String>()).unwrap();
         for frames in ["4", "8"] {
             let out = format!("runs/eval-{frames}");

@@ -1,8 +1,10 @@
 //! The folder store: the laws of every store, and what only it can suffer.
 
+use std::collections::HashSet;
+
 use super::SqliteStore;
 use crate::store_tests::{ENCODER, encoder, record};
-use crate::{Change, Level, Scope, Store, store_tests};
+use crate::{Change, Level, RecordId, Scope, Store, store_tests};
 
 fn scratch() -> (tempfile::TempDir, SqliteStore) {
     let folder = tempfile::tempdir().unwrap();

@@ -75,7 +75,7 @@ fn folders_say_what_is_wrong_with_them() {
             fs_err::create_dir_all(dir.path().join("1_Pooling")).unwrap();
             fs_err::write(dir.path().join(name), bytes).unwrap();
         };
-        ["config.json", "1_Pooling/config.json", "model.safetensors"].map(copy);
+        ["config.json", "1_Pooling/config.json", "model.safetensors"].into_iter().for_each(copy);
         let path = dir.path().join(file);
         let mut bytes = fs_err::read(&path).unwrap();
         let at = bytes.windows(from.len()).position(|part| part == from.as_bytes()).expect(from);
