@@ -92,7 +92,7 @@ impl Recollection {
         let known: Vec<&String> = self.memories.wearers().collect();
         let list = known.iter().map(|name| name.as_str()).collect::<Vec<_>>().join(", ");
         match (name, &known[..]) {
-            (Some(name), _) => wearer_named(self.counts.wearers.keys(), name).ok_or_else(|| {
+            (Some(name), _) => self.memories.named(name).ok_or_else(|| {
                 failure(format!("nobody here is called {name}"), format!("--wearer is one of {list}"))
             }),
             (None, [only]) => Ok((*only).clone()),
@@ -106,7 +106,7 @@ impl Recollection {
     pub(crate) fn clock(&self, at: Option<&str>, wearer: &str) -> Result<Moment> {
         if let Some(text) = at {
             return text
-                .parse()
+                .parse::<Moment>()
                 .map_err(|error| failure(format!("--at: {error}"), "e.g. --at DAY3_18000000"));
         }
         let Some(memory) = self.memories.of(wearer) else { return Ok(Moment::START) };
