@@ -144,7 +144,7 @@ impl Trace {
         if !watched.is_empty() {
             return watched;
         }
-        let found = |turn: &'_ TracedTurn| match &turn.done.called {
+        let found = |turn: &TracedTurn| match &turn.done.called {
             Some(Called { outcome: Outcome::Found(found), .. }) => !found.evidence.is_empty(),
             _ => false,
         };
@@ -197,6 +197,7 @@ impl Trace {
             }
             // What is shown as evidence is what the model read.
             if let Some(called) = &traced.done.called
+                && called.cut_from.is_none()
                 && shown(called.outcome.clone(), usize::MAX).text != called.text
             {
                 return Err(differs(index, "what its tool found is not what the model read".to_owned()));
