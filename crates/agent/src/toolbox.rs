@@ -46,9 +46,9 @@ pub struct Toolbox {
 
 /// What a call gave, as a model reads it.
 #[derive(Clone)]
-struct Shown {
+pub(crate) struct Shown {
     outcome: Outcome,
-    text: String,
+    pub(crate) text: String,
     /// Characters it had before it was cut.
     cut_from: Option<usize>,
 }
@@ -212,7 +212,7 @@ fn once(
 }
 
 /// An outcome as a model reads it. A cut value is not kept whole: a trace must not hold what nobody read.
-fn shown(mut outcome: Outcome, most: usize) -> Shown {
+pub(crate) fn shown(mut outcome: Outcome, most: usize) -> Shown {
     let whole = match &outcome {
         Outcome::Failed(error) => error.value().to_string(),
         Outcome::Found(Observation { value: Value::String(text), .. }) => text.clone(),

@@ -9,10 +9,14 @@ use firsthand_tasks::format::ToolCall;
 use serde::{Deserialize, Serialize};
 
 use crate::tool::{Call, Called, Context, Description, Evidence, Outcome, ToolError, Tools};
+use crate::toolbox::shown;
 use crate::{Budgets, Cost, Done, Episode, Error, Prompt, Question, Result, Said, Spent, Verdict};
 
 /// The version of this format.
 const FORMAT: u32 = 1;
+
+/// Records of a search that are named as what an answer stands on.
+const MOST_DECISIVE: usize = 3;
 
 /// One turn of a trace.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -132,16 +136,26 @@ impl Trace {
         all
     }
 
-    /// The findings of the finest grain: what was looked at, else the records of the last search that found something.
+    /// What the answer stands on first of all: what was looked at, else the finest records of the last search that found
+    /// something.
     pub fn decisive(&self) -> Vec<&Evidence> {
-        let all = self.evidence();
-        let watched: Vec<&Evidence> = all.iter().copied().filter(|evidence| evidence.tool != "rag").collect();
+        let watched: Vec<&Evidence> =
+            self.evidence().into_iter().filter(|evidence| evidence.tool != "rag").collect();
         if !watched.is_empty() {
             return watched;
         }
+        let found = |turn: &TracedTurn| match &turn.done.called {
+            Some(Called { outcome: Outcome::Found(found), .. }) => !found.evidence.is_empty(),
+            _ => false,
+        };
+        let Some(last) = self.turns.iter().rev().find(|turn| found(turn)) else { return Vec::new() };
+        let Some(Called { outcome: Outcome::Found(found), .. }) = &last.done.called else {
+            return Vec::new();
+        };
         let length = |evidence: &Evidence| evidence.end.ms() - evidence.start.ms();
-        let Some(shortest) = all.iter().map(|evidence| length(evidence)).min() else { return all };
-        all.into_iter().filter(|evidence| length(evidence) <= shortest.max(1) * 2).take(3).collect()
+        let shortest = found.evidence.iter().map(length).min().unwrap_or(0);
+        let finest = found.evidence.iter().filter(|evidence| length(evidence) <= shortest.max(1) * 2);
+        finest.take(MOST_DECISIVE).collect()
     }
 
     /// Goes the same way again with the turns and findings of the trace, and says where the way differs. What comes out
@@ -180,6 +194,13 @@ impl Trace {
                     index,
                     format!("what came back is {said:?}, not {:?}", traced.done.said),
                 ));
+            }
+            // What is shown as evidence is what the model read.
+            if let Some(called) = &traced.done.called
+                && called.cut_from.is_none()
+                && shown(called.outcome.clone(), usize::MAX).text != called.text
+            {
+                return Err(differs(index, "what its tool found is not what the model read".to_owned()));
             }
             let Some(done) = episode.done().last().cloned() else { break };
             turns.push(TracedTurn { done, ..spoken });

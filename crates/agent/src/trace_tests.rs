@@ -55,6 +55,13 @@ fn a_replay_says_where_the_way_differs() {
     let seen = |text: &str| Said::Observation(text.into());
     check(&|trace| trace.turns[0].done.said = seen("else"), "turn 1 of the replay differs: what came back");
     check(&|trace| trace.turns[3].done.called = None, "turn 4 of the replay differs");
+    check(
+        &|trace| {
+            let called = trace.turns[0].done.called.as_mut().unwrap();
+            called.outcome = Outcome::Found(Observation::of("something else"));
+        },
+        "what its tool found is not what the model read",
+    );
     check(&|trace| trace.system.push('x'), "the system prompt is another");
     check(&|trace| trace.end = Said::Answer("A".into()), "it ends with");
 }

@@ -126,7 +126,7 @@ impl Recollection {
     pub(crate) fn clock(&self, at: Option<&str>, wearer: &str) -> Result<Moment> {
         if let Some(text) = at {
             return text
-                .parse()
+                .parse::<Moment>()
                 .map_err(|error| failure(format!("--at: {error}"), "e.g. --at DAY3_18000000"));
         }
         let Some(memory) = self.memories.of(wearer) else { return Ok(Moment::START) };
