@@ -34,9 +34,10 @@ pub(crate) struct MediaFlags {
     /// How --frames are spread over the video. Default even.
     #[arg(long, value_name = "RULE", requires = "frames")]
     spread: Option<Spread>,
-    /// Take the frames on screen at these times, in seconds.
-    #[arg(long, value_name = "SECONDS", value_delimiter = ',', conflicts_with_all = ["fps", "frames", "min_frames", "max_frames"])]
-    at: Vec<f64>,
+    /// Take the frames on screen at these times, in seconds. With `ask --memory`: when the question is asked, as
+    /// DAYd_HHMMSSFF; nothing later is looked at.
+    #[arg(long, value_name = "SECONDS|MOMENT", value_delimiter = ',', conflicts_with_all = ["fps", "frames", "min_frames", "max_frames"])]
+    at: Vec<String>,
     /// Fewest frames when sampling by rate. Default 4.
     #[arg(long, value_name = "N", conflicts_with = "frames")]
     min_frames: Option<usize>,
@@ -97,9 +98,6 @@ impl MediaFlags {
         {
             return Err(wrong_usage(format!("--start {start} is not before --end {end}")));
         }
-        if self.at.iter().any(|time| !time.is_finite() || *time < 0.0) {
-            return Err(wrong_usage("--at takes times of at least 0 seconds"));
-        }
         let limits = PixelLimits {
             min_pixels: self.min_pixels,
             max_pixels: self.max_pixels,
@@ -110,9 +108,20 @@ impl MediaFlags {
         Ok(MediaRules { sampling: self.sampling()?, span, limits })
     }
 
+    /// The moment that `--at` names where it names one, for questions about days.
+    pub(crate) fn moment(&self) -> Option<&str> {
+        self.at.first().map(String::as_str)
+    }
+
     fn sampling(&self) -> Result<Option<Sampling>> {
         if !self.at.is_empty() {
-            return Ok(Some(Sampling::Timestamps(self.at.clone())));
+            let times: Option<Vec<f64>> = self
+                .at
+                .iter()
+                .map(|time| time.parse().ok().filter(|t: &f64| t.is_finite() && *t >= 0.0))
+                .collect();
+            let times = times.ok_or_else(|| wrong_usage("--at takes times of at least 0 seconds"))?;
+            return Ok(Some(Sampling::Timestamps(times)));
         }
         let rate = |fps: f64| Sampling::Rate {
             fps,

@@ -36,9 +36,6 @@ pub(crate) struct MemoryFlags {
     /// made. An agent searches it and looks at its recordings.
     #[arg(long, value_name = "DIR", conflicts_with_all = ["messages", "draw", "style", "kind"])]
     pub(crate) memory: Option<PathBuf>,
-    /// When the question is asked, as DAYd_HHMMSSFF; nothing later is looked at. Default: the end of what is remembered.
-    #[arg(long, value_name = "MOMENT", requires = "memory")]
-    at: Option<String>,
     /// Whose memory, e.g. A1. Default: the only one there is.
     #[arg(long, value_name = "NAME", requires = "memory")]
     wearer: Option<String>,
@@ -85,7 +82,7 @@ pub(super) fn run(options: &AskOptions, folder: &Path) -> Result<()> {
         id: "ask".to_owned(),
         text: text.trim().to_owned(),
         options: options.question.options.clone(),
-        clock: recollection.clock(flags.at.as_deref(), &wearer)?,
+        clock: recollection.clock(options.media.moment(), &wearer)?,
         wearer,
     };
     let opener = session::opener(false)?;
