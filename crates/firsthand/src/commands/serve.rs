@@ -25,6 +25,7 @@ Examples:
   curl http://127.0.0.1:8000/v1/chat/completions -H 'content-type: application/json' \\
       -d '{\"messages\": [{\"role\": \"user\", \"content\": \"where is the red cup ?\"}]}'
   firsthand serve --model Qwen/Qwen2.5-VL-3B-Instruct --port 9000 --media-root ~/videos
+  firsthand serve --memory week --traces traces --runs runs
   FIRSTHAND_API_KEYS=a-long-secret firsthand serve --host 0.0.0.0 --media-host media.example.org
 
 A served answer has the frames, tokens and numbers of `firsthand ask`. docs/serve.md has every route with an example.
