@@ -16,7 +16,7 @@ from pathlib import Path
 
 import torch
 
-from reference import cases, checkpoints, fixtures, media, tables
+from reference import cases, checkpoints, encoder, fixtures, media, tables
 from reference.pipeline import Reference
 
 GRADIENT_CASE = {"qwen2_vl": "mixed", "qwen2_5_vl": "mixed", "qwen2": "turns"}
@@ -126,6 +126,7 @@ def main() -> None:
     os.chdir(root)  # media locations in the cases are relative to it
     for family in families:
         export_family(family, root)
+    encoder.export(root)
     tables.write_all(root, Reference(root / "qwen2_5_vl"))
     fixtures.write_json(root / "card.json", card(root))
 

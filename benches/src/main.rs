@@ -1,7 +1,9 @@
 //! Every speed figure of the README, each as a ratio to the reference library on the same input in the same run,
 //! the two sides taking turns. It makes its own inputs under target/bench and ships with nothing.
 
+mod days;
 mod learning;
+mod load;
 mod ours;
 mod policy;
 mod prepare;
@@ -29,7 +31,10 @@ const USAGE: &str = "usage: cargo run --release -p firsthand-bench -- <case>... 
            held-out accuracy before and after (ours alone, hours; goes on where it stopped)
   packs    steps on many short sequences that share a vision prefix, in tokens a second (ours alone)
   seven    a 7B-shaped Qwen2.5-VL answers a 16-frame question in bf16 and q4_k (ours alone, 16 GB on disk)
-  all      every case but `policies`, `packs` and `seven`
+  serve    8 clients that ask about text, a picture and a film, against the server and against the same checkpoint behind
+           FastAPI and transformers: requests a second, times, errors, memory (`serve=60` for a minute each, default 20 s)
+  memory   a memory of a million records with vectors answers, in milliseconds a question (ours alone, 2 GB on disk)
+  all      every case but `policies`, `packs`, `seven` and `memory`
 
 PATH is a Python with golden/requirements.txt and benches/requirements.txt installed; without it one is made in target/bench/python.";
 
@@ -58,8 +63,11 @@ fn main() -> Result<()> {
             "train" => train(&bench)?,
             "rl" => rl(&bench)?,
             "policies" => learning::run(bench.folder(), &[1, 2, 3])?,
+            "serve" => load::race(&bench, 20)?,
+            other if other.starts_with("serve=") => load::race(&bench, other[6..].parse()?)?,
             "packs" => packs(&bench)?,
             "seven" => seven(&bench)?,
+            "memory" => print(&days::run(bench.folder())?.to_string()),
             _ => bail!("unknown case: {case}\n{USAGE}"),
         }
     }

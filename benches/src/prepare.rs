@@ -55,6 +55,11 @@ impl Bench {
         Ok(Bench { root, folder, python })
     }
 
+    /// The repository.
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
+    }
+
     /// Where inputs and runs are.
     pub(crate) fn folder(&self) -> &Path {
         &self.folder

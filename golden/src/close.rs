@@ -34,6 +34,7 @@ const TABLE: &[(&str, Dtype, Tolerance)] = &[
     ("embeds", Dtype::F32, tol(2e-4, 1e-4, 1e-4)),
     ("norm", Dtype::F32, tol(2e-4, 1e-4, 1e-4)),
     ("logits", Dtype::F32, tol(1e-3, 0.0, 1e-4)),
+    ("vector", Dtype::F32, tol(1e-5, 0.0, 1e-5)),
     ("logprobs", Dtype::F32, tol(1e-3, 0.0, 1e-3)),
     ("scores", Dtype::F32, tol(1e-5, 1e-5, 1e-5)),
     ("loss", Dtype::F32, tol(1e-4, 0.0, 1e-4)),

@@ -85,6 +85,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("tokenizers", &["firsthand-input"]),
     ("minijinja", &["firsthand-input"]),
     ("rusqlite", &["firsthand-memory"]),
+    ("postgres", &["firsthand-memory"]),
     ("clap", &["firsthand"]),
     ("ureq", &["firsthand-agent", "firsthand-media", "firsthand-serve", "firsthand"]),
     ("tokio", &["firsthand-serve"]),

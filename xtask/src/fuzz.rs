@@ -15,6 +15,8 @@ const TARGETS: &[(&str, &str)] = &[
     ("answers", "fuzz/seeds/answers"),
     ("rewards", "fuzz/seeds/rewards"),
     ("benchmark", "crates/tasks/benchmarks"),
+    ("transcripts", "fuzz/seeds/transcripts"),
+    ("memory", "fuzz/seeds/memory"),
 ];
 
 /// SanitizerCoverage as libFuzzer expects it: edge counters, the table of edges, traced comparisons.

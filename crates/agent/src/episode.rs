@@ -12,7 +12,7 @@ use firsthand_base::{Conversation, Message, Part, Role};
 use firsthand_tasks::format::{Action, Step, ToolCall};
 use serde::{Deserialize, Serialize};
 
-use crate::tool::{Call, Called, Context, Tools};
+use crate::tool::{Call, Called, Context, Tools, micro};
 use crate::{Prompt, Question, Result};
 
 /// The tool that ends an episode, known to every tool set.
@@ -217,9 +217,10 @@ impl Episode {
         }
         let step = Step::parse(text);
         let kept = &text[..step.end];
+        let cost = Cost { seconds: micro(cost.seconds), ..cost };
         self.spent.turns += 1;
         self.spent.tokens += cost.tokens;
-        self.spent.seconds += cost.seconds;
+        self.spent.seconds = micro(self.spent.seconds + cost.seconds);
         let (said, called) = match step.action {
             _ if kept.contains("<information>") => {
                 (self.malformed("it writes <information> itself; only tools do"), None)
@@ -283,7 +284,7 @@ impl Episode {
         }
         let context = Context::new(self.question.clock, self.question.wearer.clone());
         let called = self.tools.call(call, &context);
-        self.spent.seconds += called.seconds;
+        self.spent.seconds = micro(self.spent.seconds + called.seconds);
         let made = self.made.entry(key(&called.call)).or_default();
         *made += 1;
         let times = *made;

@@ -80,7 +80,7 @@ fn published_faults_are_not_repeated() {
 fn with_service(check: impl FnOnce(&Service)) {
     let folder = tempfile::tempdir().unwrap();
     recordings(folder.path());
-    let rag = Arc::new(Rag::new(scripted_memory::make(&folder.path().join("memory")), 3));
+    let rag = Arc::new(Rag::new(scripted_memory::memories(&folder.path().join("memory")), 3));
     let footage: Arc<dyn Footage> = Arc::new(Folder::new(folder.path().to_owned(), opener()));
     let wearers = ["A1_JAKE", "A2_ALICE"].map(str::to_owned).to_vec();
     check(&Service {
@@ -225,7 +225,7 @@ fn clips_reachable() {
 
 fn times_feed_back() {
     let folder = tempfile::tempdir().unwrap();
-    let rag = Rag::new(scripted_memory::make(folder.path()), 3);
+    let rag = Rag::new(scripted_memory::memories(folder.path()), 3);
     let tools = Toolbox::new(vec![Arc::new(rag)], CallRules::default()).unwrap();
     let mut start = "DAY1_00000000".to_owned();
     for level in ["week", "day", "hour", "10min"] {

@@ -10,12 +10,10 @@ use firsthand_base::{
     Conversation, FrameId, ImagePart, Moment, Part, PixelLimits, Sampling, Span, VideoPart, VideoSource,
 };
 use firsthand_media::{Opener, SizeRule, png};
-use firsthand_memory::{Level, Memory, Scope};
+use firsthand_memory::{Level, Scope};
 
-use crate::tool::Seen;
-
-/// A memory that tools share.
-pub type SharedMemory = Arc<Mutex<Memory>>;
+use crate::memories::Memories;
+use crate::tool::{Seen, micro};
 
 /// A stretch of time that one file shows without a break.
 #[derive(Clone, Debug, PartialEq)]
@@ -50,7 +48,7 @@ impl Stretch {
     /// The part of its file.
     pub fn seen(&self) -> Seen {
         let end_s = self.start_s + self.ms() as f64 / 1000.0;
-        Seen { file: self.file.clone(), start_s: self.start_s, end_s }
+        Seen { file: self.file.clone(), start_s: micro(self.start_s), end_s: micro(end_s) }
     }
 }
 
@@ -60,15 +58,15 @@ pub trait Footage: Send + Sync {
     fn stretches(&self, wearer: &str, start: Moment, end: Moment) -> Result<Vec<Stretch>, String>;
 }
 
-/// Recordings that the clips of a memory stand on.
+/// Recordings that the clips of memories stand on.
 pub struct Remembered {
-    memory: SharedMemory,
+    memories: Memories,
 }
 
 impl Remembered {
-    /// Those of this memory.
-    pub fn new(memory: SharedMemory) -> Remembered {
-        Remembered { memory }
+    /// Those of these memories.
+    pub fn new(memories: Memories) -> Remembered {
+        Remembered { memories }
     }
 }
 
@@ -84,7 +82,8 @@ impl Footage for Remembered {
             to: Some(end),
             ended_by: None,
         };
-        let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(memory) = self.memories.of(wearer) else { return Ok(Vec::new()) };
+        let mut memory = memory.lock().unwrap_or_else(PoisonError::into_inner);
         let clips = memory.store().range(&scope, MOST_CLIPS).map_err(|error| error.to_string())?;
         let of = |clip: firsthand_memory::Record| {
             let mut at = clip.start;

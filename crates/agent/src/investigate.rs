@@ -9,7 +9,7 @@ use firsthand_base::{
 };
 use firsthand_tasks::{Answer, fill};
 
-use crate::tool::{Outcome, Tools};
+use crate::tool::{Outcome, Tools, micro};
 use crate::trace::{Summary, Trace, TracedTurn};
 use crate::{Budgets, Cost, Done, Episode, Prompt, Question, Result, Said};
 
@@ -180,7 +180,7 @@ pub fn summarize(
     let said = model.generate(&conversation, &manner.sampling, &stop, &mut |_| true);
     Ok(said.map_err(|error| error.to_string()).map(|generation| {
         let answer = Answer::parse(&generation.text).result;
-        let cost = Cost { tokens: generation.new_tokens, seconds: started.elapsed().as_secs_f64() };
+        let cost = Cost { tokens: generation.new_tokens, seconds: micro(started.elapsed().as_secs_f64()) };
         Summary { verdict: trace.question.read(&answer), text: generation.text, cost }
     }))
 }

@@ -66,3 +66,7 @@ fn python_type(schema: &Value) -> String {
         _ => "Any".to_owned(),
     }
 }
+
+#[cfg(test)]
+#[path = "prompt_tests.rs"]
+mod tests;

@@ -8,11 +8,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use firsthand_base::{Conversation, Moment, Part, Sampling, Span, VideoPart, VideoSource};
-use firsthand_memory::Hit;
 use serde_json::{Value, json};
 
+use crate::memories::wearer_named;
 use crate::tool::{Context, Tool, ToolError, Trouble};
-use crate::tools::{ImageTool, Looking, Rag, RagLevel, VideoTool, wearer_named};
+use crate::tools::{ImageTool, Looking, Match, Rag, RagLevel, VideoTool};
 
 /// What the routes answer from. Parts that are missing answer with an error that says so.
 #[derive(Clone)]
@@ -139,7 +139,7 @@ impl Service {
             let one = self.rag.search(level, &keywords, start, now, &context.wearer);
             let one = one.map_err(|error| Reply::detail(500, error.message))?;
             // As published, one record for each start: the best.
-            found.extend(one.hits.into_iter().next().map(|hit| record(level, &hit, one.exact, body)));
+            found.extend(one.matches.into_iter().next().map(|best| record(level, &best, one.exact, body)));
         }
         Ok(match found.len() {
             0 => {
@@ -302,9 +302,14 @@ fn starts(value: Option<&Value>, asked: Option<Moment>) -> Result<Vec<Moment>, R
 }
 
 /// A record in the published words. Short videos have their times as eight digits.
-fn record(level: RagLevel, hit: &Hit, exact: bool, body: &Value) -> Value {
-    let record = &hit.record;
-    let content = record.words();
+fn record(level: RagLevel, best: &Match, exact: bool, body: &Value) -> Value {
+    let record = &best.hit.record;
+    // The published record has one text: what its clips say comes after it.
+    let mut content = record.words();
+    for clip in &best.clips {
+        content.push_str(&format!("\n{}: {}", clip.record.start, clip.record.words()));
+    }
+    let content = content.trim();
     if level == RagLevel::Week {
         let day = format!("DAY{}", record.start.day());
         return json!({"day_label": day, "relevant_content": content, "level": "week", "exact_match": exact});

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use firsthand_base::Moment;
 use firsthand_memory::{Change, Evidence, Level, Memory, Record, RecordId};
 
-use crate::footage::SharedMemory;
+use crate::memories::{Memories, SharedMemory};
 
 /// What A1 lived through.
 pub(crate) const JAKE: &[(&str, &str)] = &[
@@ -35,6 +35,11 @@ fn ms(level: Level) -> i64 {
         Level::Day => Moment::DAY_MS,
         Level::Week => 7 * Moment::DAY_MS,
     }
+}
+
+/// The memory, made in a folder, as tools have it.
+pub(crate) fn memories(folder: &Path) -> Memories {
+    Memories::one(make(folder)).unwrap()
 }
 
 /// Makes the memory in a folder. Clips stand on `recordings/<clock>.mp4`, which is not there.

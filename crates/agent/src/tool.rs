@@ -47,6 +47,12 @@ pub struct Evidence {
     pub seen: Vec<Seen>,
 }
 
+/// Seconds to the microsecond. Such numbers are written with few digits and read back with the very same bits, which a
+/// replay needs.
+pub(crate) fn micro(seconds: f64) -> f64 {
+    (seconds * 1e6).round() / 1e6
+}
+
 /// A part of a file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Seen {

@@ -13,7 +13,7 @@ use serde_json::{Map, Value};
 
 use crate::episode::{TERMINATE, key};
 use crate::tool::{
-    Call, Called, Context, Description, Observation, Outcome, Tool, ToolError, Tools, Trouble,
+    Call, Called, Context, Description, Observation, Outcome, Tool, ToolError, Tools, Trouble, micro,
 };
 use crate::{Error, Result, schema};
 
@@ -166,7 +166,15 @@ impl Tools for Toolbox {
                 (made, Vec::new(), (shown(Outcome::Failed(error), self.rules.most_characters), 0))
             }
         };
-        Called { call, notes, outcome, text, cut_from, seconds: started.elapsed().as_secs_f64(), tries }
+        Called {
+            call,
+            notes,
+            outcome,
+            text,
+            cut_from,
+            seconds: micro(started.elapsed().as_secs_f64()),
+            tries,
+        }
     }
 }
 

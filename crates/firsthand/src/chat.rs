@@ -136,6 +136,28 @@ impl Chat {
     }
 }
 
+/// Who is to blame for a request that got no reply, as far as its reason tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Blame {
+    /// What was asked: another request may pass.
+    Request,
+    /// The key, the address or the model's name: none will pass until they are mended.
+    Caller,
+    /// The server or the way to it: the same may pass later.
+    Server,
+}
+
+/// Reads the blame out of a reason that [`Chat::call`] gave.
+pub(crate) fn blame(reason: &str) -> Blame {
+    let status = reason.split_once("status ").and_then(|(_, rest)| rest.get(..3)?.parse::<u16>().ok());
+    match status {
+        Some(408 | 429) | None => Blame::Server,
+        Some(401 | 403 | 404 | 405) => Blame::Caller,
+        Some(400..=499) => Blame::Request,
+        Some(_) => Blame::Server,
+    }
+}
+
 /// An answer as JSON.
 pub(crate) fn json(text: &str) -> Result<Value, String> {
     serde_json::from_str(text).map_err(|error| format!("its reply is not JSON: {error}"))

@@ -35,11 +35,16 @@ pub(crate) enum Command {
     Compare(commands::compare::CompareOptions),
     Score(commands::score::ScoreOptions),
     Doctor(commands::doctor::DoctorOptions),
+    Remember(Box<commands::remember::RememberOptions>),
     World(commands::world::WorldOptions),
     Train(commands::train::TrainOptions),
     Serve(Box<commands::serve::ServeVerb>),
+    Mcp(Box<commands::mcp::McpOptions>),
     Data(commands::data::DataOptions),
     Trace(commands::trace::TraceOptions),
+    Recall(commands::recall::RecallOptions),
+    Forget(commands::forget::ForgetOptions),
+    Memory(commands::memory::MemoryOptions),
     #[command(hide = true)]
     MediaWorker(commands::media_worker::MediaWorkerOptions),
     #[command(hide = true)]

@@ -75,6 +75,10 @@ pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
         let _ = writeln!(std::io::stderr(), "note: {stopped}");
         return ExitCode::from(interrupt::INTERRUPTED);
     }
+    if let Some(stopped) = error.downcast_ref::<interrupt::Interrupted>() {
+        let _ = writeln!(std::io::stderr(), "note: {stopped}");
+        return ExitCode::from(interrupt::INTERRUPTED);
+    }
     let broken_pipe = error.chain().any(|cause| {
         cause.downcast_ref::<std::io::Error>().is_some_and(|e| e.kind() == std::io::ErrorKind::BrokenPipe)
     });

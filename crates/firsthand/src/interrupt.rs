@@ -9,6 +9,18 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 /// Code of a process that was interrupted, as shells report SIGINT.
 pub(crate) const INTERRUPTED: u8 = 130;
 
+/// Work that stopped by itself because it was asked to, and can go on.
+#[derive(Debug)]
+pub(crate) struct Interrupted;
+
+impl std::fmt::Display for Interrupted {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("stopped as asked; the same command goes on")
+    }
+}
+
+impl std::error::Error for Interrupted {}
+
 /// Files that exist only until they are renamed into place.
 static UNFINISHED: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
 

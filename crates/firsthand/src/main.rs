@@ -7,6 +7,7 @@ mod canvas;
 mod chat;
 mod cli;
 mod commands;
+mod embed;
 mod environment;
 mod failure;
 mod hub;

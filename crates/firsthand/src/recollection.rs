@@ -2,17 +2,19 @@
 //! `ask --memory`, `data cott` and whoever serves the tools.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::Args;
-use firsthand_agent::footage::{Footage, Remembered, SharedMemory};
-use firsthand_agent::tools::{ImageTool, Looking, Rag, VideoTool, read_tools, wearer_named};
-use firsthand_agent::{CallRules, Tool, Toolbox, Tools};
+use firsthand_agent::footage::{Footage, Remembered};
+use firsthand_agent::routes::Service;
+use firsthand_agent::tools::{ImageTool, Looking, Rag, VideoTool, read_tools};
+use firsthand_agent::{CallRules, Memories, Tool, Toolbox, Tools};
 use firsthand_base::{Generate, Manifest, Moment};
 use firsthand_media::{Opener, OpenerOptions};
-use firsthand_memory::{Counts, Memory};
+use firsthand_memory::{Level, Scope};
+use firsthand_serve::{Days, OpenDays};
 
 use crate::failure::failure;
 use crate::options::model::ModelFlags;
@@ -51,38 +53,31 @@ pub(crate) struct ToolFlags {
 /// A memory and its tools.
 pub(crate) struct Recollection {
     pub(crate) tools: Arc<dyn Tools>,
-    /// How much is remembered.
-    pub(crate) counts: Counts,
+    /// What it looks into.
+    pub(crate) memories: Memories,
     /// What made what the tools say, by role.
     pub(crate) manifests: BTreeMap<String, Manifest>,
 }
 
 impl Recollection {
     /// Opens a memory and the models that look. Models are loaded only for tools that are offered.
-    pub(crate) fn open(
-        folder: &std::path::Path,
-        flags: &ToolFlags,
-        model: &ModelFlags,
-    ) -> Result<Recollection> {
-        let mut memory =
-            Memory::open(folder).with_context(|| format!("cannot open the memory {}", folder.display()))?;
-        let counts = memory.store().counts()?;
-        if counts.records() == 0 {
+    pub(crate) fn open(folder: &Path, flags: &ToolFlags, model: &ModelFlags) -> Result<Recollection> {
+        let memories = Memories::open(folder)?;
+        if memories.records() == 0 {
             return Err(failure(
                 format!("nothing is remembered in {}", folder.display()),
                 "fill it first, e.g. with `firsthand remember`",
             ));
         }
-        let memory: SharedMemory = Arc::new(Mutex::new(memory));
         let offered = |name: &str| flags.offer.is_empty() || flags.offer.iter().any(|other| other == name);
         let mut manifests = BTreeMap::new();
         let mut tools: Vec<Arc<dyn Tool>> = Vec::new();
         if offered("rag") {
-            tools.push(Arc::new(Rag::new(memory.clone(), flags.top)));
+            tools.push(Arc::new(Rag::new(memories.clone(), flags.top)));
         }
-        let has_recordings = !flags.offer.is_empty() || has_recordings(&memory)?;
+        let has_recordings = !flags.offer.is_empty() || has_recordings(&memories)?;
         if has_recordings && (offered("video_llm") || offered("vlm")) {
-            let footage: Arc<dyn Footage> = Arc::new(Remembered::new(memory.clone()));
+            let footage: Arc<dyn Footage> = Arc::new(Remembered::new(memories.clone()));
             looks(flags, model, footage, &offered, &mut tools, &mut manifests)?;
         }
         for path in &flags.tools {
@@ -91,12 +86,12 @@ impl Recollection {
             }
         }
         let rules = CallRules { most_characters: flags.observation_characters, ..CallRules::default() };
-        Ok(Recollection { tools: Arc::new(Toolbox::new(tools, rules)?), counts, manifests })
+        Ok(Recollection { tools: Arc::new(Toolbox::new(tools, rules)?), memories, manifests })
     }
 
     /// The wearer that a name means; without a name the only one.
     pub(crate) fn wearer(&self, name: Option<&str>) -> Result<String> {
-        let known: Vec<&String> = self.counts.wearers.keys().collect();
+        let known: Vec<&String> = self.memories.wearers().collect();
         let list = known.iter().map(|name| name.as_str()).collect::<Vec<_>>().join(", ");
         match (name, &known[..]) {
             (Some(name), _) => wearer_named(self.counts.wearers.keys(), name).ok_or_else(|| {
@@ -109,24 +104,31 @@ impl Recollection {
         }
     }
 
-    /// Now: the moment asked for, else the end of the latest record.
-    pub(crate) fn clock(&self, at: Option<&str>) -> Result<Moment> {
-        match at {
-            Some(text) => {
-                text.parse().map_err(|error| failure(format!("--at: {error}"), "e.g. --at DAY3_18000000"))
-            }
-            None => Ok(self.counts.last.unwrap_or(Moment::START)),
+    /// Now: the moment asked for, else the end of what the wearer has.
+    pub(crate) fn clock(&self, at: Option<&str>, wearer: &str) -> Result<Moment> {
+        if let Some(text) = at {
+            return text
+                .parse()
+                .map_err(|error| failure(format!("--at: {error}"), "e.g. --at DAY3_18000000"));
         }
+        let Some(memory) = self.memories.of(wearer) else { return Ok(Moment::START) };
+        let mut memory = memory.lock().map_err(|_| anyhow::anyhow!("the memory is broken"))?;
+        Ok(memory.store().latest()?.unwrap_or(Moment::START))
     }
 }
 
 /// Whether any clip stands on a file that is there.
-fn has_recordings(memory: &SharedMemory) -> Result<bool> {
-    let mut memory = memory.lock().map_err(|_| anyhow::anyhow!("the memory is broken"))?;
-    let scope = firsthand_memory::Scope { level: Some(firsthand_memory::Level::Clip), ..Default::default() };
-    let some = memory.store().range(&scope, 8)?;
-    let there = |file: &str| file.contains("://") || std::path::Path::new(file).exists();
-    Ok(some.iter().flat_map(|clip| &clip.evidence).any(|evidence| there(&evidence.file)))
+fn has_recordings(memories: &Memories) -> Result<bool> {
+    let scope = Scope { level: Some(Level::Clip), ..Scope::default() };
+    let there = |file: &str| file.contains("://") || Path::new(file).exists();
+    for memory in memories.each() {
+        let mut memory = memory.lock().map_err(|_| anyhow::anyhow!("the memory is broken"))?;
+        let some = memory.store().range(&scope, 8)?;
+        if some.iter().flat_map(|clip| &clip.evidence).any(|evidence| there(&evidence.file)) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// The tools that look at recordings, each with its model; one model where both have the same.
@@ -195,4 +197,43 @@ impl Generate for Looker {
     ) -> Result<firsthand_base::Generation, firsthand_base::GenerateError> {
         self.0.generate(conversation, sampling, stop, on_text)
     }
+}
+
+/// Records that one search of a served memory shows.
+const SERVED_TOP: usize = 3;
+
+/// A memory for servers: opened now, its tools made once the model that looks is there.
+pub(crate) fn days(folder: &Path, model: &str) -> Result<OpenDays> {
+    let memories = Memories::open(folder)?;
+    if memories.records() == 0 {
+        return Err(failure(
+            format!("nothing is remembered in {}", folder.display()),
+            "fill it first, e.g. with `firsthand remember`",
+        ));
+    }
+    let wearers: Vec<String> = memories.wearers().cloned().collect();
+    let clock = memories.last().unwrap_or(Moment::START);
+    let is_tiny = model == tiny::NAME;
+    Ok(Box::new(move |looker| {
+        // firsthand-tiny was taught with clips of a few frames.
+        let looking = Looking { max_frames: if is_tiny { 8 } else { 64 }, ..Looking::new(looker) };
+        let footage: Arc<dyn Footage> = Arc::new(Remembered::new(memories.clone()));
+        let stills = originals().map_err(|error| crate::failure::text(&error))?;
+        let rag = Arc::new(Rag::new(memories, SERVED_TOP));
+        let video = Arc::new(VideoTool::new(footage.clone(), looking.clone()));
+        let image = Arc::new(ImageTool::new(footage, stills, looking.clone()));
+        let all: Vec<Arc<dyn Tool>> = vec![rag.clone(), video.clone(), image.clone()];
+        let tools = Toolbox::new(all, CallRules::default()).map_err(|error| error.to_string())?;
+        let service = Service {
+            rag,
+            video: Some(video),
+            image: Some(image),
+            watching: Some(looking),
+            roots: Vec::new(),
+            wearers: wearers.clone(),
+            wearer: None,
+            clock: Some(clock),
+        };
+        Ok(Days { service, tools: Arc::new(tools), wearers, clock })
+    }))
 }

@@ -114,7 +114,7 @@ const PAGE: usize = 4096;
 /// BLAKE3 over names, sizes, headers and evenly spread pages of the weight files. A fine-tuned copy has the same
 /// names, sizes and headers as its base, so numbers must count; reading all of them would take longer than an
 /// answer. Two checkpoints that differ only between those pages look equal.
-fn weights_hash(weights: &Weights) -> String {
+pub(crate) fn weights_hash(weights: &Weights) -> String {
     let mut hasher = blake3::Hasher::new();
     for file in weights.files() {
         let name = file.path.file_name().unwrap_or_default().to_string_lossy();

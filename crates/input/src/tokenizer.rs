@@ -53,6 +53,18 @@ impl Tokenizer {
         Ok(encoding.get_ids().to_vec())
     }
 
+    /// Ids of `text` with the marks that the tokenizer puts around one.
+    pub(crate) fn encode_marked(&self, text: &str) -> Result<Vec<u32>> {
+        let failed =
+            |error| Error::checkpoint(&self.path, format!("cannot encode a text: {}", one_line(error)));
+        let encoding = self.inner.encode_fast(text, true).map_err(failed)?;
+        Ok(encoding.get_ids().to_vec())
+    }
+
+    pub(crate) fn inner_mut(&mut self) -> &mut tokenizers::Tokenizer {
+        &mut self.inner
+    }
+
     /// Text of `ids`, special tokens left out. Bytes that are no character become U+FFFD.
     pub fn decode(&self, ids: &[u32]) -> String {
         self.inner.decode(ids, true).expect("a tokenizer that was read decodes any ids")

@@ -175,6 +175,7 @@ impl Opener {
             average_fps: 0.0,
             variable_rate: false,
             has_audio: false,
+            created: None,
         })
     }
 

@@ -79,4 +79,7 @@ pub struct Probe {
     pub variable_rate: bool,
     /// Whether there is a sound track.
     pub has_audio: bool,
+    /// When it was made, as the container writes it, e.g. `2026-03-01T08:00:00.000000Z`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub created: Option<String>,
 }

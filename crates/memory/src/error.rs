@@ -52,6 +52,9 @@ pub enum Error {
     /// The encoder failed.
     #[error("cannot encode a text: {0}")]
     Embed(String),
+    /// A build could not go on for now.
+    #[error("{0}")]
+    Stopped(String),
     /// A published memory file that cannot be read.
     #[error("cannot read {location}: {reason}")]
     File {

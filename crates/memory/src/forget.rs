@@ -117,6 +117,16 @@ impl Memory {
         Ok(forgotten)
     }
 
+    /// How many records a selection means, by level.
+    pub fn would_forget(&mut self, selection: &Selection) -> Result<BTreeMap<Level, u64>> {
+        selection.validate()?;
+        let mut meant = BTreeMap::new();
+        for record in self.chosen(selection)? {
+            *meant.entry(record.level).or_default() += 1;
+        }
+        Ok(meant)
+    }
+
     fn chosen(&mut self, selection: &Selection) -> Result<Vec<Record>> {
         if selection.person.is_none() {
             return self.store.range(&selection.scope(), usize::MAX);

@@ -1,10 +1,11 @@
 //! The memory of a wearer's days: records from clips to weeks in a store, search that knows the time, forgetting that
 //! leaves no byte, and the published memory files.
 //!
-//! This room knows no tensor and no network. Captions and summaries are written by whoever holds a model; vectors come
+//! This room knows no tensor and no HTTP. Captions and summaries are written by whoever holds a model; vectors come
 //! from an [`Embed`]; other stores implement [`Store`]. What ends after the clock of a question is never shown.
 #![deny(missing_docs)]
 
+pub mod build;
 mod check;
 mod cut;
 mod error;
@@ -16,6 +17,7 @@ mod intent;
 mod memory;
 #[cfg(test)]
 mod memory_tests;
+mod postgres;
 mod proof;
 pub mod published;
 mod query;
@@ -26,6 +28,8 @@ mod record;
 mod sqlite;
 mod stem;
 mod store;
+#[cfg(test)]
+mod store_tests;
 mod terms;
 
 pub use check::Fault;
@@ -33,6 +37,7 @@ pub use error::{Error, Result};
 pub use forget::{Forgotten, Selection};
 pub use intent::{Intent, Order, Weekday};
 pub use memory::Memory;
+pub use postgres::PostgresStore;
 pub use proof::Proof;
 pub use query::{Hit, Parts, Query};
 pub use record::{Evidence, Level, Record, RecordId, State};

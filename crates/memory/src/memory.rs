@@ -7,7 +7,9 @@ use std::path::Path;
 
 use firsthand_base::Moment;
 
-use crate::{Change, Embed, Encoder, Error, Level, Record, RecordId, Result, SqliteStore, State, Store};
+use crate::{
+    Change, Embed, Encoder, Error, Evidence, Level, Record, RecordId, Result, SqliteStore, State, Store,
+};
 
 /// A memory. Made by [`Memory::create`] or [`Memory::open`] in a folder, or over any [`Store`].
 pub struct Memory {
@@ -77,7 +79,7 @@ impl Memory {
                 Change::Delete(id) => {
                     sources.opened_by(&mut *self.store, *id, &mut opened, true)?;
                 }
-                Change::Vector { .. } | Change::State { .. } => {}
+                Change::Vector { .. } | Change::State { .. } | Change::Note { .. } => {}
             }
         }
         if opened.is_empty() {
@@ -86,6 +88,24 @@ impl Memory {
         let mut changes = changes.to_vec();
         changes.extend(opened.into_iter().map(|id| Change::State { id, state: State::Open }));
         self.store.write(&changes)
+    }
+
+    /// Where a record can be seen: its own evidence, or that of the clips it leads to through its sources, source by source;
+    /// at most `most` stretches.
+    pub fn evidence(&mut self, record: &Record, most: usize) -> Result<Vec<Evidence>> {
+        let mut found = record.evidence.clone();
+        let mut seen = HashSet::new();
+        let mut open: Vec<RecordId> = record.sources.iter().rev().copied().collect();
+        while let Some(id) = open.pop().filter(|_| found.len() < most) {
+            if seen.insert(id)
+                && let Some(source) = self.store.get(&[id])?.pop()
+            {
+                found.extend(source.evidence);
+                open.extend(source.sources.iter().rev());
+            }
+        }
+        found.truncate(most);
+        Ok(found)
     }
 
     /// Gives a vector to every record that has none, `batch` texts at a time; `on_progress` hears how many are done and
@@ -188,7 +208,7 @@ impl Sources {
                     self.deleted.insert(*id);
                     None
                 }
-                Change::Vector { .. } | Change::State { .. } => None,
+                Change::Vector { .. } | Change::State { .. } | Change::Note { .. } => None,
             });
         }
         wanted.sort_unstable();

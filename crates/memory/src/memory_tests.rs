@@ -2,7 +2,7 @@
 
 use firsthand_base::Moment;
 
-use crate::{Change, Embed, Level, Memory, Record, RecordId, State};
+use crate::{Change, Embed, Evidence, Level, Memory, Record, RecordId, State};
 
 fn scratch() -> (tempfile::TempDir, Memory) {
     let folder = tempfile::tempdir().unwrap();
@@ -121,4 +121,29 @@ fn missing_vectors_are_made_and_a_stop_is_heard() {
     assert_eq!(memory.embed_missing(&mut letters, 4, &mut |_| true).unwrap(), 6);
     assert_eq!(memory.store().without_vector(9).unwrap(), [RecordId(4)]);
     assert_eq!(memory.store().counts().unwrap().vectors, 9);
+}
+
+#[test]
+fn a_summary_leads_to_what_can_be_seen() {
+    let (_folder, mut memory) = scratch();
+    let seen =
+        |file: &str| vec![Evidence { file: file.into(), start_s: 0.0, end_s: 30.0, frames: Vec::new() }];
+    let clip =
+        |start, file: &str| Record { evidence: seen(file), ..record(Level::Clip, start, start + 30, "tea") };
+    let sources = |changes: &[usize]| changes.iter().map(|i| RecordId::of_change(*i)).collect::<Vec<_>>();
+    let ids = memory
+        .write(&[
+            Change::put(clip(0, "a.mp4")),
+            Change::put(clip(30, "b.mp4")),
+            Change::put(clip(60, "c.mp4")),
+            Change::put(summary(Level::TenMinutes, 0, 600, &sources(&[0, 1]))),
+            Change::put(summary(Level::Hour, 0, 3600, &sources(&[3, 2, 0]))),
+        ])
+        .unwrap();
+    let hour = memory.store().get(&ids[4..]).unwrap().remove(0);
+    let files = |memory: &mut Memory, most| {
+        memory.evidence(&hour, most).unwrap().into_iter().map(|seen| seen.file).collect::<Vec<_>>()
+    };
+    assert_eq!(files(&mut memory, 9), ["a.mp4", "b.mp4", "c.mp4"]);
+    assert_eq!(files(&mut memory, 2), ["a.mp4", "b.mp4"]);
 }

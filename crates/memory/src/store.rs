@@ -90,6 +90,13 @@ pub enum Change {
     /// Removes a record, its vector, its words and its place among the sources of others. A record that is not there is
     /// no failure.
     Delete(RecordId),
+    /// Keeps a text under a key, or with `None` removes it. What builders must not lose between two writes.
+    Note {
+        /// The key.
+        key: String,
+        /// The text.
+        text: Option<String>,
+    },
 }
 
 impl Change {
@@ -208,6 +215,12 @@ pub trait Store: Send {
 
     /// Records without a vector, by id; at most `limit`.
     fn without_vector(&mut self, limit: usize) -> Result<Vec<RecordId>>;
+
+    /// The text that [`Change::Note`] kept under a key.
+    fn note(&mut self, key: &str) -> Result<Option<String>>;
+
+    /// Keys that begin with `prefix`, with their texts, by key.
+    fn notes(&mut self, prefix: &str) -> Result<Vec<(String, String)>>;
 
     /// Faults of the store itself: damaged pages, indexes that disagree with the records. One line each; with `repair`
     /// the indexes are made again from the records.

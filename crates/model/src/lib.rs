@@ -5,6 +5,7 @@
 
 pub mod adapter;
 pub mod backend;
+pub mod bert;
 pub mod config;
 pub mod decoder;
 pub mod error;

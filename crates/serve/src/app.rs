@@ -1,6 +1,6 @@
 //! What all requests share: the model's thread, the gate, media, uploads, counters. Holds no state of any request.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use axum::body::Body;
@@ -13,6 +13,7 @@ use serde_json::Value;
 use tokio::sync::Semaphore;
 
 use crate::chat::schema::Schemas;
+use crate::days::{Days, OpenDays, Speaker};
 use crate::files::Files;
 use crate::gauges::Gauges;
 use crate::media::Media;
@@ -39,6 +40,10 @@ pub(crate) struct App {
     pub(crate) created_s: u64,
     pub(crate) bodies: Semaphore,
     pub(crate) schemas: OnceLock<Result<Schemas, String>>,
+    /// Makes the tools over a memory, once.
+    pub(crate) open_days: Mutex<Option<OpenDays>>,
+    pub(crate) has_days: bool,
+    pub(crate) days: OnceLock<Result<Days, String>>,
 }
 
 /// Room for request bodies, in KiB.
@@ -67,6 +72,28 @@ impl App {
         let made = self.schemas.get_or_init(|| Schemas::new(renderer));
         made.as_ref()
             .map_err(|_| Refusal::bad("this checkpoint's tokenizer cannot be constrained to a schema"))
+    }
+
+    /// Whether a memory is served.
+    pub(crate) fn has_days(&self) -> bool {
+        self.has_days
+    }
+
+    /// The tools over the memory. The first caller waits while they are made.
+    pub(crate) fn days(&self) -> Answered<Days> {
+        if !self.has_days {
+            return Err(Refusal::absent("memory here; start the server with --memory"));
+        }
+        let ready = self.ready()?;
+        let made = self.days.get_or_init(|| {
+            let open = self.open_days.lock().unwrap_or_else(PoisonError::into_inner).take();
+            let speaker = Speaker { worker: self.worker.clone(), ready };
+            open.map_or_else(
+                || Err("it was opened before".into()),
+                |open| open(Arc::new(Mutex::new(speaker))),
+            )
+        });
+        made.clone().map_err(|reason| Refusal::internal(&reason))
     }
 
     /// A message without paths of this machine.

@@ -8,11 +8,13 @@
 
 mod app;
 mod chat;
+mod days;
 mod error;
 mod files;
 mod gauges;
 mod http;
 mod log;
+mod mcp;
 mod media;
 mod options;
 mod page;
@@ -22,9 +24,10 @@ mod routes;
 mod server;
 mod worker;
 
+pub use days::{Days, Looker, OpenDays};
 pub use error::{Error, Result};
 pub use media::worker::open_media;
 pub use options::{Limits, ServeOptions};
 pub use page::Shown;
-pub use server::serve;
+pub use server::{serve, serve_stdio};
 pub use worker::{Embed, Loaded};

@@ -120,6 +120,12 @@ impl<T> Fair<T> {
         item
     }
 
+    /// Drops what is no longer wanted.
+    pub(crate) fn retain(&mut self, is_wanted: impl Fn(&T) -> bool) {
+        self.queues.values_mut().for_each(|queue| queue.retain(&is_wanted));
+        self.queues.retain(|_, queue| !queue.is_empty());
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.queues.values().map(VecDeque::len).sum()
     }
@@ -142,8 +148,9 @@ mod tests {
         fair.push(3, "b0".to_owned());
         assert_eq!(fair.pop().as_deref(), Some("a0"));
         fair.push(2, "c0".to_owned());
+        fair.retain(|item| item != "a2");
         let order: Vec<String> = std::iter::from_fn(|| fair.pop()).collect();
-        assert_eq!(order, ["c0", "b0", "a1", "a2", "a3", "a4"]);
+        assert_eq!(order, ["c0", "b0", "a1", "a3", "a4"]);
         assert!(fair.is_empty() && fair.len() == 0);
     }
 

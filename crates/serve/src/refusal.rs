@@ -3,7 +3,6 @@
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use firsthand_base::GenerateError;
 use serde_json::json;
 
 use crate::log;
@@ -73,14 +72,6 @@ impl Refusal {
         let number = log::fault(what);
         let message = format!("the server failed; its log says why under {number}");
         Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "server_error", message)
-    }
-
-    /// What the renderer or the engine says. `hidden` is text that must not leave, and what is said in its place.
-    pub(crate) fn generate(error: &GenerateError, hidden: (&str, &str)) -> Self {
-        match error {
-            GenerateError::Request(message) => Refusal::bad(message.replace(hidden.0, hidden.1)),
-            other => Refusal::internal(&other.to_string()),
-        }
     }
 
     /// The error as its JSON.

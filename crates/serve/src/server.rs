@@ -3,7 +3,7 @@
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use firsthand_engine::Runner;
@@ -11,16 +11,18 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
 use crate::app::{App, body_room, now_s};
+use crate::days::OpenDays;
 use crate::files::Files;
 use crate::gauges::Gauges;
 use crate::http::listener::listen;
+use crate::mcp::Mcp;
 use crate::media::Media;
 use crate::media::fetch::Remote;
 use crate::media::pool::Pool;
 use crate::options::ServeOptions;
 use crate::page::Shown;
 use crate::queue::Gate;
-use crate::worker::{Loaded, Worker};
+use crate::worker::{Loaded, Ready, Worker};
 use crate::{Error, Result, log, routes};
 
 /// How often the order to stop is looked at.
@@ -33,6 +35,7 @@ pub fn serve<R: Runner + 'static>(
     model: &str,
     shown: Shown,
     load: impl FnOnce() -> std::result::Result<Loaded<R>, String> + Send + 'static,
+    days: Option<OpenDays>,
     stop: &'static AtomicBool,
     bound: impl FnOnce(SocketAddr),
 ) -> Result<()> {
@@ -65,7 +68,7 @@ pub fn serve<R: Runner + 'static>(
             .map_err(|error| Error::Listen { address: address.to_string(), reason: error.to_string() })?;
         let worker =
             Worker::start(load, limits.sequences, room, gauges.clone(), ready, over).map_err(system)?;
-        let app = Arc::new(app(options, model, shown, worker, gauges, loaded)?);
+        let app = Arc::new(app(options, model, shown, worker, gauges, loaded, days)?);
         bound(address);
         let gate = app.gate.clone();
         let wait = async {
@@ -96,13 +99,56 @@ pub fn serve<R: Runner + 'static>(
     result
 }
 
+/// Serves the Model Context Protocol over stdin and stdout until the client goes away.
+pub fn serve_stdio<R: Runner + 'static>(
+    options: ServeOptions,
+    model: &str,
+    load: impl FnOnce() -> std::result::Result<Loaded<R>, String> + Send + 'static,
+    days: Option<OpenDays>,
+) -> Result<()> {
+    let system = |error: std::io::Error| Error::System(error.to_string());
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().map_err(system)?;
+    let (over, ended) = oneshot::channel();
+    let (ready, loaded) = (Arc::new(tokio::sync::Notify::new()), Arc::new(OnceLock::new()));
+    let gauges = Arc::new(Gauges::default());
+    let result = runtime.block_on(async {
+        let tell = {
+            let (ready, loaded) = (ready.clone(), loaded.clone());
+            move |is: Ready| {
+                // It is told once.
+                let _ = loaded.set(is);
+                ready.notify_one();
+            }
+        };
+        let limits = &options.limits;
+        let room = limits.queue * limits.choices;
+        let worker =
+            Worker::start(load, limits.sequences, room, gauges.clone(), tell, over).map_err(system)?;
+        let app = Arc::new(app(options, model, Shown::default(), worker, gauges, loaded, days)?);
+        tokio::select! {
+            () = ready.notified() => {}
+            ended = ended => {
+                let reason = ended.ok().and_then(std::result::Result::err);
+                return Err(Error::Model(reason.unwrap_or_else(|| "the model's thread ended".into())));
+            }
+        }
+        let served = rmcp::serve_server(Mcp { app }, rmcp::transport::stdio()).await;
+        let served = served.map_err(|error| Error::System(error.to_string()))?;
+        served.waiting().await.map_err(|error| Error::System(error.to_string())).map(drop)
+    });
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    result
+}
+
 fn app(
     options: ServeOptions,
     model: &str,
     shown: Shown,
     worker: Worker,
     gauges: Arc<Gauges>,
-    loaded: Arc<OnceLock<crate::worker::Ready>>,
+    loaded: Arc<OnceLock<Ready>>,
+    days: Option<OpenDays>,
 ) -> Result<App> {
     let limits = options.limits.clone();
     let files = Arc::new(Files::open(&options.files_dir, limits.files, limits.files_bytes)?);
@@ -140,6 +186,9 @@ fn app(
         created_s: now_s(),
         bodies: body_room(&options),
         schemas: OnceLock::new(),
+        has_days: days.is_some(),
+        open_days: Mutex::new(days),
+        days: OnceLock::new(),
         options,
     })
 }

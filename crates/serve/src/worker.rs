@@ -14,7 +14,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::gauges::Gauges;
 use crate::log;
-use crate::queue::{Fair, Key};
+use crate::queue::{Fair, Key, Ticket};
 
 /// The mean of a model's last hidden states over an input.
 pub type Embed<R> = Box<dyn Fn(&R, &ModelInput) -> Result<Vec<f32>, String>>;
@@ -56,6 +56,15 @@ pub(crate) struct Job {
     pub(crate) wishes: Wishes,
     pub(crate) tells_tokens: bool,
     pub(crate) replies: mpsc::UnboundedSender<(usize, Said)>,
+    /// The request's place, kept until its last answer is made, however slowly it is read.
+    pub(crate) ticket: Option<Arc<Ticket>>,
+}
+
+/// Who waits for a running sequence.
+struct Reader {
+    index: usize,
+    replies: mpsc::UnboundedSender<(usize, Said)>,
+    _ticket: Option<Arc<Ticket>>,
 }
 
 /// What a request hears.
@@ -125,7 +134,7 @@ struct Desk<R: Runner> {
     embed: Embed<R>,
     sequences: usize,
     waiting: Fair<Box<Job>>,
-    running: HashMap<SequenceId, (usize, mpsc::UnboundedSender<(usize, Said)>)>,
+    running: HashMap<SequenceId, Reader>,
     gauges: Arc<Gauges>,
 }
 
@@ -172,8 +181,11 @@ impl<R: Runner> Desk<R> {
 
     /// Cancels what nobody waits for.
     fn drop_the_gone(&mut self) {
+        let before = self.waiting.len();
+        self.waiting.retain(|job| !job.replies.is_closed());
+        (self.waiting.len()..before).for_each(|_| self.gauges.cancelled());
         let gone: Vec<SequenceId> =
-            self.running.iter().filter(|(_, (_, replies))| replies.is_closed()).map(|(id, _)| *id).collect();
+            self.running.iter().filter(|(_, reader)| reader.replies.is_closed()).map(|(id, _)| *id).collect();
         for id in gone {
             self.running.remove(&id);
             self.local.cancel(id);
@@ -184,13 +196,15 @@ impl<R: Runner> Desk<R> {
     fn admit(&mut self) {
         while self.running.len() < self.sequences {
             let Some(job) = self.waiting.pop() else { return };
-            let Job { index, rendered, render, sampling, stop, wishes, tells_tokens, replies, .. } = *job;
+            let Job {
+                index, rendered, render, sampling, stop, wishes, tells_tokens, replies, ticket, ..
+            } = *job;
             if replies.is_closed() {
                 self.gauges.cancelled();
                 continue;
             }
             match self.local.submit_with(rendered, render, &sampling, &stop, wishes, tells_tokens) {
-                Ok(id) => drop(self.running.insert(id, (index, replies))),
+                Ok(id) => drop(self.running.insert(id, Reader { index, replies, _ticket: ticket })),
                 // A closed channel means that nobody wants to know.
                 Err(error) => drop(replies.send((index, Said::Over(Box::new(Err(error)))))),
             }
@@ -212,7 +226,7 @@ impl<R: Runner> Desk<R> {
             }
         };
         let is_over = matches!(said, Said::Over(_));
-        if let Some((index, replies)) = self.running.get(&id) {
+        if let Some(Reader { index, replies, .. }) = self.running.get(&id) {
             // Found out by `drop_the_gone` at the next step.
             let _ = replies.send((*index, said));
         }

@@ -39,7 +39,7 @@ struct Bench {
 impl Bench {
     fn new() -> Bench {
         let folder = tempfile::tempdir().unwrap();
-        let rag = Rag::new(scripted_memory::make(&folder.path().join("memory")), 3);
+        let rag = Rag::new(scripted_memory::memories(&folder.path().join("memory")), 3);
         let tools = Arc::new(Toolbox::new(vec![Arc::new(rag)], CallRules::default()).unwrap());
         Bench { folder, tools, manner: Manner::default(), asked: questions(ROWS, Some("A1_JAKE")).unwrap() }
     }

@@ -40,23 +40,36 @@ impl Seeker {
 
     /// The next turn.
     fn turn(&self, past: &Past) -> String {
-        // A record that decides ends the search, but the finest level is read before: it says when.
-        let finest =
+        let decided = match self.target {
+            Some(target) => past.read_at(target),
+            None => past.read(),
+        };
+        // What decides is looked at closely before it is said: clips have the time.
+        let closely =
             past.looks.iter().any(|look| look.level == Some(RagLevel::TenMinutes) && !look.shown.is_empty());
-        let reading = past.read(self.target);
-        if finest && let Some(reading) = &reading {
-            return answer(past, reading);
-        }
-        if past.looks.len() < self.most_calls {
-            if let Some(turn) = self.descend(past) {
-                return turn;
+        let has_calls = past.looks.len() < self.most_calls;
+        if let Some(reading) = &decided {
+            if closely || !has_calls {
+                return answer(past, reading);
             }
-            if reading.is_none()
-                && self.watches
-                && let Some(turn) = watch(past)
+            let thought =
+                format!("at {} : {} . i look closer .", reading.at, reading.sentence.to_lowercase());
+            if past.is_clip(reading.at)
+                && let Some(turn) = past.unless_made(RagLevel::TenMinutes, reading.at, &thought)
             {
                 return turn;
             }
+        }
+        if has_calls && let Some(turn) = self.descend(past) {
+            return turn;
+        }
+        let reading = decided.or_else(|| past.read());
+        if has_calls
+            && reading.is_none()
+            && self.watches
+            && let Some(turn) = watch(past)
+        {
+            return turn;
         }
         match reading {
             Some(reading) => answer(past, &reading),

@@ -8,12 +8,25 @@ use super::same_call;
 use super::words::{Reading, Which, content, keywords, overlap, read};
 use crate::tools::RagLevel;
 
+/// Milliseconds of a clip.
+const CLIP_MS: i64 = 30_000;
+
 /// A record that was shown.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Shown {
     pub(super) start: Moment,
     pub(super) end: Moment,
     pub(super) text: String,
+    /// Clips in its time that have the keywords, by when they begin.
+    pub(super) clips: Vec<(Moment, String)>,
+}
+
+impl Shown {
+    /// Everything that was shown of it.
+    fn words(&self) -> String {
+        let clips = self.clips.iter().map(|(_, text)| text.as_str());
+        [self.text.as_str()].into_iter().chain(clips).collect::<Vec<_>>().join("\n")
+    }
 }
 
 /// A call and what it gave.
@@ -126,7 +139,7 @@ impl Past {
         let which = Which::of(&self.question);
         let mut best: Option<(usize, &'a Shown)> = None;
         for shown in open.iter().copied() {
-            let words = overlap(&asked, &shown.text);
+            let words = overlap(&asked, &shown.words());
             let better = best.is_none_or(|(most, before)| {
                 let later = if which == Which::Latest {
                     shown.start > before.start
@@ -145,35 +158,49 @@ impl Past {
     /// Why a record is opened, in words that it shows.
     pub(super) fn reason(&self, shown: &Shown) -> String {
         let asked = content(&self.question);
-        let has: Vec<String> =
-            asked.into_iter().filter(|word| overlap(std::slice::from_ref(word), &shown.text) > 0).collect();
+        let has: Vec<String> = asked
+            .into_iter()
+            .filter(|word| overlap(std::slice::from_ref(word), &shown.words()) > 0)
+            .collect();
         match has.is_empty() {
             true => format!("{} may have it .", shown.start),
             false => format!("{} has {} .", shown.start, has.join(" ")),
         }
     }
 
-    /// What decides, of everything that was read. Clips come before coarser records; a teacher's target before all.
-    pub(super) fn read(&self, target: Option<Moment>) -> Option<Reading> {
+    /// What clips say, by when they begin: those that were searched for and those shown with coarser records.
+    fn clips(&self) -> Vec<(Moment, &str)> {
+        let own =
+            self.records(RagLevel::TenMinutes).into_iter().map(|shown| (shown.start, shown.text.as_str()));
+        let all = self.looks.iter().flat_map(|look| &look.shown);
+        own.chain(all.flat_map(|shown| shown.clips.iter().map(|(at, text)| (*at, text.as_str())))).collect()
+    }
+
+    /// Whether a clip begins there.
+    pub(super) fn is_clip(&self, at: Moment) -> bool {
+        self.clips().iter().any(|(start, _)| *start == at)
+    }
+
+    /// What decides, of everything that was read: clips before coarser records, these before what was watched.
+    pub(super) fn read(&self) -> Option<Reading> {
         let of = |level: RagLevel| -> Vec<(Moment, &str)> {
             self.records(level).into_iter().map(|shown| (shown.start, shown.text.as_str())).collect()
         };
-        let clips = self.records(RagLevel::TenMinutes);
-        if let Some(target) = target {
-            let there = clips.iter().filter(|shown| shown.start <= target && target < shown.end.plus_ms(1));
-            let there: Vec<(Moment, &str)> = there.map(|shown| (shown.start, shown.text.as_str())).collect();
-            if let Some(reading) = read(&self.question, &self.options, &there) {
-                return Some(reading);
-            }
-        }
         let watched: Vec<(Moment, String)> = self.watched();
         let watched: Vec<(Moment, &str)> = watched.iter().map(|(at, text)| (*at, text.as_str())).collect();
-        let levels = [RagLevel::TenMinutes, RagLevel::Hour, RagLevel::Day, RagLevel::Week];
-        levels
+        let coarser = [RagLevel::Hour, RagLevel::Day, RagLevel::Week].into_iter().map(of);
+        [self.clips()]
             .into_iter()
-            .map(of)
+            .chain(coarser)
             .chain([watched])
             .find_map(|records| read(&self.question, &self.options, &records))
+    }
+
+    /// What clips at a moment say.
+    pub(super) fn read_at(&self, target: Moment) -> Option<Reading> {
+        let mut there = self.clips();
+        there.retain(|(start, _)| *start <= target && target < start.plus_ms(CLIP_MS));
+        read(&self.question, &self.options, &there)
     }
 
     /// What looking at recordings gave, as a sentence with the question, which it answers.
@@ -187,10 +214,15 @@ impl Past {
 }
 
 fn search(thought: &str, level: RagLevel, past: &Past, start: Moment) -> String {
-    let words = match keywords(&past.question) {
+    let mut words = match keywords(&past.question) {
         words if words.is_empty() => vec![past.question.trim().to_owned()],
         words => words,
     };
+    // Search knows what these ask for.
+    let asked = past.question.to_lowercase();
+    let order =
+        ["last", "first"].into_iter().find(|order| asked.split_whitespace().any(|word| word == *order));
+    words.extend(order.map(str::to_owned));
     let arguments = json!({
         "level": level.name(), "keywords": words, "start_time": start.to_string(), "query_time": past.clock.to_string(),
     });
@@ -212,7 +244,9 @@ fn look(call: ToolCall, observed: &str) -> Look {
     let found = inside.lines().find_map(|line| serde_json::from_str::<Value>(line).ok()).unwrap_or_default();
     let record = |value: &Value| {
         let text = value["relevant_content"].as_str()?.to_owned();
-        Some(Shown { start: moment(&value["start_time"])?, end: moment(&value["end_time"])?, text })
+        let clip = |clip: &Value| Some((moment(&clip["start_time"])?, clip["text"].as_str()?.to_owned()));
+        let clips = value["clips"].as_array().into_iter().flatten().filter_map(clip).collect();
+        Some(Shown { start: moment(&value["start_time"])?, end: moment(&value["end_time"])?, text, clips })
     };
     let mut shown: Vec<Shown> =
         found["records"].as_array().into_iter().flatten().filter_map(record).collect();
@@ -220,7 +254,7 @@ fn look(call: ToolCall, observed: &str) -> Look {
         (found["answer"].as_str(), found["range"].as_str().and_then(|range| range.split_once('-')))
         && let (Ok(start), Ok(end)) = (from.parse(), to.parse())
     {
-        shown.push(Shown { start, end, text: answer.to_owned() });
+        shown.push(Shown { start, end, text: answer.to_owned(), clips: Vec::new() });
     }
     Look { call, level, start, shown }
 }

@@ -7,11 +7,26 @@ use firsthand_base::Moment;
 const STOP: &str = " a an the of in on at to for from with and or is are was were be been do did does have has had i me my \
  mine you your he she it its they them their this that these those what which who whom whose where when why how many much \
  there then so as by about into onto last first next before after just every each day days time times again now ever until \
- thing things hour room kind get got go going put left leave tell told say said between two left must ";
+ thing things hour room kind get got go going tell told say said between two must ";
 
-/// The words that matter, lower case, in order.
+/// Words of questions that records have another word for.
+const SAME: [(&str, &str); 7] = [
+    ("leave", "put"),
+    ("left", "put"),
+    ("lend", "give"),
+    ("lent", "give"),
+    ("borrowed", "give"),
+    ("drank", "drink"),
+    ("gave", "give"),
+];
+
+/// The words that matter, lower case, in order, as records have them.
 pub(crate) fn content(text: &str) -> Vec<String> {
-    words(text).filter(|word| !STOP.contains(&format!(" {word} "))).collect()
+    words(text).filter(|word| !STOP.contains(&format!(" {word} "))).map(plain).collect()
+}
+
+fn plain(word: String) -> String {
+    SAME.iter().find(|(said, _)| *said == word).map_or(word, |(_, plain)| (*plain).to_owned())
 }
 
 fn words(text: &str) -> impl Iterator<Item = String> {
@@ -24,7 +39,7 @@ pub(crate) fn keywords(text: &str) -> Vec<String> {
     for word in words(text) {
         match STOP.contains(&format!(" {word} ")) {
             true => runs.push(Vec::new()),
-            false => runs.last_mut().into_iter().for_each(|run| run.push(word.clone())),
+            false => runs.last_mut().into_iter().for_each(|run| run.push(plain(word.clone()))),
         }
     }
     let mut found: Vec<String> = Vec::new();
@@ -51,6 +66,22 @@ fn same(a: &str, b: &str) -> bool {
 pub(crate) fn overlap(wanted: &[String], text: &str) -> usize {
     let has: Vec<String> = words(text).collect();
     wanted.iter().filter(|word| has.iter().any(|other| same(word, other))).count()
+}
+
+/// Doings: they tell sentences apart, but a sentence that has only them says nothing of what is asked about.
+const DOINGS: &str = " put pick picked up down give got take took use used turn turned drink read water watered watch watched open \
+ opened close closed buy bought asked ask lend do doing ";
+/// What questions ask for; records show it, they do not name it.
+const ASKED: &str = " colour color morning evening night today yesterday usually always often ";
+
+/// What a question is about: runs of words that a sentence has whole or not at all.
+fn things(question: &str) -> Vec<Vec<String>> {
+    let plain = |word: &String| {
+        let word = format!(" {word} ");
+        !DOINGS.contains(&word) && !ASKED.contains(&word)
+    };
+    let runs = keywords(question).into_iter().map(|run| words(&run).filter(plain).collect::<Vec<_>>());
+    runs.filter(|run| !run.is_empty()).collect()
 }
 
 /// What a record was found to say.
@@ -85,6 +116,9 @@ impl Which {
 /// The sentence that answers a question, of records given by when they begin.
 pub(crate) fn read(question: &str, options: &[String], records: &[(Moment, &str)]) -> Option<Reading> {
     let asked = content(question);
+    // Of alternatives that the question names, a sentence has one.
+    let is_option = |thing: &Vec<String>| options.iter().any(|option| content(option) == *thing);
+    let things: Vec<Vec<String>> = things(question).into_iter().filter(|thing| !is_option(thing)).collect();
     let which = Which::of(question);
     let mut best: Option<Reading> = None;
     for (at, text) in records {
@@ -92,7 +126,8 @@ pub(crate) fn read(question: &str, options: &[String], records: &[(Moment, &str)
             let sentence = sentence.trim().trim_end_matches('.').trim();
             let overlap = overlap(&asked, sentence);
             // Most of what is asked about stands in the sentence.
-            if overlap == 0 || 2 * overlap < asked.len() {
+            let has = things.iter().filter(|thing| self::overlap(thing, sentence) == thing.len()).count();
+            if overlap == 0 || 5 * has < 3 * things.len() {
                 continue;
             }
             let option = spoken_for(sentence, options, question);

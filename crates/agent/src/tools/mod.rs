@@ -8,5 +8,5 @@ mod visual;
 pub(crate) use visual::tests as visual_tests;
 
 pub use custom::{CustomTool, read_tools};
-pub use rag::{Rag, RagLevel, wearer_named};
+pub use rag::{Found, Match, Rag, RagLevel};
 pub use visual::{ImageTool, Looking, VideoTool, Watched};

@@ -6,11 +6,11 @@
 use std::sync::PoisonError;
 
 use firsthand_base::Moment;
-use firsthand_memory::{Hit, Level, Parts, Query, Record, Scope};
+use firsthand_memory::{Hit, Level, Memory, Parts, Query, Record, Scope, State, stem, terms};
 use serde_json::{Map, Value, json};
 
-use crate::footage::SharedMemory;
-use crate::tool::{Context, Description, Evidence, Observation, Seen, Tool, ToolError, Trouble};
+use crate::memories::Memories;
+use crate::tool::{Context, Description, Evidence, Observation, Seen, Tool, ToolError, Trouble, micro};
 
 /// How much time a search covers; records are one level finer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,31 +72,115 @@ impl RagLevel {
 #[derive(Clone, Debug)]
 pub struct Found {
     /// Records, best first.
-    pub hits: Vec<Hit>,
+    pub matches: Vec<Match>,
     /// Whether the keywords were found in the time asked for; otherwise the records are those of that time, or the ones
     /// nearest to it.
     pub exact: bool,
 }
 
+/// A record, and the clips in its time that the keywords were found in: a summary leaves out most of what happened.
+#[derive(Clone, Debug)]
+pub struct Match {
+    /// The record.
+    pub hit: Hit,
+    /// Clips, best first; none for a record that is a clip.
+    pub clips: Vec<Hit>,
+}
+
+/// Clips that are shown with a record.
+const MOST_CLIPS: usize = 2;
+/// Clips that are looked at for each record shown.
+const CLIPS_PER_RECORD: usize = 8;
+
 /// The tool.
 pub struct Rag {
     description: Description,
-    memory: SharedMemory,
+    memories: Memories,
     /// Records of one observation.
     top: usize,
-    /// Characters of one record's text.
+    /// Characters of one text.
     most_characters: usize,
 }
 
-impl Rag {
-    /// Over a memory; at most `top` records are shown.
-    pub fn new(memory: SharedMemory, top: usize) -> Rag {
-        Rag { description: described(), memory, top: top.max(1), most_characters: 2000 }
+/// What one search knows.
+struct Search<'a> {
+    level: RagLevel,
+    words: String,
+    window: [Moment; 2],
+    clock: Moment,
+    wearer: &'a str,
+}
+
+impl Search<'_> {
+    fn query(&self, level: Level, top: usize) -> Query {
+        Query {
+            level: Some(level),
+            wearer: Some(self.wearer.to_owned()),
+            from: Some(self.window[0]),
+            to: Some(self.window[1]),
+            clock: Some(self.clock),
+            top,
+            ..Query::new(self.words.clone())
+        }
     }
 
-    /// The memory.
-    pub fn memory(&self) -> &SharedMemory {
-        &self.memory
+    fn scope(&self, [from, to]: [Moment; 2]) -> Scope {
+        Scope {
+            level: Some(self.level.records()),
+            wearer: Some(self.wearer.to_owned()),
+            from: Some(from),
+            to: Some(to),
+            ended_by: Some(self.clock),
+        }
+    }
+
+    /// Records of a level that have the words. Words that name a time find everything of that time: a hit needs a word
+    /// or a meaning in common.
+    fn find(&self, memory: &mut Memory, level: Level, top: usize) -> Result<Vec<Hit>, ToolError> {
+        let hits = memory.recall(&self.query(level, top), None).map_err(told)?;
+        let found = |hit: &Hit| hit.parts.text.is_some_and(|p| p > 0.0) || hit.parts.vector.is_some();
+        Ok(hits.into_iter().filter(found).collect())
+    }
+
+    /// The record that a clip belongs to. Of a time that is not over there may be none yet: then what had happened by the
+    /// clock.
+    fn holder(&self, memory: &mut Memory, clip: &Record) -> Result<Record, ToolError> {
+        let scope = self.scope([clip.start, clip.start.plus_ms(1)]);
+        let mut held = memory.store().range(&scope, 1).map_err(told)?;
+        if let Some(record) = held.pop() {
+            return Ok(record);
+        }
+        let span = match self.level {
+            RagLevel::Week => Moment::DAY_MS,
+            RagLevel::Day => HOUR_MS,
+            RagLevel::Hour | RagLevel::TenMinutes => HOUR_MS / 6,
+        };
+        let start = clip.start.plus_ms(-(clip.start.ms_of_day() % span));
+        let end = start.plus_ms(span).min(self.clock);
+        let record = Record::new(self.level.records(), self.wearer, start, end, String::new());
+        Ok(Record { state: State::Partial, ..record })
+    }
+}
+
+/// A failure of the memory as a model is told it.
+fn told(error: firsthand_memory::Error) -> ToolError {
+    match error {
+        firsthand_memory::Error::Query(reason) => {
+            ToolError::new(Trouble::BadArgument, reason, "give keywords that name things, people or doings")
+        }
+        error => ToolError::failed(error.to_string()),
+    }
+}
+
+impl Rag {
+    /// Over these memories; at most `top` records are shown.
+    pub fn new(memories: Memories, top: usize) -> Rag {
+        Rag { description: described(), memories, top: top.max(1), most_characters: 600 }
+    }
+
+    /// The memories.
+    pub fn memories(&self) -> &Memories {
+        &self.memories
     }
 
     /// Searches. Nothing that ends after `clock` is found.
@@ -108,43 +192,20 @@ impl Rag {
         clock: Moment,
         wearer: &str,
     ) -> Result<Found, ToolError> {
-        let [from, to] = level.window(start);
-        let broken = |error: firsthand_memory::Error| match error {
-            firsthand_memory::Error::Query(reason) => ToolError::new(
-                Trouble::BadArgument,
-                reason,
-                "give keywords that name things, people or doings",
-            ),
-            error => ToolError::failed(error.to_string()),
+        let Some(memory) = self.memories.of(wearer) else {
+            return Err(ToolError::failed(format!("{wearer} is not remembered")));
         };
-        let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
-        let query = Query {
-            level: Some(level.records()),
-            wearer: Some(wearer.to_owned()),
-            from: Some(from),
-            to: Some(to),
-            clock: Some(clock),
-            top: self.top,
-            ..Query::new(keywords.join(" "))
-        };
-        // Words that name a time find everything of that time: a hit needs a word or a meaning in common.
-        let found = |hit: &Hit| hit.parts.text.is_some_and(|p| p > 0.0) || hit.parts.vector.is_some();
-        let hits = memory.recall(&query, None).map_err(broken)?;
-        if hits.iter().any(found) {
-            return Ok(Found { hits, exact: true });
+        let mut memory = memory.lock().unwrap_or_else(PoisonError::into_inner);
+        let search = Search { level, words: keywords.join(" "), window: level.window(start), clock, wearer };
+        let matches = self.matches(&search, &mut memory)?;
+        if !matches.is_empty() {
+            return Ok(Found { matches, exact: true });
         }
-        let mut scope = Scope {
-            level: Some(level.records()),
-            wearer: Some(wearer.to_owned()),
-            from: Some(from),
-            to: Some(to),
-            ended_by: Some(clock),
-        };
-        let mut records = memory.store().range(&scope, 4096).map_err(broken)?;
+        let mut records = memory.store().range(&search.scope(search.window), 4096).map_err(told)?;
         if records.is_empty() && level != RagLevel::Week {
             // The nearest there is, as the published server does, on the same day; told by `exact_match`.
-            [scope.from, scope.to] = RagLevel::Day.window(start).map(Some);
-            records = memory.store().range(&scope, 4096).map_err(broken)?;
+            let day = search.scope(RagLevel::Day.window(start));
+            records = memory.store().range(&day, 4096).map_err(told)?;
             records.sort_by_key(|record| ((record.start.ms() - start.ms()).abs(), record.id));
             records.truncate(1);
         } else if level == RagLevel::Week {
@@ -152,8 +213,43 @@ impl Rag {
             records.reverse();
         }
         records.truncate(self.top);
-        let hit = |record: Record| Hit { record, score: 0.0, parts: Parts::default() };
-        Ok(Found { hits: records.into_iter().map(hit).collect(), exact: false })
+        let plain = |record: Record| Match {
+            hit: Hit { record, score: 0.0, parts: Parts::default() },
+            clips: Vec::new(),
+        };
+        Ok(Found { matches: records.into_iter().map(plain).collect(), exact: false })
+    }
+
+    /// Records that have the words themselves or in one of their clips.
+    fn matches(&self, search: &Search<'_>, memory: &mut Memory) -> Result<Vec<Match>, ToolError> {
+        let records = search.level.records();
+        let own = search.find(memory, records, self.top)?;
+        let mut matches: Vec<Match> = own.into_iter().map(|hit| Match { hit, clips: Vec::new() }).collect();
+        if records == Level::Clip {
+            return Ok(matches);
+        }
+        for clip in search.find(memory, Level::Clip, CLIPS_PER_RECORD * self.top)? {
+            let at = clip.record.start;
+            let holds = |one: &&mut Match| one.hit.record.start <= at && at < one.hit.record.end;
+            let place = match matches.iter_mut().find(holds) {
+                Some(place) => place,
+                None => {
+                    let record = search.holder(memory, &clip.record)?;
+                    matches.push(Match { hit: Hit { record, ..clip.clone() }, clips: Vec::new() });
+                    let last = matches.len() - 1;
+                    &mut matches[last]
+                }
+            };
+            place.hit.score = place.hit.score.max(clip.score);
+            place.clips.push(clip);
+        }
+        matches.sort_by(|a, b| {
+            let key = |one: &Match| (one.hit.record.start, one.hit.record.id);
+            b.hit.score.total_cmp(&a.hit.score).then(key(a).cmp(&key(b)))
+        });
+        matches.truncate(self.top);
+        matches.iter_mut().for_each(|one| one.clips.truncate(MOST_CLIPS));
+        Ok(matches)
     }
 }
 
@@ -183,32 +279,41 @@ impl Tool for Rag {
                 format!("start_time is where the search begins, at {now} or earlier"),
             ));
         }
-        let Found { hits, exact } = self.search(level, &keywords, start, now, &context.wearer)?;
-        if hits.is_empty() {
+        let Found { matches, exact } = self.search(level, &keywords, start, now, &context.wearer)?;
+        if matches.is_empty() {
             return Err(ToolError::new(
                 Trouble::NotFound,
                 format!("there are no records of the {} at {start} that ended by {now}", level.name()),
                 "search level week to see which days there are",
             ));
         }
-        let shown: Vec<Value> = hits.iter().map(|hit| self.shown(hit)).collect();
+        let shown: Vec<Value> = matches.iter().map(|one| self.shown(one, &keywords)).collect();
+        let records =
+            matches.iter().flat_map(|one| one.clips.iter().chain([&one.hit])).map(|hit| &hit.record);
         Ok(Observation {
             value: json!({"level": level.name(), "exact_match": exact, "records": shown}),
-            evidence: hits.iter().map(|hit| self.evidence(&hit.record)).collect(),
+            evidence: records.map(|record| self.evidence(record)).collect(),
         })
     }
 }
 
 impl Rag {
-    fn shown(&self, hit: &Hit) -> Value {
-        let record = &hit.record;
+    fn shown(&self, one: &Match, keywords: &[String]) -> Value {
+        let record = &one.hit.record;
         let mut shown = json!({
             "start_time": record.start.to_string(),
             "end_time": record.end.to_string(),
-            "relevant_content": cut(&record.words(), self.most_characters),
+            "relevant_content": relevant(&record.words(), keywords, self.most_characters),
         });
-        if hit.score > 0.0 {
-            shown["score"] = json!((f64::from(hit.score) * 100.0).round() / 100.0);
+        if !one.clips.is_empty() {
+            let clip = |clip: &Hit| {
+                let text = relevant(&clip.record.words(), keywords, self.most_characters);
+                json!({"start_time": clip.record.start.to_string(), "text": text})
+            };
+            shown["clips"] = one.clips.iter().map(clip).collect();
+        }
+        if one.hit.score > 0.0 {
+            shown["score"] = json!((f64::from(one.hit.score) * 100.0).round() / 100.0);
         }
         shown
     }
@@ -216,8 +321,8 @@ impl Rag {
     fn evidence(&self, record: &Record) -> Evidence {
         let seen = |evidence: &firsthand_memory::Evidence| Seen {
             file: evidence.file.clone(),
-            start_s: evidence.start_s,
-            end_s: evidence.end_s,
+            start_s: micro(evidence.start_s),
+            end_s: micro(evidence.end_s),
         };
         Evidence {
             start: record.start,
@@ -237,16 +342,29 @@ fn cut(text: &str, most: usize) -> String {
     }
 }
 
-/// The wearer of a memory that a name means: the name itself, or the only one whose short form (`A1` of `A1_JAKE`) is the
-/// short form of the name.
-pub fn wearer_named<'a>(known: impl IntoIterator<Item = &'a String> + Clone, name: &str) -> Option<String> {
-    let short = |name: &str| name.split('_').next().unwrap_or_default().to_owned();
-    if let Some(exact) = known.clone().into_iter().find(|wearer| *wearer == name) {
-        return Some(exact.clone());
+/// The sentences of a text that have one of the words, in order; the text from its beginning where none has.
+pub(crate) fn relevant(text: &str, keywords: &[String], most: usize) -> String {
+    let stems = |text: &str| -> Vec<String> { terms(text).iter().map(|term| stem(term)).collect() };
+    let wanted = stems(&keywords.join(" "));
+    let mut sentences: Vec<&str> = Vec::new();
+    for line in text.lines() {
+        // A full stop ends a sentence where a blank follows.
+        sentences.extend(line.split_inclusive(". ").map(str::trim).filter(|sentence| !sentence.is_empty()));
     }
-    let mut same = known.into_iter().filter(|wearer| short(wearer) == short(name));
-    let first = same.next().cloned();
-    first.filter(|_| same.next().is_none())
+    let shares = |sentence: &str| {
+        let has = stems(sentence);
+        wanted.iter().filter(|word| has.contains(word)).count()
+    };
+    let best = sentences.iter().map(|sentence| shares(sentence)).max().unwrap_or(0);
+    if best == 0 {
+        return cut(text, most);
+    }
+    // Sentences that have far fewer of the words than the best one are about something else.
+    let kept: Vec<&str> = sentences
+        .into_iter()
+        .filter(|sentence| 2 * shares(sentence) > best || best == 1 && shares(sentence) == 1)
+        .collect();
+    cut(&kept.join(" "), most)
 }
 
 fn described() -> Description {

@@ -1,6 +1,7 @@
 use serde_json::json;
 
 use super::*;
+use crate::memories::wearer_named;
 use crate::scripted_memory;
 use crate::{CallRules, Outcome, Toolbox, Tools};
 
@@ -26,7 +27,7 @@ fn asked(
 }
 
 fn tools(folder: &std::path::Path) -> Toolbox {
-    let rag = Rag::new(scripted_memory::make(folder), 3);
+    let rag = Rag::new(scripted_memory::memories(folder), 3);
     Toolbox::new(vec![Arc::new(rag)], CallRules::default()).unwrap()
 }
 
@@ -108,7 +109,7 @@ fn the_future_and_other_wearers_stay_unseen() {
 #[test]
 fn equal_searches_give_equal_records_and_the_memory_stays_as_it_was() {
     let folder = tempfile::tempdir().unwrap();
-    let rag = Rag::new(scripted_memory::make(folder.path()), 3);
+    let rag = Rag::new(scripted_memory::memories(folder.path()), 3);
     let find = |words: &str| {
         let found = rag.search(
             RagLevel::Hour,
@@ -118,7 +119,7 @@ fn equal_searches_give_equal_records_and_the_memory_stays_as_it_was() {
             "A1_JAKE",
         );
         let found = found.unwrap();
-        (found.exact, found.hits.iter().map(|hit| hit.record.clone()).collect::<Vec<_>>())
+        (found.exact, found.matches.iter().map(|one| one.hit.record.clone()).collect::<Vec<_>>())
     };
     // A search that falls back leaves no mark for the next one.
     let (first, missed) = (find("red cup"), find("submarine"));
@@ -147,6 +148,48 @@ fn what_cannot_be_searched_is_told() {
     };
     let called = tools.call(&call, &Context::new("DAY2_12000000".parse().unwrap(), "A1_JAKE"));
     assert!(called.text.contains("start_time is later than query_time"), "{}", called.text);
+}
+
+#[test]
+fn a_summary_that_leaves_out_is_found_by_its_clips() {
+    let folder = tempfile::tempdir().unwrap();
+    let memories = scripted_memory::memories(folder.path());
+    // A day's summary as a model might write it.
+    {
+        let mut memory = memories.of("A1_JAKE").unwrap().lock().unwrap();
+        let scope = Scope { level: Some(Level::Day), wearer: Some("A1_JAKE".into()), ..Scope::default() };
+        let mut day = memory.store().range(&scope, 9).unwrap().remove(1);
+        day.text = "A day of tidying up.".into();
+        memory.write(&[firsthand_memory::Change::put(day)]).unwrap();
+    }
+    let tools = Toolbox::new(vec![Arc::new(Rag::new(memories, 3))], CallRules::default()).unwrap();
+    let found =
+        asked(&tools, "week", &["drill", "ben"], "DAY1_00000000", "DAY3_12000000", "A1_JAKE").unwrap();
+    let record = &found["records"][0];
+    assert_eq!(
+        (&record["start_time"], &record["relevant_content"]),
+        (&json!("DAY2_00000000"), &json!("A day of tidying up."))
+    );
+    assert_eq!(
+        record["clips"][0],
+        json!({"start_time": "DAY2_16300000", "text": "I give the drill to Ben."})
+    );
+    assert_eq!(found["exact_match"], true);
+}
+
+#[test]
+fn what_is_relevant_of_a_text() {
+    let text =
+        "I walk. I put the red cup on the shelf. I read the red book.\nAnna: Where is the cup? I sleep.";
+    let check = |words: &[&str], most: usize, expect: &str| {
+        let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
+        assert_eq!(relevant(text, &words, most), expect, "{words:?}");
+    };
+    check(&["red cups"], 99, "I put the red cup on the shelf.");
+    check(&["book"], 99, "I read the red book.");
+    check(&["cup"], 99, "I put the red cup on the shelf. Anna: Where is the cup? I sleep.");
+    check(&["submarine"], 6, "I walk… [cut]");
+    check(&["red cup"], 5, "I put… [cut]");
 }
 
 #[test]

@@ -13,7 +13,7 @@ use firsthand_tasks::Answer;
 use serde_json::{Map, Value, json};
 
 use crate::footage::{Cut, Footage, Stretch, still};
-use crate::tool::{Context, Description, Evidence, Observation, Seen, Tool, ToolError, Trouble};
+use crate::tool::{Context, Description, Evidence, Observation, Seen, Tool, ToolError, Trouble, micro};
 
 /// Longest range, in milliseconds: ten minutes.
 const MOST_MS: i64 = 600_000;
@@ -232,7 +232,7 @@ impl ImageTool {
         };
         // The end of a stretch is where its last frame is no longer shown.
         let shown = at.clamp(stretch.start, stretch.end.plus_ms(-1).max(stretch.start)).min(context.clock);
-        let start_s = stretch.start_s + (shown.ms() - stretch.start.ms()) as f64 / 1000.0;
+        let start_s = micro(stretch.start_s + (shown.ms() - stretch.start.ms()) as f64 / 1000.0);
         let seen = Seen { file: stretch.file, start_s, end_s: start_s };
         let (part, frame) = still(&self.opener, &seen, self.looking.limits).map_err(ToolError::failed)?;
         Ok((part, Glance { answer: String::new(), at: shown, seen, frame }))

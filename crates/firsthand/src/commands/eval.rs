@@ -4,7 +4,7 @@
 mod answerer;
 mod ask;
 mod benchmarks;
-mod endpoint;
+pub(crate) mod endpoint;
 mod families;
 mod grade;
 mod items;

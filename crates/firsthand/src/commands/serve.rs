@@ -2,7 +2,7 @@
 
 use std::io::Write;
 use std::net::{IpAddr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use anyhow::Result;
@@ -16,6 +16,7 @@ use crate::environment;
 use crate::failure;
 use crate::interrupt;
 use crate::options::model::ModelFlags;
+use crate::recollection;
 use crate::session::{STEP_TOKENS, Session};
 use crate::tiny;
 
@@ -59,6 +60,9 @@ pub(crate) struct ServeVerb {
     /// What clients call the model. Default: as --model names it.
     #[arg(long, value_name = "NAME")]
     served_name: Option<String>,
+    /// A memory of days, as `firsthand remember` makes it: served by the published tool routes and to MCP clients.
+    #[arg(long, value_name = "DIR")]
+    memory: Option<PathBuf>,
     #[command(flatten)]
     page: PageFlags,
     #[command(flatten)]
@@ -71,9 +75,6 @@ pub(crate) struct ServeVerb {
 #[derive(Args)]
 #[command(next_help_heading = "Page")]
 struct PageFlags {
-    /// A memory to look into and to forget from.
-    #[arg(long, value_name = "DIR")]
-    memory: Option<PathBuf>,
     /// A folder of traces that `ask --memory --trace` wrote.
     #[arg(long, value_name = "DIR")]
     traces: Option<PathBuf>,
@@ -83,14 +84,15 @@ struct PageFlags {
 }
 
 impl PageFlags {
-    fn shown(&self, is_tiny: bool) -> Result<Shown> {
+    fn shown(&self, memory: Option<&Path>, is_tiny: bool) -> Result<Shown> {
         let folder = |flag: &str, path: &Option<PathBuf>| match path {
             Some(path) if !path.is_dir() => {
                 Err(failure::wrong_usage(format!("no folder {}; name one with {flag}", path.display())))
             }
             path => Ok(path.clone()),
         };
-        let memory = self.memory.as_deref().map(Memory::open).transpose()?;
+        // A folder with a memory for each wearer serves tools; the page shows one memory.
+        let memory = memory.and_then(|folder| Memory::open(folder).ok());
         Ok(Shown {
             memory: memory.map(|memory| Arc::new(Mutex::new(memory))),
             traces: folder("--traces", &self.traces)?,
@@ -170,7 +172,7 @@ impl LimitFlags {
 pub(crate) fn run(verb: ServeVerb) -> Result<()> {
     let name = verb.served_name.or_else(|| verb.model.model.clone()).unwrap_or_else(|| tiny::NAME.to_owned());
     let limits = verb.limits.limits();
-    let shown = verb.page.shown(verb.model.model.is_none())?;
+    let shown = verb.page.shown(verb.memory.as_deref(), verb.model.model.is_none())?;
     // Nobody shares a key with the others when there is none: one client may then take the whole queue.
     let api_keys = if verb.api_key.is_empty() { environment::api_keys() } else { verb.api_key };
     let queue_per_key = if api_keys.is_empty() { limits.queue } else { limits.queue_per_key };
@@ -186,10 +188,11 @@ pub(crate) fn run(verb: ServeVerb) -> Result<()> {
         limits: Limits { queue_per_key, ..limits },
     };
     options.validate()?;
+    let days = verb.memory.as_deref().map(|folder| recollection::days(folder, &name)).transpose()?;
     let (flags, sequences) = (verb.model, options.limits.sequences);
     let load = move || load(&flags, sequences).map_err(|error| failure::text(&error));
     let stop = interrupt::ask_to_stop();
-    firsthand_serve::serve(options, &name, shown, load, stop, |address: SocketAddr| {
+    firsthand_serve::serve(options, &name, shown, load, days, stop, |address: SocketAddr| {
         // A reader that went away does not keep others from asking.
         let _ = writeln!(std::io::stdout(), "listening on http://{address}");
     })?;
@@ -197,7 +200,7 @@ pub(crate) fn run(verb: ServeVerb) -> Result<()> {
 }
 
 /// Opens and loads the checkpoint, on the thread that will own it.
-fn load(flags: &ModelFlags, sequences: usize) -> Result<Loaded<ModelRunner>> {
+pub(crate) fn load(flags: &ModelFlags, sequences: usize) -> Result<Loaded<ModelRunner>> {
     // Prompts get their media from other processes; this opener opens nothing.
     let opener = Opener::new(OpenerOptions { remote: false, keep_bytes: 0, ..OpenerOptions::default() });
     let session = Session::open(flags, Arc::new(opener))?;

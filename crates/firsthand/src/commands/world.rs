@@ -1,10 +1,12 @@
 //! `world`: the simulated home as films, pictures and question files. The verbs' options and what they share; the
 //! home itself, its renderer and its truths are the room `world`.
 
+mod diary;
 mod film;
 mod folder;
 mod lessons;
 mod make;
+mod memory;
 mod order;
 mod plan;
 mod questions;
@@ -31,6 +33,7 @@ pub(crate) struct WorldOptions {
 #[derive(Subcommand)]
 enum Verb {
     Make(make::MakeOptions),
+    Memory(memory::MemoryOptions),
     Lessons(lessons::LessonsOptions),
     Questions(questions::QuestionsOptions),
     Show(show::ShowOptions),
@@ -40,6 +43,7 @@ enum Verb {
 pub(crate) fn run(options: &WorldOptions) -> Result<()> {
     match &options.verb {
         Verb::Make(options) => make::run(options),
+        Verb::Memory(options) => memory::run(options),
         Verb::Lessons(options) => lessons::run(options),
         Verb::Questions(options) => questions::run(options),
         Verb::Show(options) => show::run(options),

@@ -102,7 +102,7 @@ fn streams_choices_and_logprobs_say_what_whole_answers_say() {
     let served = Served::start(home.path(), &[]);
     let body = json!({
         "messages": [{"role": "system", "content": "be brief"}, {"role": "user", "content": "where is the red cup ?"}],
-        "max_completion_tokens": 12, "temperature": 1.0, "seed": 5, "n": 3, "logprobs": true, "top_logprobs": 2,
+        "max_completion_tokens": 12, "temperature": 2.0, "top_k": 0, "seed": 5, "n": 3, "logprobs": true, "top_logprobs": 2,
     });
     let whole = served.chat(&body).ok();
     let texts: Vec<&str> = whole["choices"]
@@ -230,13 +230,25 @@ fn requests_that_ask_for_what_is_not_done_are_refused_by_name() {
 #[test]
 fn the_service_outlives_what_clients_do() {
     let home = tempfile::tempdir().unwrap();
-    let flags = ["--head-seconds", "1", "--body-seconds", "1", "--queue", "4", "--media-seconds", "20"];
+    let flags = ["--head-seconds", "3", "--body-seconds", "3", "--queue", "4", "--media-seconds", "20"];
     let served = Served::start(home.path(), &flags);
-    let long = json!({"messages": [{"role": "user", "content": "tell me"}], "max_tokens": 1500, "stream": true, "temperature": 1.9, "top_k": 0});
+    // An answer that cannot end by itself.
+    let long = |tokens: usize| {
+        let schema = json!({"type": "array", "items": {"enum": ["kitchen"]}, "minItems": 1000});
+        let format = json!({"type": "json_schema", "json_schema": {"name": "long", "schema": schema}});
+        json!({"messages": [{"role": "user", "content": "tell me"}], "max_tokens": tokens, "response_format": format})
+    };
+    let streamed = |tokens: usize| {
+        let mut body = long(tokens);
+        body["stream"] = json!(true);
+        body
+    };
     // Gone in the middle of an answer: the sequence is cancelled.
     let mut stream = served.connect();
     stream
-        .write_all(request(&served.address, "/v1/chat/completions", &long.to_string(), "").as_bytes())
+        .write_all(
+            request(&served.address, "/v1/chat/completions", &streamed(1500).to_string(), "").as_bytes(),
+        )
         .unwrap();
     let mut some = [0; 400];
     assert!(stream.read(&mut some).unwrap() > 0);
@@ -263,7 +275,10 @@ fn the_service_outlives_what_clients_do() {
     assert_eq!(served.metric("requests_inside"), 0.0);
     // Damaged media fail; the next whole one is answered.
     let clip = fs_err::read(golden("clip.mp4")).unwrap();
-    for damage in [&clip[..clip.len() / 2], &clip[..40], &vec![0xff; 5000][..]] {
+    let other = golden("clip.mp4");
+    let playlist =
+        format!("#EXTM3U\n#EXT-X-TARGETDURATION:10\n#EXTINF:10,\n{}\n#EXT-X-ENDLIST\n", other.display());
+    for damage in [&clip[..clip.len() / 2], &clip[..40], &vec![0xff; 5000][..], playlist.as_bytes()] {
         let url =
             format!("data:video/mp4;base64,{}", base64::engine::general_purpose::STANDARD.encode(damage));
         let part = json!({"type": "video_url", "video_url": {"url": url}});
@@ -273,7 +288,7 @@ fn the_service_outlives_what_clients_do() {
     served.chat(&json!({"messages": user(json!([part])), "max_tokens": 2})).ok();
     // More than the queue holds: some are told to come again, none is lost, and the rest is answered.
     let statuses: Vec<(u16, String)> = std::thread::scope(|scope| {
-        let body = json!({"messages": [{"role": "user", "content": "tell me"}], "max_tokens": 200, "temperature": 1.9, "top_k": 0});
+        let body = long(200);
         let asks: Vec<_> = (0..12)
             .map(|_| {
                 let (served, body) = (&served, body.clone());
@@ -295,8 +310,7 @@ fn the_service_outlives_what_clients_do() {
     );
     // Told to stop while it answers: the answer is finished, then it is gone.
     let mut stream = served.connect();
-    let mut body = long.clone();
-    body["max_tokens"] = json!(300);
+    let body = streamed(300);
     stream
         .write_all(request(&served.address, "/v1/chat/completions", &body.to_string(), "").as_bytes())
         .unwrap();
@@ -305,7 +319,7 @@ fn the_service_outlives_what_clients_do() {
     let mut rest = String::new();
     stream.read_to_string(&mut rest).unwrap();
     assert!(rest.contains("[DONE]"), "{rest}");
-    assert_eq!(served.stop(), Some(0));
+    assert_eq!(served.wait(), Some(0), "an ordered end is no failure");
 }
 
 fn wait(mut until: impl FnMut() -> bool) {
@@ -358,4 +372,27 @@ fn keys_are_needed_off_this_machine_and_keep_uploads_apart() {
     fs_err::write(&folder, "").unwrap();
     assert_eq!(upload("first-key-1234").status, 507);
     ask("second-key-5678").ok();
+}
+
+#[test]
+fn a_memory_is_served_by_the_published_routes() {
+    let home = tempfile::tempdir().unwrap();
+    let refused = Served::start(home.path(), &[]);
+    assert_eq!(refused.post("/query", &json!({})).status, 404);
+    drop(refused);
+    let clip = golden("clip.mp4").to_str().unwrap().to_owned();
+    crate::days::remember(home.path(), crate::days::LIVED, |_| Some(clip.clone()));
+    let served = Served::start(home.path(), &["--memory", "week"]);
+    let query = json!({"level": "day", "keywords": ["red", "cup"], "start_time": "DAY2_00000000", "query_time": "DAY2_23000000"});
+    let found = served.post("/query", &query).ok();
+    let text = found["response"]["relevant_content"].as_str().unwrap_or_else(|| panic!("{found}"));
+    assert!(text.contains("bedroom") && !text.contains("bathroom"), "{text}");
+    assert_eq!(served.post("/query", &json!({"level": "day"})).status, 422);
+    let range = json!({"question": "what is it ?", "range": "DAY2_10000000-DAY2_10000100"});
+    let watched = served.post("/video_llm", &range).ok();
+    assert!(watched["answer"].is_string(), "{watched}");
+    assert!(
+        served.metric("new_tokens_total") >= 0.0 && served.metric("steps_total") > 0.0,
+        "the served model looked"
+    );
 }

@@ -85,7 +85,8 @@ fn the_examples_of_the_page_run() {
     for name in ["clip.mp4", "photo.jpg"] {
         fs_err::copy(firsthand_golden::root().join("media").join(name), home.path().join(name)).unwrap();
     }
-    let served = Served::start(home.path(), &["--media-root", "."]);
+    crate::days::remember(home.path(), crate::days::LIVED, |_| Some("clip.mp4".to_owned()));
+    let served = Served::start(home.path(), &["--media-root", ".", "--memory", "week"]);
     let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/serve.md");
     let page = fs_err::read_to_string(page).unwrap();
     let examples: Vec<&str> =
@@ -101,4 +102,23 @@ fn the_examples_of_the_page_run() {
         assert!(output.status.success(), "{example}\n{output:?}");
         assert!(!output.stdout.is_empty() || example.contains("-o "), "{example} says nothing");
     }
+}
+
+#[test]
+fn the_official_mcp_client_is_served_over_http_and_over_pipes() {
+    let Some(python) = python("mcp", &["mcp"]) else { return skipped("the MCP client for Python") };
+    let home = tempfile::tempdir().unwrap();
+    let media = firsthand_golden::root().join("media");
+    let served = Served::start(home.path(), &["--media-root", media.to_str().unwrap()]);
+    let output = Command::new(python)
+        .arg(script("mcp_client.py"))
+        .arg(served.url())
+        .arg(&media)
+        .args(["--", env!("CARGO_BIN_EXE_firsthand"), "mcp", "--media-root", "."])
+        .env("XDG_CACHE_HOME", home.path().join("cache"))
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let seen: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(seen["tools"], serde_json::json!(["ask", "inspect"]));
 }

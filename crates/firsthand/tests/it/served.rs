@@ -118,9 +118,8 @@ impl Served {
         line.unwrap_or_else(|| panic!("{name} is missing in {page}")).parse().unwrap()
     }
 
-    /// Tells it to stop and waits; its exit code.
-    pub(crate) fn stop(mut self) -> Option<i32> {
-        self.signal("TERM");
+    /// Waits for its end; its exit code.
+    pub(crate) fn wait(mut self) -> Option<i32> {
         self.child.wait().unwrap().code()
     }
 

@@ -315,3 +315,23 @@ fn bad_videos_are_one_line_errors() {
     part.source = VideoSource::File("data:video/mp4;base64,AAAA".into());
     check_error(&open(&part).unwrap_err(), "data:", "cannot be a data: URI");
 }
+
+#[test]
+fn a_playlist_shows_no_file_that_nobody_named() {
+    let home = tempfile::tempdir().unwrap();
+    let segment = home.path().join("private.ts");
+    run_ffmpeg(&["-f", "lavfi", "-i", "testsrc2=size=96x64:rate=25:duration=1", segment.to_str().unwrap()]);
+    assert!(open(&video_part(&segment, Sampling::Frames(2))).is_ok());
+    for (name, text) in [
+        (
+            "clip.m3u8",
+            format!("#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\n{}\n#EXT-X-ENDLIST\n", segment.display()),
+        ),
+        ("clip.mp4", "ffconcat version 1.0\nfile private.ts\n".to_owned()),
+    ] {
+        let list = home.path().join(name);
+        fs_err::write(&list, text).unwrap();
+        let error = open(&video_part(&list, Sampling::Frames(2))).unwrap_err();
+        check_error(&error, name, "it is not a video that FFmpeg knows");
+    }
+}

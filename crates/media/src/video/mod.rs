@@ -36,6 +36,7 @@ pub(crate) struct Video {
     codec: ffmpeg::codec::Id,
     container: String,
     has_audio: bool,
+    created: Option<String>,
     fps: f64,
 }
 
@@ -53,10 +54,16 @@ fn fault(name: &str, reason: impl Into<String>) -> Error {
     Error::Decode { location: name.into(), reason: reason.into(), remedy: REMEDY }
 }
 
+/// Containers that are opened. Playlists and lists of files (HLS, DASH, concat, image sequences) are not among them:
+/// they would show files that nobody named, and a hash of theirs would not be a hash of what was seen.
+const CONTAINERS: &str = "mov,matroska,webm,avi,mpegts,mpeg,mpegvideo,m4v,flv,asf,ogg,ivf,h261,h263,h264,hevc,vvc,av1,obu,\
+     mjpeg,gif,apng,vc1,mxf,nut,dv,rm,wtv,gxf,nsv,swf,cavsvideo,dirac,yuv4mpegpipe";
+
 /// Opens a file by FFmpeg's `file` protocol only: a playlist cannot reach the network.
 fn open_input(path: &str, name: &str) -> Result<Input> {
     let mut options = Dictionary::new();
     options.set("protocol_whitelist", "file");
+    options.set("format_whitelist", CONTAINERS);
     ffmpeg::format::input_with_dictionary(&format!("file:{path}"), options)
         .map_err(|e| fault(name, format!("it is not a video that FFmpeg knows ({e})")))
 }
@@ -95,6 +102,7 @@ impl Video {
         let mut input = open_input(&path, name)?;
         let has_audio = input.streams().best(media::Type::Audio).is_some();
         let container = input.format().name().to_owned();
+        let created = input.metadata().get("creation_time").map(str::to_owned);
         let (stream_index, rotation, parameters, header_rate) = {
             let stream = input
                 .streams()
@@ -121,6 +129,7 @@ impl Video {
             codec,
             container,
             has_audio,
+            created,
             fps,
         })
     }
@@ -158,6 +167,7 @@ impl Video {
             average_fps: self.fps,
             variable_rate: self.index.variable_rate(),
             has_audio: self.has_audio,
+            created: self.created.clone(),
         }
     }
 }

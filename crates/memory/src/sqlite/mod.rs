@@ -47,6 +47,7 @@ const SCHEMA: &str = "
     CREATE TABLE postings (
         term TEXT NOT NULL, block INTEGER NOT NULL, data BLOB NOT NULL, PRIMARY KEY (term, block)) WITHOUT ROWID;
     CREATE TABLE blocks (block INTEGER PRIMARY KEY, version INTEGER NOT NULL, data BLOB NOT NULL);
+    CREATE TABLE notes (key TEXT PRIMARY KEY, text TEXT NOT NULL) WITHOUT ROWID;
     CREATE TABLE vectors (id INTEGER PRIMARY KEY, scale REAL NOT NULL, data BLOB NOT NULL);
     INSERT INTO meta VALUES ('version', '0');
 ";

@@ -1,6 +1,6 @@
 //! [`Store`] for a folder of this machine: each method is one transaction, which looks first at what others wrote.
 
-use rusqlite::{Connection, TransactionBehavior};
+use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
 
 use super::blocks::Filter;
 use super::search;
@@ -218,6 +218,24 @@ impl Store for SqliteStore {
             let without = view.blocks.matching(&all).filter(|(_, row)| !row.has_vector());
             Ok(without.map(|(id, _)| id).take(limit).collect())
         })
+    }
+
+    fn note(&mut self, key: &str) -> Result<Option<String>> {
+        let find = || {
+            let mut find = self.database.prepare_cached("SELECT text FROM notes WHERE key = ?1")?;
+            find.query_row([key], |row| row.get(0)).optional()
+        };
+        find().map_err(|error| self.failed(&error))
+    }
+
+    fn notes(&mut self, prefix: &str) -> Result<Vec<(String, String)>> {
+        let read = || -> rusqlite::Result<Vec<(String, String)>> {
+            let mut read = self.database.prepare_cached(
+                "SELECT key, text FROM notes WHERE key >= ?1 AND substr(key, 1, length(?1)) = ?1 ORDER BY key",
+            )?;
+            read.query_map([prefix], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
+        };
+        read().map_err(|error| self.failed(&error))
     }
 
     fn check(&mut self, repair: bool) -> Result<Vec<String>> {

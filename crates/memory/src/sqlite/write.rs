@@ -58,6 +58,18 @@ impl<'a> Writing<'a> {
                 self.delete(*id)?;
                 None
             }
+            Change::Note { key, text } => {
+                match text {
+                    Some(text) => self
+                        .database
+                        .prepare_cached("INSERT OR REPLACE INTO notes VALUES (?1, ?2)")?
+                        .execute((key, text))?,
+                    None => {
+                        self.database.prepare_cached("DELETE FROM notes WHERE key = ?1")?.execute([key])?
+                    }
+                };
+                None
+            }
         };
         self.put.push(put);
         Ok(())

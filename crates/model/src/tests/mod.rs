@@ -3,6 +3,7 @@
 
 mod adapter;
 mod bad;
+mod bert;
 mod golden;
 mod laws;
 pub(crate) mod made;

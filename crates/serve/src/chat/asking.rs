@@ -1,5 +1,5 @@
 //! From a question to its answers: let in, media opened, prompt rendered, jobs handed to the model's thread. The same
-//! renderer, sampling and manifest as every verb; the ticket lives as long as the answers do.
+//! renderer, sampling and manifest as every verb; the ticket lives until the last answer is made.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 use crate::app::App;
 use crate::chat::request::Asked;
 use crate::chat::tools::Tools;
-use crate::queue::{Key, Ticket};
+use crate::queue::Key;
 use crate::refusal::{Answered, Refusal};
 use crate::worker::{Command, Job, Ready, Said};
 
@@ -21,7 +21,6 @@ pub(crate) struct Answering {
     app: Arc<App>,
     replies: mpsc::UnboundedReceiver<(usize, Said)>,
     left: usize,
-    _ticket: Ticket,
     pub(crate) facts: Facts,
 }
 
@@ -49,7 +48,7 @@ pub(crate) enum Piece {
 pub(crate) async fn begin(app: &Arc<App>, key: Key, asked: Asked) -> Answered<Answering> {
     let ready = app.ready()?;
     app.check_model(&asked.model)?;
-    let ticket = app.gate.enter(key)?;
+    let ticket = Arc::new(app.gate.enter(key)?);
     let Asked { conversation, tools, schema, sampling, stop, choices, top, .. } = asked;
     let schema = schema.or_else(|| tools.schema());
     let mut masks = Vec::new();
@@ -99,12 +98,13 @@ pub(crate) async fn begin(app: &Arc<App>, key: Key, asked: Asked) -> Answered<An
             wishes: Wishes { mask: masks.next(), top: top.unwrap_or(0) },
             tells_tokens: top.is_some(),
             replies: sender.clone(),
+            ticket: Some(ticket.clone()),
         };
         if !app.worker.tell(Command::Generate(Box::new(job))) {
             return Err(Refusal::unavailable("the model does not answer"));
         }
     }
-    Ok(Answering { app: app.clone(), replies, left: choices, _ticket: ticket, facts })
+    Ok(Answering { app: app.clone(), replies, left: choices, facts })
 }
 
 /// The conversation as model input: media opened elsewhere, everything else as every verb does it.
@@ -167,6 +167,11 @@ impl Answering {
             }
         };
         Some((index, piece))
+    }
+
+    /// How many answers are not over.
+    pub(crate) fn left(&self) -> usize {
+        self.left
     }
 
     pub(crate) fn renderer(&self) -> &Renderer {

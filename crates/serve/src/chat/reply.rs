@@ -27,7 +27,7 @@ pub(crate) struct Telling {
 
 /// One answer as far as it is known.
 #[derive(Default)]
-pub(crate) struct Telt {
+pub(crate) struct Complete {
     pub(crate) text: String,
     pub(crate) calls: Vec<Call>,
     tokens: Vec<Value>,
@@ -35,33 +35,33 @@ pub(crate) struct Telt {
 }
 
 /// All answers to their ends, or the first failure.
-pub(crate) async fn gather(answering: &mut Answering) -> Answered<Vec<Telt>> {
-    let mut answers: BTreeMap<usize, (Telt, Listening)> = BTreeMap::new();
+pub(crate) async fn gather(answering: &mut Answering) -> Answered<Vec<Complete>> {
+    let mut answers: BTreeMap<usize, (Complete, Listening)> = BTreeMap::new();
     while let Some((index, piece)) = answering.next().await {
-        let (telt, listening) = answers.entry(index).or_default();
+        let (complete, listening) = answers.entry(index).or_default();
         match piece {
             Piece::Failed(refusal) => return Err(refusal),
-            Piece::Token(told) => telt.tokens.push(token(&told, answering.renderer())),
+            Piece::Token(told) => complete.tokens.push(token(&told, answering.renderer())),
             Piece::Text(text) if answering.facts.has_tools && !answering.facts.is_call => {
                 for heard in listening.push(&text) {
-                    telt.hear(heard);
+                    complete.hear(heard);
                 }
             }
-            Piece::Text(text) => telt.text.push_str(&text),
+            Piece::Text(text) => complete.text.push_str(&text),
             Piece::Over(answer) => {
-                listening.finish().into_iter().for_each(|heard| telt.hear(heard));
-                if let Some(call) = answering.facts.is_call.then(|| call(&telt.text)).flatten() {
-                    telt.text.clear();
-                    telt.calls.push(call);
+                listening.finish().into_iter().for_each(|heard| complete.hear(heard));
+                if let Some(call) = answering.facts.is_call.then(|| call(&complete.text)).flatten() {
+                    complete.text.clear();
+                    complete.calls.push(call);
                 }
-                telt.over = Some(answer);
+                complete.over = Some(answer);
             }
         }
     }
-    Ok(answers.into_values().map(|(telt, _)| telt).collect())
+    Ok(answers.into_values().map(|(complete, _)| complete).collect())
 }
 
-impl Telt {
+impl Complete {
     fn hear(&mut self, heard: Heard) {
         match heard {
             Heard::Words(words) => self.text.push_str(&words),
@@ -81,14 +81,14 @@ pub(crate) async fn whole(telling: &Telling, answering: &mut Answering) -> Answe
     let choices: Vec<Value> = answers
         .iter()
         .enumerate()
-        .map(|(index, telt)| {
-            let content = match telt.text.trim().is_empty() && !telt.calls.is_empty() {
+        .map(|(index, complete)| {
+            let content = match complete.text.trim().is_empty() && !complete.calls.is_empty() {
                 true => Value::Null,
-                false => Value::from(telt.text.as_str()),
+                false => Value::from(complete.text.as_str()),
             };
             let mut message = json!({"role": "assistant", "content": content, "refusal": null});
-            if !telt.calls.is_empty() {
-                let calls = telt
+            if !complete.calls.is_empty() {
+                let calls = complete
                     .calls
                     .iter()
                     .enumerate()
@@ -96,11 +96,11 @@ pub(crate) async fn whole(telling: &Telling, answering: &mut Answering) -> Answe
                 message["tool_calls"] = calls.collect();
             }
             let logprobs =
-                if telling.logprobs { json!({"content": telt.tokens, "refusal": null}) } else { Value::Null };
-            json!({"index": index, "message": message, "logprobs": logprobs, "finish_reason": telt.finish()})
+                if telling.logprobs { json!({"content": complete.tokens, "refusal": null}) } else { Value::Null };
+            json!({"index": index, "message": message, "logprobs": logprobs, "finish_reason": complete.finish()})
         })
         .collect();
-    let finished = answers.iter().filter_map(|telt| telt.over.as_deref());
+    let finished = answers.iter().filter_map(|complete| complete.over.as_deref());
     let mut reply = json!({
         "id": telling.id, "object": "chat.completion", "created": telling.created_s, "model": telling.model,
         "choices": choices, "usage": usage(&answering.facts, finished), "system_fingerprint": fingerprint(&answering.facts),
@@ -202,8 +202,10 @@ pub(crate) fn streamed(telling: Telling, answering: Answering) -> Response {
         queue: Default::default(),
         state: End::Open,
     };
-    let open = streaming.chunk(0, json!({"role": "assistant", "content": ""}), Value::Null);
-    streaming.queue.push_back(open);
+    for index in 0..streaming.answering.left() {
+        let open = streaming.chunk(index, json!({"role": "assistant", "content": ""}), Value::Null);
+        streaming.queue.push_back(open);
+    }
     let events = stream::unfold(streaming, |mut streaming| async move {
         let data = streaming.data().await?;
         Some((Ok::<_, std::convert::Infallible>(Event::default().data(data)), streaming))

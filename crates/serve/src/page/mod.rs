@@ -20,7 +20,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use firsthand_agent::footage::SharedMemory;
+use firsthand_agent::SharedMemory;
 use firsthand_tasks::Style;
 use serde_json::{Value, json};
 

@@ -1,6 +1,7 @@
 //! The routes, in one table: method, path, what it is for. The router and `/openapi.json` are made from the same lines.
 
 mod chat;
+mod days;
 mod embeddings;
 mod files;
 mod openapi;
@@ -14,9 +15,12 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{MethodRouter, get, post};
+use rmcp::transport::streamable_http_server::session::never::NeverSessionManager;
+use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
 
 use crate::app::App;
 use crate::http::guard::guard;
+use crate::mcp::Mcp;
 use crate::refusal::Refusal;
 
 /// One path of the server.
@@ -78,7 +82,41 @@ pub(crate) const ROUTES: &[Route] = &[
         methods: &[("post", "the text of tokens")],
         make: || post(tokenize::detokenize),
     },
+    Route {
+        path: "/query",
+        methods: &[("post", "records of a memory (published tool route)")],
+        make: || post(days::query),
+    },
+    Route {
+        path: "/video_llm",
+        methods: &[("post", "a look at a range of a memory (published tool route)")],
+        make: || post(days::video_llm),
+    },
+    Route {
+        path: "/vlm",
+        methods: &[("post", "a look at a moment of a memory (published tool route)")],
+        make: || post(days::vlm),
+    },
+    Route {
+        path: "/video/infer",
+        methods: &[("post", "a look at a file (published tool route)")],
+        make: || post(days::video_infer),
+    },
 ];
+
+/// The Model Context Protocol over HTTP; one POST per message, no sessions.
+pub(crate) const MCP: &str = "/mcp";
+
+fn mcp(app: &Arc<App>) -> StreamableHttpService<Mcp, NeverSessionManager> {
+    let config = StreamableHttpServerConfig::default()
+        .with_legacy_session_mode(false)
+        .with_json_response(true)
+        // Hosts, origins and keys are the guard's business, for this route as for all.
+        .disable_allowed_hosts()
+        .with_max_request_body_bytes(app.options.limits.body_bytes);
+    let app = app.clone();
+    StreamableHttpService::new(move || Ok(Mcp { app: app.clone() }), Arc::default(), config)
+}
 
 /// All routes behind the guard.
 pub(crate) fn router(app: Arc<App>) -> Router {
@@ -92,6 +130,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
     };
     router
         .merge(crate::page::routes())
+        .route_service(MCP, mcp(&app))
         .fallback(missing)
         .method_not_allowed_fallback(wrong)
         .layer(from_fn_with_state(app.clone(), guard))

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::app::{App, key_of, now_s};
 use crate::chat::asking;
 use crate::chat::fields::Fields;
-use crate::chat::reply::{Telt, gather, usage};
+use crate::chat::reply::{Complete, gather, usage};
 use crate::chat::request::{self, Reading};
 use crate::refusal::{Answered, Refusal};
 
@@ -23,16 +23,18 @@ pub(crate) async fn respond(State(app): State<Arc<App>>, request: Request) -> An
     let asked = request::chat(body, &reading)?;
     let mut answering = asking::begin(&app, key, asked).await?;
     let answers = gather(&mut answering).await?;
-    let telt = answers.first().ok_or_else(|| Refusal::internal("no answer of one that was asked for"))?;
-    let counted = usage(&answering.facts, telt.over.iter().map(|answer| &**answer));
-    let is_cut =
-        telt.over.as_ref().is_some_and(|answer| answer.generation.finish == firsthand_base::Finish::Length);
+    let complete = answers.first().ok_or_else(|| Refusal::internal("no answer of one that was asked for"))?;
+    let counted = usage(&answering.facts, complete.over.iter().map(|answer| &**answer));
+    let is_cut = complete
+        .over
+        .as_ref()
+        .is_some_and(|answer| answer.generation.finish == firsthand_base::Finish::Length);
     Ok(Json(json!({
         "id": app.files.name("resp"), "object": "response", "created_at": now_s(), "model": app.model,
         "status": if is_cut { "incomplete" } else { "completed" },
         "incomplete_details": if is_cut { json!({"reason": "max_output_tokens"}) } else { Value::Null },
         "error": null, "instructions": null, "metadata": {}, "parallel_tool_calls": true, "tools": [],
-        "tool_choice": "auto", "temperature": null, "top_p": null, "output": output(&app, telt),
+        "tool_choice": "auto", "temperature": null, "top_p": null, "output": output(&app, complete),
         "usage": {
             "input_tokens": counted["prompt_tokens"], "output_tokens": counted["completion_tokens"],
             "total_tokens": counted["total_tokens"],
@@ -43,15 +45,15 @@ pub(crate) async fn respond(State(app): State<Arc<App>>, request: Request) -> An
     })))
 }
 
-fn output(app: &App, telt: &Telt) -> Vec<Value> {
+fn output(app: &App, complete: &Complete) -> Vec<Value> {
     let mut output = Vec::new();
-    if !telt.text.is_empty() {
+    if !complete.text.is_empty() {
         output.push(json!({
             "id": app.files.name("msg"), "type": "message", "role": "assistant", "status": "completed",
-            "content": [{"type": "output_text", "text": telt.text, "annotations": []}],
+            "content": [{"type": "output_text", "text": complete.text, "annotations": []}],
         }));
     }
-    for call in &telt.calls {
+    for call in &complete.calls {
         let id = app.files.name("call");
         output.push(json!({
             "id": id, "call_id": id, "type": "function_call", "status": "completed",

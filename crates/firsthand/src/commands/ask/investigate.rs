@@ -80,12 +80,13 @@ pub(super) fn run(options: &AskOptions, folder: &Path) -> Result<()> {
         return Err(wrong_usage("--turns must be at least 1"));
     }
     let recollection = Recollection::open(folder, &flags.tools, &options.model)?;
+    let wearer = recollection.wearer(flags.wearer.as_deref())?;
     let question = Question {
         id: "ask".to_owned(),
         text: text.trim().to_owned(),
         options: options.question.options.clone(),
-        clock: recollection.clock(flags.at.as_deref())?,
-        wearer: recollection.wearer(flags.wearer.as_deref())?,
+        clock: recollection.clock(flags.at.as_deref(), &wearer)?,
+        wearer,
     };
     let opener = session::opener(false)?;
     let mut agent =
@@ -105,7 +106,7 @@ pub(super) fn run(options: &AskOptions, folder: &Path) -> Result<()> {
     if !options.json {
         note(&format!(
             "{} records of {}, asked at {}, agent {}",
-            recollection.counts.records(),
+            recollection.memories.records(),
             question.wearer,
             question.clock,
             agent.manifest.model

@@ -10,7 +10,6 @@ use firsthand_agent::cott::{
     Asked, Filter, Generation, ModelTeacher, Observations, Record, SeekerTeacher, Statistics, Teacher,
     export, read_ids, read_questions,
 };
-use firsthand_agent::tools::wearer_named;
 use firsthand_agent::{Budgets, Manner, Prompt, Seeker};
 use firsthand_base::{
     Conversation, Generate, GenerateError, Generation as Generated, SamplingOptions, StopRules,
@@ -185,9 +184,9 @@ pub(super) fn run(options: &CottOptions) -> Result<()> {
 fn questions(options: &CottOptions, recollection: &Recollection) -> Result<Vec<Asked>> {
     let mut asked = read_questions(&options.questions, options.wearer.as_deref())?;
     for one in &mut asked {
-        let known = wearer_named(recollection.counts.wearers.keys(), &one.question.wearer);
+        let known = recollection.memories.named(&one.question.wearer);
         one.question.wearer = known.ok_or_else(|| {
-            let list: Vec<&str> = recollection.counts.wearers.keys().map(String::as_str).collect();
+            let list: Vec<&str> = recollection.memories.wearers().take(20).map(String::as_str).collect();
             failure(
                 format!(
                     "question {} is about {}, who is not remembered",

@@ -21,7 +21,7 @@ const PATIENCE: Duration = Duration::from_secs(600);
 /// Flags that name a served model.
 #[derive(Args)]
 #[command(next_help_heading = "Model behind an address (in place of --model)")]
-pub(super) struct EndpointFlags {
+pub(crate) struct EndpointFlags {
     /// Ask an OpenAI-compatible server, e.g. http://127.0.0.1:8000/v1. OPENAI_API_KEY is sent with it. Greedy unless
     /// sampling flags say otherwise; boxes are read as pixels of the pictures sent, or as --style says.
     #[arg(long, value_name = "URL", requires = "endpoint_model",
@@ -42,7 +42,7 @@ pub(crate) struct Endpoint {
 
 impl EndpointFlags {
     /// The model, where one is named.
-    pub(super) fn open(&self, opener: &Arc<Opener>) -> Result<Option<Endpoint>> {
+    pub(crate) fn open(&self, opener: &Arc<Opener>) -> Result<Option<Endpoint>> {
         let (Some(url), Some(model)) = (&self.endpoint, &self.endpoint_model) else { return Ok(None) };
         Endpoint::connect("endpoint", url, model, opener).map(Some)
     }

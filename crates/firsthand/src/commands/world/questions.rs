@@ -68,7 +68,7 @@ pub(super) struct QuestionsOptions {
     camera: CameraFlags,
 }
 
-fn seeds(text: &str) -> Result<Range<u64>, String> {
+pub(super) fn seeds(text: &str) -> Result<Range<u64>, String> {
     let parsed = text.split_once("..").and_then(|(a, b)| Some(a.parse().ok()?..b.parse().ok()?));
     match parsed {
         Some(range) if is_held_out(range.end) => Err("seeds end below 2^63".to_owned()),

@@ -1,0 +1,297 @@
+//! `remember`: video becomes memory. Options, what is looked at by whom, and the report; the rules by which a memory grows
+//! are `memory::build`'s, the files are `media`'s below, and the model is `mind`'s.
+
+mod media;
+mod mind;
+mod report;
+mod words;
+
+use std::cell::RefCell;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use clap::{Args, ValueEnum};
+use firsthand_base::{PixelLimits, SamplingOptions, StopRules};
+use firsthand_engine::{EngineOptions, Local};
+use firsthand_media::Opener;
+use firsthand_memory::Memory;
+use firsthand_memory::build::{
+    self, Builder, Caption, Extract, Ledger, Maker, Step, Summarise, Untold, read_captions,
+};
+
+use crate::cli::PROGRAM;
+use crate::commands::eval::endpoint::EndpointFlags;
+use crate::commands::recall;
+use crate::embed::EncoderFlags;
+use crate::failure::{failure, wrong_usage};
+use crate::interrupt;
+use crate::options::model::ModelFlags;
+use crate::progress::{Progress, Unit};
+use crate::session::{self, STEP_TOKENS, Session};
+use mind::{Mind, Place};
+
+const EXAMPLES: &str = "\
+Examples:
+  firsthand remember recordings/DAY1/*.mp4 --memory days --wearer A1_JAKE --model Qwen/Qwen2.5-VL-3B-Instruct
+  firsthand remember clips/*.mp4 --memory days --start 2026-03-01T08:00 --endpoint http://127.0.0.1:8000/v1 --endpoint-model NAME --parallel 8
+  firsthand remember --captions clips.json --memory days
+  firsthand remember --memory days     # writes the summaries that wait, and shows what the memory cost
+
+Every recording is cut into clips of 30 seconds; each gets a caption and what is said in it (FILE.srt, .vtt or .json beside
+the file), and the frames that were looked at are its evidence. Summaries of ten minutes, hours, days and weeks follow.
+Where a recording starts is in its name (DAY3_11210217.mp4, DAY3_A1_JAKE_11210217.mp4) or given by --start.
+
+Run the same command again after an interruption, or with more files: what is remembered is not looked at again, what was
+forgotten does not come back, and only the summaries that new clips fall into are written again. Clips that cannot be
+decoded are told, kept in the memory's manifest, and passed over.";
+
+/// Who writes summaries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Summaries {
+    /// The model that writes captions.
+    Model,
+    /// Nobody: sentences of the captions, chosen and put in order.
+    Extractive,
+}
+
+/// Turn recordings into a memory: captions, transcripts and summaries, with their evidence.
+#[derive(Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct RememberOptions {
+    /// Recordings: video files.
+    #[arg(value_name = "MEDIA")]
+    media: Vec<String>,
+    /// The memory: a folder, made if it is missing, or postgres://USER@HOST/DATABASE.
+    #[arg(long, value_name = "DIR|URL")]
+    memory: String,
+    /// Whose eyes, e.g. A1_JAKE. Default: what the names of the files say, else me.
+    #[arg(long, value_name = "NAME")]
+    wearer: Option<String>,
+    /// When the first recording without a time in its name starts: 2026-03-01T08:00 or DAY1_08000000.
+    #[arg(long, value_name = "TIME")]
+    start: Option<String>,
+    /// Take captions from a JSON list of clips instead of asking a model.
+    #[arg(long, value_name = "FILE.json", conflicts_with_all = ["model", "endpoint"])]
+    captions: Option<PathBuf>,
+    /// Who writes summaries. Default: the model, where there is one.
+    #[arg(long, value_name = "WHO")]
+    summaries: Option<Summaries>,
+    /// Frames per second that are looked at.
+    #[arg(long, value_name = "RATE", default_value_t = 1.0)]
+    fps: f64,
+    /// Most pixels of a frame after resizing.
+    #[arg(long, value_name = "N")]
+    max_pixels: Option<usize>,
+    /// Most new tokens of a caption or summary.
+    #[arg(long, value_name = "N", default_value_t = 800)]
+    max_tokens: usize,
+    /// Clips that a server is asked about at the same time.
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=256))]
+    parallel: u16,
+    /// How long a server may stay away before the work stops, to go on with the next run.
+    #[arg(long, value_name = "SECONDS", default_value_t = 300)]
+    patience: u64,
+    /// Look at clips that failed in an earlier run again.
+    #[arg(long)]
+    retry_failed: bool,
+    /// Print one JSON object: what was done, and the memory's manifest (costs, failures, recordings, makers).
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    model: ModelFlags,
+    #[command(flatten)]
+    endpoint: EndpointFlags,
+    #[command(flatten)]
+    encoder: EncoderFlags,
+}
+
+/// Remembers and reports.
+pub(crate) fn run(options: &RememberOptions) -> Result<()> {
+    if !(options.fps > 0.0 && options.fps <= 60.0) {
+        return Err(wrong_usage("--fps must be above 0 and at most 60"));
+    }
+    let opener = session::opener(false)?;
+    let mut mind = open_mind(options, &opener)?.map(RefCell::new);
+    let by_model = match (options.summaries, &mind) {
+        (Some(Summaries::Model), None) => {
+            return Err(wrong_usage("--summaries model needs --model, or --endpoint and --endpoint-model"));
+        }
+        (Some(Summaries::Extractive), _) | (None, None) => false,
+        (_, Some(_)) => true,
+    };
+    if mind.is_none() && options.captions.is_none() && !options.media.is_empty() {
+        return Err(wrong_usage("say who looks at the recordings: --model, --endpoint or --captions"));
+    }
+    let mut encoder = options.encoder.open()?;
+    let started = Instant::now();
+    let (mut memory, _lock) = open_memory(&options.memory)?;
+    let start = options.start.as_deref().map(|text| media::start(text, memory.store())).transpose()?;
+    let mut found = media::find(&options.media, &opener, options.wearer.as_deref(), start);
+    found.notes.extend(media::keep(&found.recordings, memory.store())?);
+    if let Some(path) = &options.captions {
+        let text = fs_err::read_to_string(path)?;
+        found.clips = read_captions(&text, &path.display().to_string(), options.wearer.as_deref())?;
+        media::locate(&mut found.clips, &found.recordings);
+    }
+    keep_maker(options, mind.as_ref(), by_model, &mut memory)?;
+    let mut looking: Box<dyn Caption> = match &mind {
+        Some(mind) => {
+            let limits = PixelLimits { max_pixels: options.max_pixels, ..PixelLimits::default() };
+            Box::new(words::Looking { mind, fps: options.fps, limits })
+        }
+        None => Box::new(Untold),
+    };
+    let mut writing: Box<dyn Summarise> = match &mind {
+        Some(mind) if by_model => Box::new(words::Writing { mind }),
+        _ => Box::new(Extract),
+    };
+    let (before, began) = (report::model_ms(&mut memory)?, Instant::now());
+    let done = build(options, &mut memory, &found, &mut *looking, &mut *writing)?;
+    let model_s = (report::model_ms(&mut memory)? - before) as f64 / 1000.0;
+    let beside_s = began.elapsed().as_secs_f64() - model_s;
+    drop((looking, writing));
+    mind.take();
+    if let (Some(encoder), build::Ended::Done) = (encoder.as_deref_mut(), &done.ended) {
+        let bar = Progress::new("encoding", memory.store().counts()?.records(), &Unit::Things("records"));
+        let mut last = 0;
+        let stop = interrupt::ask_to_stop();
+        memory.embed_missing(encoder, 64, &mut |made| {
+            bar.add(made - std::mem::replace(&mut last, made));
+            !stop.load(Ordering::Relaxed)
+        })?;
+    }
+    let spent = report::Spent { wall_s: started.elapsed().as_secs_f64(), model_s, beside_s };
+    report::show(options.json, &mut memory, &found, &done, &spent)
+}
+
+/// The model that looks and writes, if one is named.
+fn open_mind(options: &RememberOptions, opener: &Arc<Opener>) -> Result<Option<Mind>> {
+    let served = options.endpoint.open(opener)?;
+    if served.is_none() && options.model.model.is_none() {
+        return Ok(None);
+    }
+    let asked_to_stop = interrupt::ask_to_stop();
+    let sampling = SamplingOptions::default();
+    let patience = Duration::from_secs(options.patience);
+    let mut stop = StopRules { max_tokens: options.max_tokens.max(1), ..StopRules::default() };
+    let (place, mut manifest, parallel) = match served {
+        Some(endpoint) => {
+            let manifest = endpoint.manifest().clone();
+            (Place::Served(endpoint), manifest, usize::from(options.parallel))
+        }
+        None => {
+            let session = Session::open(&options.model, opener.clone())?;
+            stop.tokens = session.renderer.generation_defaults().stop.tokens.clone();
+            let manifest = session.manifest.clone();
+            let (renderer, runner) = session.load_for_many(1)?;
+            let step =
+                EngineOptions { step_tokens: STEP_TOKENS, max_sequences: 1, ..EngineOptions::default() };
+            (Place::Here(Box::new(Local::new(runner, renderer, step)?)), manifest, 1)
+        }
+    };
+    manifest.prompt = words::prompts_hash();
+    let settings = [("fps", options.fps.to_string()), ("max_tokens", stop.max_tokens.to_string())];
+    manifest.options.extend(settings.map(|(name, value)| (name.to_owned(), value)));
+    if let Some(pixels) = options.max_pixels {
+        manifest.options.insert("max_pixels".to_owned(), pixels.to_string());
+    }
+    Ok(Some(Mind { place, sampling, stop, manifest, patience, parallel, asked_to_stop }))
+}
+
+/// The memory, which nobody else builds at the same time.
+fn open_memory(location: &str) -> Result<(Memory, Option<fs_err::File>)> {
+    let folder = Path::new(location);
+    if recall::is_shared(location) {
+        return Ok((recall::open(folder)?, None));
+    }
+    let memory = Memory::open_or_create(folder)?;
+    let lock = fs_err::File::create(folder.join(".lock"))?;
+    lock.file().try_lock().with_context(|| format!("another process builds {location}"))?;
+    Ok((memory, Some(lock)))
+}
+
+fn keep_maker(
+    options: &RememberOptions,
+    mind: Option<&RefCell<Mind>>,
+    by_model: bool,
+    memory: &mut Memory,
+) -> Result<()> {
+    let captions = match (mind, &options.captions) {
+        (Some(mind), _) => mind.borrow().manifest.clone(),
+        (None, Some(path)) => firsthand_base::Manifest {
+            program: PROGRAM.to_owned(),
+            model: path.display().to_string(),
+            ..Default::default()
+        },
+        (None, None) => return Ok(()),
+    };
+    let maker = Maker { summaries: if by_model { "model" } else { "extractive" }.to_owned(), captions };
+    let name = blake3::hash(&serde_json::to_vec(&maker)?).to_hex();
+    Ok(Ledger::keep_maker(memory.store(), &name[..16], &maker)?)
+}
+
+fn build(
+    options: &RememberOptions,
+    memory: &mut Memory,
+    found: &media::Found,
+    looking: &mut dyn Caption,
+    writing: &mut dyn Summarise,
+) -> Result<build::Report> {
+    let stop = interrupt::ask_to_stop();
+    let bar = Progress::new("remembering", found.clips.len() as u64, &Unit::Things("clips"));
+    let mut builder = Builder::new(memory);
+    if options.retry_failed {
+        builder.retry()?;
+    }
+    for recording in &found.recordings {
+        builder.recording(&recording.wearer, recording.start, &recording.source.file, None)?;
+    }
+    for (file, reason) in &found.lost {
+        tell(&bar, &format!("{file} cannot be remembered: {reason}"))?;
+        let (start, name) = build::named(file).unwrap_or_default();
+        let wearer = options.wearer.clone().or(name).unwrap_or_else(|| "me".to_owned());
+        builder.recording(&wearer, start, file, Some(reason))?;
+    }
+    for note in &found.notes {
+        tell(&bar, note)?;
+    }
+    let mut watch = |step: Step<'_>| {
+        match step {
+            Step::Known(_) => bar.skip(1),
+            Step::Remembered(..) => bar.add(1),
+            Step::Failed(clip, reason) => {
+                bar.add(1);
+                // What cannot be said to people is in the manifest.
+                let _ = tell(&bar, &format!("the clip at {} cannot be remembered: {reason}", clip.start));
+            }
+        }
+        !stop.load(Ordering::Relaxed)
+    };
+    let report = build::remember(&mut builder, found.clips.iter().cloned(), looking, writing, &mut watch)?;
+    if report.ended == build::Ended::Done && memory.store().counts()?.open > 0 {
+        Builder::new(memory).rewrite(writing)?;
+    }
+    Ok(report)
+}
+
+/// A note, above the bar where there is one.
+fn tell(bar: &Progress, line: &str) -> Result<()> {
+    if bar.is_shown() {
+        bar.note(&format!("note: {line}"))
+    } else {
+        writeln!(std::io::stderr(), "note: {line}")?
+    }
+    Ok(())
+}
+
+/// What stopped the work, as an error with its remedy.
+fn stopped(reason: &str) -> anyhow::Error {
+    failure(
+        format!("the memory is not finished: {reason}"),
+        "run the same command again when that is mended: what is remembered is kept",
+    )
+}

@@ -1,0 +1,26 @@
+//! Transcripts, caption files, names and dates of recordings: foreign bytes that lie beside somebody's films.
+#![no_main]
+
+use firsthand_memory::build::{TranscriptFormat, cut, named, read_captions, read_date, read_transcript, said_in};
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|bytes: &[u8]| {
+    let text = String::from_utf8_lossy(bytes);
+    for format in [TranscriptFormat::Cues, TranscriptFormat::Segments] {
+        let Ok(said) = read_transcript(&text, format) else { continue };
+        assert!(said.iter().all(|said| said.start_ms >= 0 && said.end_ms >= said.start_ms && !said.text.is_empty()));
+        // Every line lands in one clip.
+        let pieces = cut(95_000);
+        let told = pieces.iter().enumerate().filter_map(|(index, (from, to))| {
+            said_in(&said, *from, *to, index + 1 == pieces.len())
+        });
+        assert_eq!(told.map(|text| text.lines().count()).sum::<usize>(), said.len());
+    }
+    if let Ok(clips) = read_captions(&text, "captions", None) {
+        assert!(clips.iter().all(|clip| clip.end > clip.start && !clip.wearer.trim().is_empty()));
+    }
+    if let Some((moment, _)) = named(&text) {
+        assert!(text.contains(&moment.clock_digits()[..6]) || text.contains("24000000"));
+    }
+    let _ = read_date(&text);
+});
