@@ -49,7 +49,7 @@ fn browser() -> Option<&'static str> {
 }
 
 fn sources() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../serve/page").canonicalize().unwrap()
+    fs_err::canonicalize(Path::new(env!("CARGO_MANIFEST_DIR")).join("../serve/page")).unwrap()
 }
 
 #[test]

@@ -208,3 +208,35 @@ pub(super) async fn compare(State(app): State<Arc<App>>, Query(asked): Query<Two
     })
     .await
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn curves_are_means_of_neighbours_and_a_torn_line_is_no_step() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(METRICS);
+        let line = |step: usize| {
+            let loss = if step == 3 { Value::Null } else { json!(step as f64) };
+            json!({"step": step, "phase": "a", "loss": loss, "learning_rate": {"language": 0.5, "named": true},
+                "more": {"reward": 1.0}})
+        };
+        let write = |count: usize, rest: &str| {
+            let lines: String = (1..=count).map(|step| format!("{}\n", line(step))).collect();
+            fs_err::write(&path, lines + rest).unwrap();
+        };
+        write(4, "{\"step\": 5, \"lo");
+        let read = curves(&path).unwrap();
+        assert_eq!((read["lines"].clone(), read["steps"].clone()), (json!(4), json!([1, 2, 3, 4])));
+        assert_eq!(read["series"]["loss"], json!([1.0, 2.0, null, 4.0]));
+        assert_eq!(read["series"]["learning_rate"], json!([0.5, 0.5, 0.5, 0.5]));
+        assert_eq!(last_step(&path), 4);
+        write(2 * POINTS, "");
+        let read = curves(&path).unwrap();
+        assert_eq!(read["steps"].as_array().unwrap().len(), POINTS);
+        // Step 3 has no loss: its point is that of step 4 alone.
+        assert_eq!(read["series"]["loss"].as_array().unwrap()[..2], [json!(1.5), json!(4.0)]);
+        assert_eq!(last_step(&path), 2 * POINTS as u64);
+    }
+}
