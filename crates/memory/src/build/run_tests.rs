@@ -2,7 +2,8 @@
 
 use super::builder_tests::{all, at, clip, scratch};
 use super::{
-    Builder, Caption, Captioned, Clip, Cost, Ended, Extract, Failure, Fault, Ledger, Report, remember,
+    Builder, Caption, Captioned, Clip, Cost, Ended, Extract, Failure, Fault, Ledger, Recording, Report,
+    remember,
 };
 use crate::{Level, Memory, Selection};
 
