@@ -147,7 +147,7 @@ impl Fixture {
         self.has(&rows).then(|| self.i64(&rows).into_iter().map(|row| row as usize).collect())
     }
 
-    /// Compares all rows of a stage, `[n, d]` flat, with the kept ones, in float32.
+    /// Compares all rows of a stage, `[n, d]` or `[d]` flat, with the kept ones, in float32.
     pub fn check(&self, stage: &str, actual: &[f32]) -> Result<Comparison, Mismatch> {
         self.check_in(Dtype::F32, stage, actual)
     }
@@ -155,7 +155,7 @@ impl Fixture {
     /// Compares all rows of a stage with the kept ones, in the given arithmetic.
     pub fn check_in(&self, dtype: Dtype, stage: &str, actual: &[f32]) -> Result<Comparison, Mismatch> {
         let label = format!("{} {stage}", self.label);
-        let width = self.shape(stage)[1];
+        let width = self.shape(stage).last().copied().unwrap_or(1);
         let expected = self.f32(stage);
         let Some(rows) = self.rows(stage) else {
             return close_in(dtype, &label, actual, &expected);

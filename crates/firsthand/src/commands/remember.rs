@@ -49,6 +49,9 @@ Run the same command again after an interruption, or with more files: what is re
 forgotten does not come back, and only the summaries that new clips fall into are written again. Clips that cannot be
 decoded are told, kept in the memory's manifest, and passed over.";
 
+/// Fewest pixels of a video frame by qwen-vl-utils, which enlarges smaller ones.
+const SMALLEST_PIXELS: usize = 128 * 28 * 28;
+
 /// Who writes summaries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Summaries {
@@ -145,7 +148,10 @@ pub(crate) fn run(options: &RememberOptions) -> Result<()> {
     keep_maker(options, mind.as_ref(), by_model, &mut memory)?;
     let mut looking: Box<dyn Caption> = match &mind {
         Some(mind) => {
-            let limits = PixelLimits { max_pixels: options.max_pixels, ..PixelLimits::default() };
+            // Small frames are not made larger than what was asked for.
+            let min_pixels = options.max_pixels.filter(|most| *most < SMALLEST_PIXELS);
+            let max_pixels = options.max_pixels;
+            let limits = PixelLimits { min_pixels, max_pixels, ..PixelLimits::default() };
             Box::new(words::Looking { mind, fps: options.fps, limits })
         }
         None => Box::new(Untold),

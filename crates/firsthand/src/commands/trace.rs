@@ -124,7 +124,11 @@ fn thumbnails(evidence: &Evidence, opener: &Opener) -> Vec<String> {
         source: VideoSource::File(seen.file.clone()),
         sampling: Sampling::Timestamps(times),
         span: Span::default(),
-        limits: PixelLimits { max_pixels: Some(PICTURE_PIXELS), ..PixelLimits::default() },
+        limits: PixelLimits {
+            min_pixels: Some(PICTURE_PIXELS / 4),
+            max_pixels: Some(PICTURE_PIXELS),
+            ..PixelLimits::default()
+        },
         sample_fps: None,
     };
     let Ok(prepared) = opener.video(&part, &showing::sizes()) else { return Vec::new() };

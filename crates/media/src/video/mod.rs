@@ -56,7 +56,7 @@ fn fault(name: &str, reason: impl Into<String>) -> Error {
 
 /// Containers that are opened. Playlists and lists of files (HLS, DASH, concat, image sequences) are not among them:
 /// they would show files that nobody named, and a hash of theirs would not be a hash of what was seen.
-const CONTAINERS: &str = "mov,matroska,webm,avi,mpegts,mpeg,mpegvideo,m4v,flv,asf,ogg,ivf,h261,h263,h264,hevc,vvc,av1,obu,\
+const CONTAINERS: &str = "mov,matroska,webm,avi,mp3,mpegts,mpeg,mpegvideo,m4v,flv,asf,ogg,ivf,h261,h263,h264,hevc,vvc,av1,obu,\
      mjpeg,gif,apng,vc1,mxf,nut,dv,rm,wtv,gxf,nsv,swf,cavsvideo,dirac,yuv4mpegpipe";
 
 /// Opens a file by FFmpeg's `file` protocol only: a playlist cannot reach the network.

@@ -81,9 +81,10 @@ mod tests {
             assert!(!outside.contains("http://") && !outside.contains("https://"), "{name} names a host");
             if name.ends_with(".html") {
                 // `onclick=` and its kin: " on" and letters up to a "=".
-                let listens = content.split(" on").skip(1).any(|rest| {
-                    rest.trim_start_matches(|c: char| c.is_ascii_lowercase()).starts_with('=')
-                });
+                let listens = content
+                    .split(" on")
+                    .skip(1)
+                    .any(|rest| rest.trim_start_matches(|c: char| c.is_ascii_lowercase()).starts_with('='));
                 assert!(!content.contains("style=") && !listens, "{name} is inline");
                 assert_eq!(
                     content.matches("<script").count(),

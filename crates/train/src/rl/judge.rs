@@ -207,7 +207,7 @@ mod tests {
         let endless = "[[reward]]\nname = \"video-r1\"\nsettings = { format = 1e308, length = 1e308 }";
         let letters = || row(Kind::MultipleChoice, "multiple choice", "<answer>A</answer>");
         check(endless, letters(), "video-r1: a reward of inf");
-        let twice = "[[reward]]\nname = \"video-r1\"\nweight = 1e308\n".repeat(2);
+        let twice = "[[reward]]\nname = \"video-r1\"\nweight = 1.5e308\n".repeat(2);
         check(&twice, letters(), "video-r1: a weighted sum of inf");
         check(
             "[[reward]]\nname = \"egothinker-iou\"\nkinds = [\"box\"]",

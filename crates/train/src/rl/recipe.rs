@@ -335,7 +335,7 @@ impl RlRecipe {
                 self.temperature
             ));
         }
-        if self.overlong >= self.most_tokens() {
+        if self.overlong > 0 && self.overlong >= self.most_tokens() {
             return Err(format!(
                 "rl.overlong: {} tokens of at most {}; give fewer",
                 self.overlong,

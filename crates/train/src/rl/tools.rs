@@ -176,7 +176,7 @@ mod tests {
             ))])
             .unwrap();
         let with = |budgets: &str| {
-            let recipe = format!("memory = {:?}\nbudgets = {budgets}", folder.path().join("{wearer}"));
+            let recipe = format!("memory = {:?}\nbudgets = {budgets}", folder.path());
             let episodes = Episodes::open(&toml::from_str(&recipe).unwrap()).unwrap();
             let mut one = episodes.open(&row("A1")).unwrap();
             let mut turns = 0;
