@@ -172,7 +172,7 @@ fn load(server: &Server, bodies: &[String], time: Duration) -> Result<Report> {
 fn resident_mib(pid: u32) -> u64 {
     let text =
         fs_err::read_to_string(Path::new("/proc").join(pid.to_string()).join("statm")).unwrap_or_default();
-    text.split(' ').nth(1).and_then(|pages| pages.parse::<u64>().ok()).unwrap_or(0) * 4096 >> 20
+    (text.split(' ').nth(1).and_then(|pages| pages.parse::<u64>().ok()).unwrap_or(0) * 4096) >> 20
 }
 
 fn get(address: &str, path: &str) -> Result<u16> {

@@ -41,6 +41,12 @@ export function memoryView(place, features) {
   };
 }
 
+/**
+ * What a button on the timeline shows and says: the beginning, as it is read aloud.
+ * @param {string} text
+ */
+const brief = (text) => text.slice(0, 120).replace(/\s+/g, " ").trim();
+
 class MemoryView {
   constructor() {
     this.timeline = new Timeline({
@@ -136,8 +142,8 @@ class MemoryView {
           id: String(record.id),
           start: record.start,
           end: record.end,
-          words: record.text,
-          label: `${ONE[level]}, ${stretch(record.start, record.end)}: ${record.text.slice(0, 120)}`,
+          words: brief(record.text),
+          label: `${ONE[level]}, ${stretch(record.start, record.end)}: ${brief(record.text)}`,
           kind: record.state,
         }));
         return { name: level, words: WORDS[level], items };

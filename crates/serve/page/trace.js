@@ -153,7 +153,12 @@ class TraceView {
       ]),
       trace.manifests &&
         Object.keys(trace.manifests).length > 0 &&
-        el("details", {}, el("summary", {}, "What made it"), el("pre", {}, JSON.stringify(trace.manifests, null, 2))),
+        el(
+          "details",
+          {},
+          el("summary", {}, "What made it"),
+          el("pre", { tabindex: 0, role: "region", "aria-label": "The manifests as JSON" }, JSON.stringify(trace.manifests, null, 2)),
+        ),
     );
     this.#moments(trace);
     const most = Math.max(...trace.turns.map(cost), 0.001);
@@ -244,7 +249,7 @@ class TraceView {
           "details",
           { open: result.length < 600 },
           el("summary", {}, called ? "Result" : "Told"),
-          el("pre", {}, readable(result)),
+          el("pre", { tabindex: 0, role: "region", "aria-label": "What came back" }, readable(result)),
         ),
       said.answer !== undefined && el("p", { class: "answer" }, said.answer),
       said.over !== undefined && el("p", { class: "bad" }, `No answer: ${ended(said.over)}`),

@@ -151,7 +151,7 @@ mod tests {
         fair.retain(|item| item != "a2");
         let order: Vec<String> = std::iter::from_fn(|| fair.pop()).collect();
         assert_eq!(order, ["c0", "b0", "a1", "a3", "a4"]);
-        assert!(fair.is_empty() && fair.len() == 0);
+        assert!(fair.is_empty());
     }
 
     #[test]

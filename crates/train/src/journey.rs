@@ -40,7 +40,7 @@ pub(crate) struct Journey<'a> {
 enum Work {
     Rows { feed: Feed, features: Option<Features> },
     Pairs { words: VisionWords, pairs: Pairs },
-    Rollouts { feed: Feed, learner: Box<Learner>, held_out: Option<HeldOut>, round: Box<Round> },
+    Rollouts { feed: Feed, learner: Box<Learner>, held_out: Option<Box<HeldOut>>, round: Box<Round> },
 }
 
 impl Journey<'_> {
@@ -136,7 +136,7 @@ impl Journey<'_> {
                     let fresh = || Critic::new(model.config.decoder().hidden_size);
                     learner.critic = Some(self.state.critic.clone().unwrap_or_else(fresh));
                 }
-                let held_out = self.run.held_out(self.state.phase, renderer, self.state.step)?;
+                let held_out = self.run.held_out(self.state.phase, renderer, self.state.step)?.map(Box::new);
                 Work::Rollouts { feed, learner: Box::new(learner), held_out, round: Box::default() }
             }
             (Some(data), _, None) => {

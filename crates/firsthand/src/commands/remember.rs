@@ -204,7 +204,7 @@ fn open_mind(options: &RememberOptions, opener: &Arc<Opener>) -> Result<Option<M
     let (place, mut manifest, parallel) = match served {
         Some(endpoint) => {
             let manifest = endpoint.manifest().clone();
-            (Place::Served(endpoint), manifest, usize::from(options.parallel))
+            (Place::Served(Box::new(endpoint)), manifest, usize::from(options.parallel))
         }
         None => {
             let session = Session::open(&options.model, opener.clone())?;

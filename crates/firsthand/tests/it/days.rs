@@ -228,7 +228,7 @@ fn what_goes_wrong_is_told_in_a_line() {
 /// Rows of EgoLifeQA about what was lived; so many that a run takes a while.
 fn questions(home: &Path, count: usize) {
     let row = |index: usize| {
-        let late = index % 3 == 0;
+        let late = index.is_multiple_of(3);
         json!({
             "ID": index.to_string(), "identity": "A1_JAKE", "type": if late { "late" } else { "early" },
             "question": if index % 5 == 4 { "where is my submarine ?" } else { WHERE },

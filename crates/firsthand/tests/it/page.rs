@@ -44,8 +44,13 @@ fn packages() -> Option<PathBuf> {
     ONCE.get_or_init(install).clone()
 }
 
-fn browser() -> Option<&'static str> {
-    BROWSERS.into_iter().find(|name| runs(Command::new(name).arg("--version")))
+/// Where a browser is that runs.
+fn browser() -> Option<PathBuf> {
+    let folders = std::env::var_os("PATH").unwrap_or_default();
+    let folders: Vec<PathBuf> = std::env::split_paths(&folders).collect();
+    // A name that is a whole path stays it.
+    let places = BROWSERS.iter().flat_map(|name| folders.iter().map(move |folder| folder.join(name)));
+    places.filter(|place| place.is_file()).find(|place| runs(Command::new(place).arg("--version")))
 }
 
 fn sources() -> PathBuf {

@@ -49,12 +49,12 @@ impl Served {
 
     pub(crate) fn run(mut command: Command, home: &Path) -> Served {
         let log = home.join("serve.log");
-        let stderr = std::fs::File::create(&log).unwrap();
-        let mut child = command.stdout(Stdio::piped()).stderr(stderr).spawn().unwrap();
+        let stderr = fs_err::File::create(&log).unwrap();
+        let mut child = command.stdout(Stdio::piped()).stderr(stderr.into_file()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let address = line.trim().strip_prefix("listening on http://");
-        let text = || std::fs::read_to_string(&log).unwrap();
+        let text = || fs_err::read_to_string(&log).unwrap();
         let address = address.unwrap_or_else(|| panic!("{line:?}; {}", text())).to_owned();
         let served = Served { child, address, log };
         let until = Instant::now() + Duration::from_secs(120);

@@ -34,8 +34,9 @@ impl Watch for Still {
         }
         self.count -= 1;
         if self.count == 0 {
-            writeln!(std::io::stdout(), "{HERE}").unwrap();
-            std::io::stdout().flush().unwrap();
+            let mut out = std::io::stdout().lock();
+            writeln!(out, "{HERE}").unwrap();
+            out.flush().unwrap();
             std::thread::sleep(Duration::from_secs(600));
         }
     }

@@ -33,7 +33,7 @@ fn school() -> School {
         let lived = [("DAY1_09000000", there.as_str()), ("DAY7_09000000", "the cup is gone")];
         remember(&school.path(&format!("memories/{wearer}")), wearer, &lived);
         let seen = format!(
-            r#"<information>{{"level":"hour","exact_match":true,"records":[{{"start_time":"DAY1_09000000","end_time":"DAY1_09100000","relevant_content":"{there}"}}]}}</information>"#
+            r#"<information>{{"level":"hour","exact_match":true,"records":[{{"start_time":"DAY1_09000000","end_time":"DAY1_09100000","relevant_content":"{there}","score":1.0}}]}}</information>"#
         );
         let letter = ["A", "B"][i];
         let user = format!("{ASKED} <timestamp>DAY3_12000000</timestamp>\nA. shelf\nB. table");
@@ -131,10 +131,10 @@ fn dialogues_are_sampled_judged_and_learned() {
             assert!(more[name].is_f64(), "{name} in {more}");
         }
     }
+    let shown = fs_err::read_to_string(school.path("whole/rollouts/step-000161.txt")).unwrap();
     let most = |name: &str| steps.iter().map(|more| more[name].as_f64().unwrap_or(0.0)).fold(0.0, f64::max);
     assert!(most("turns") > 1.0 && most("heard_tokens") > 0.0 && most("reused_context") > 0.3, "{steps:?}");
-    assert!(most("answered") > 0.0 && most("ego-r1.format") > 0.0, "the term for form is earned: {steps:?}");
-    let shown = fs_err::read_to_string(school.path("whole/rollouts/step-000161.txt")).unwrap();
+    assert!(most("answered") > 0.0 && most("ego-r1.format") > 0.0, "the term for form is earned: {shown}");
     let cup = r#""relevant_content":"the cup is on the "#;
     assert!(shown.contains("<information>{") && shown.contains(cup) && !shown.contains("gone"), "{shown}");
     // Each person's records are their own.

@@ -171,7 +171,7 @@ struct Streaming {
     telling: Telling,
     answering: Answering,
     answers: BTreeMap<usize, Streamed>,
-    finished: Vec<Box<Answer>>,
+    finished: Vec<Answer>,
     queue: std::collections::VecDeque<Value>,
     state: End,
 }
@@ -244,8 +244,7 @@ impl Streaming {
                 None => {
                     if self.telling.tells_usage {
                         let mut last = self.envelope(json!([]));
-                        last["usage"] =
-                            usage(&self.answering.facts, self.finished.iter().map(|answer| &**answer));
+                        last["usage"] = usage(&self.answering.facts, self.finished.iter());
                         self.queue.push_back(last);
                     }
                     self.state = End::Answered;
@@ -315,7 +314,7 @@ impl Streaming {
             last["firsthand"] = json!({"manifest": self.answering.facts.manifest});
         }
         self.queue.push_back(last);
-        self.finished.push(answer);
+        self.finished.push(*answer);
     }
 }
 

@@ -198,7 +198,7 @@ mod tests {
     #[test]
     fn what_cannot_be_judged_is_an_error_that_names_the_reward() {
         let check = |rewards: &str, row: Row, expected: &str| {
-            let error = judge(rewards).group(&row, &[reply(RIGHT, false)]).unwrap_err();
+            let error = judge(rewards).group(&row, &[reply(RIGHT, false), reply(RIGHT, false)]).unwrap_err();
             assert!(error.contains(expected), "{error}");
         };
         let strict = "[[reward]]\nname = \"video-r1\"\nmode = \"strict\"";
@@ -207,7 +207,7 @@ mod tests {
         let endless = "[[reward]]\nname = \"video-r1\"\nsettings = { format = 1e308, length = 1e308 }";
         let letters = || row(Kind::MultipleChoice, "multiple choice", "<answer>A</answer>");
         check(endless, letters(), "video-r1: a reward of inf");
-        let twice = "[[reward]]\nname = \"video-r1\"\nweight = 1.5e308\n".repeat(2);
+        let twice = "[[reward]]\nname = \"video-r1\"\nweight = 1e308\n".repeat(2);
         check(&twice, letters(), "video-r1: a weighted sum of inf");
         check(
             "[[reward]]\nname = \"egothinker-iou\"\nkinds = [\"box\"]",

@@ -70,7 +70,7 @@ pub enum End {
 impl Rollout {
     /// Tokens sampled in one go.
     pub fn of(ids: Vec<u32>, logs: Vec<f32>, is_finished: bool) -> Rollout {
-        let sampled = vec![0..ids.len()];
+        let sampled = std::iter::once(0..ids.len()).collect();
         Rollout { stretches: vec![Stretch { ids, sampled }], logs, is_finished, dialogue: None }
     }
 

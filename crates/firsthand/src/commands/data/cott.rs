@@ -180,8 +180,11 @@ pub(super) fn run(options: &CottOptions) -> Result<()> {
     }
 }
 
-/// Whoever answers, as many as at the same time, and how they sample.
-fn teachers(options: &CottOptions) -> Result<(Vec<Box<dyn Teacher>>, SamplingOptions, usize)> {
+/// As many as answer at the same time.
+type Teachers = Vec<Box<dyn Teacher>>;
+
+/// Whoever answers, and how they sample.
+fn teachers(options: &CottOptions) -> Result<(Teachers, SamplingOptions, usize)> {
     if options.teacher == Seeker::NAME {
         // What it says is the memory's; the recordings are not watched for a guess.
         let one = || Box::new(SeekerTeacher(Seeker { watches: false, ..Seeker::new() })) as Box<dyn Teacher>;
@@ -192,7 +195,7 @@ fn teachers(options: &CottOptions) -> Result<(Vec<Box<dyn Teacher>>, SamplingOpt
     if !served && options.parallel > 1 {
         return Err(wrong_usage("--parallel is for teachers behind an address and the seeker"));
     }
-    let mut all: Vec<Box<dyn Teacher>> = Vec::new();
+    let mut all: Teachers = Vec::new();
     let mut choosing = None;
     for _ in 0..options.parallel {
         let role = Role::open("teacher", Some(&options.teacher), &options.model, &opener, 32_768)?;

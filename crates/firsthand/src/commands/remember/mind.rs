@@ -22,7 +22,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(60);
 /// Where the model runs.
 pub(super) enum Place {
     Here(Box<Local<ModelRunner, Renderer>>),
-    Served(Endpoint),
+    Served(Box<Endpoint>),
 }
 
 /// A model with its settings.
@@ -60,7 +60,7 @@ impl Mind {
             Place::Served(endpoint) => {
                 let patient = |conversation: &Conversation| {
                     let mut endpoint = endpoint.clone();
-                    wait_for(*patience, asked_to_stop, &mut || once(&mut endpoint, conversation))
+                    wait_for(*patience, asked_to_stop, &mut || once(&mut *endpoint, conversation))
                 };
                 std::thread::scope(|scope| {
                     let threads: Vec<_> =
