@@ -26,7 +26,6 @@ const ARROWS: &[(&str, &[&str])] = &[
             "firsthand-engine",
             "firsthand-input",
             "firsthand-media",
-            "firsthand-memory",
             "firsthand-model",
             "firsthand-tasks",
             "firsthand-world",
