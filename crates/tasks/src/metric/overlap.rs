@@ -66,6 +66,11 @@ impl Shape {
         }
     }
 
+    /// Intersection over union of the two boxes.
+    pub fn overlap(&self, other: &Shape) -> f64 {
+        box_overlap(self.bounds, other.bounds)
+    }
+
     /// Complete IoU (Zheng et al. 2020), at most 1: the overlap, less the squared distance of the centres over the
     /// squared diagonal of the box around both, less a term for unlike proportions. No number where the published
     /// code divides by zero or overflows, and no finite one for most boxes with infinite corners.

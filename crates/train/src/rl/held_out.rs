@@ -43,6 +43,9 @@ pub struct Measured {
     pub accuracy: f64,
     /// Mean reward.
     pub reward: f64,
+    /// Mean of each part of a reward, `reward/part` before weights, over the questions that have it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub parts: BTreeMap<String, f64>,
     /// The same for questions of one kind: by the row's `family`, else its `problem_type`; empty where rows have neither.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub kinds: BTreeMap<String, Share>,
@@ -248,6 +251,7 @@ impl HeldOut {
             answers,
             accuracy: mean(|earned| earned.accuracy),
             reward: mean(|earned| earned.reward),
+            parts: parts(&judged),
             kinds: kinds
                 .into_iter()
                 .filter_map(|(kind, (score, sum))| Some((kind, Share::of(score, sum)?)))
@@ -270,6 +274,16 @@ impl HeldOut {
         fs_err::write(&draft, text + "\n")?;
         Ok(fs_err::rename(draft, &self.path)?)
     }
+}
+
+/// Means over the answers that have a part.
+fn parts(judged: &[Earned]) -> BTreeMap<String, f64> {
+    let mut sums: BTreeMap<&str, (f64, usize)> = BTreeMap::new();
+    for (part, value) in judged.iter().flat_map(|earned| &earned.parts) {
+        let (sum, count) = sums.entry(part).or_default();
+        (*sum, *count) = (*sum + value, *count + 1);
+    }
+    sums.into_iter().map(|(part, (sum, count))| (part.to_owned(), sum / count as f64)).collect()
 }
 
 /// What the answers about one medium have in common; a question without one stands for itself.
@@ -296,8 +310,8 @@ mod tests {
         let score = Score { right, items };
         let (value, interval) = (score.accuracy().unwrap(), score.interval().unwrap());
         let answers = "1".repeat(right) + &"0".repeat(items - right);
-        let (accuracy, reward, kinds) = (value, value, BTreeMap::new());
-        Measured { step: 1, items, failures: 0, value, interval, answers, accuracy, reward, kinds }
+        let (accuracy, reward, parts, kinds) = (value, value, BTreeMap::new(), BTreeMap::new());
+        Measured { step: 1, items, failures: 0, value, interval, answers, accuracy, reward, parts, kinds }
     }
 
     #[test]

@@ -11,6 +11,9 @@ use crate::likeness::{Likeness, Name};
 use crate::metric::overlap::Shape;
 use crate::{Error, Result, Scene};
 
+/// Likeness of two spellings of one name.
+const SAME_NAME: f64 = 0.99;
+
 const PICTURE: [f64; 4] = [0.0, 0.0, 1.0, 1.0];
 
 impl SpatialThinker {
@@ -21,19 +24,20 @@ impl SpatialThinker {
         let reply = Passage::of(&row.completion);
         let scene = reply.scene().filter(|_| reply.is_exact());
         let Some(drawn) = scene.and_then(|text| Scene::strict(text).ok()) else {
-            return Ok(self.total(0.0, 0.0, 0.0, 0.0));
+            let mut nothing = self.total(0.0, 0.0, 0.0, 0.0);
+            nothing.parts.insert("boxes", 0.0);
+            return Ok(nothing);
         };
         let things = [drawn.objects.len(), truth.objects.len()];
         let count = self.count(things, [drawn.relationships.len(), truth.relationships.len()]);
         let right = same_option(reply.answer().unwrap_or_default(), gold);
-        let spatial = if right {
-            let found = self.placed(&drawn, frame);
-            let wanted = self.placed(&truth, Coordinates::Pixels { height, width });
-            self.strict_spatial(&drawn, &found, &truth, &wanted)
-        } else {
-            0.0
-        };
-        Ok(self.total(1.0, count, f64::from(u8::from(right)), spatial))
+        let found = self.placed(&drawn, frame);
+        let wanted = self.placed(&truth, Coordinates::Pixels { height, width });
+        let spatial = if right { self.strict_spatial(&drawn, &found, &truth, &wanted) } else { 0.0 };
+        let mut scored = self.total(1.0, count, f64::from(u8::from(right)), spatial);
+        // Measured, never paid: what a true box is covered by, whatever the answer.
+        scored.parts.insert("boxes", boxes(&found, &wanted));
+        Ok(scored)
     }
 
     /// Names and shapes of a scene's things, in fractions of the sides.
@@ -97,6 +101,20 @@ fn agreement(worths: &[f64], found: usize, wanted: usize) -> (f64, Vec<Option<us
         }
     }
     (2.0 * total / (found + wanted) as f64, partners)
+}
+
+/// Mean overlap of the true boxes with those drawn for them: things of one name in the best pairing, 0 for a thing that
+/// was not drawn, 1 where there is nothing to draw.
+fn boxes(found: &[(Name<'_>, Shape)], wanted: &[(Name<'_>, Shape)]) -> f64 {
+    let overlap = |(name, shape): &(Name<'_>, Shape), (wanted_name, wanted_shape): &(Name<'_>, Shape)| {
+        if name.likeness(wanted_name) > SAME_NAME { wanted_shape.overlap(shape) } else { 0.0 }
+    };
+    let overlaps: Vec<f64> =
+        found.iter().flat_map(|one| wanted.iter().map(move |other| overlap(one, other))).collect();
+    let prices: Vec<f64> = overlaps.iter().map(|overlap| 1.0 - overlap).collect();
+    let pairs = assign(&prices, found.len(), wanted.len()).into_iter().enumerate();
+    let total: f64 = pairs.filter_map(|(one, at)| Some(overlaps[one * wanted.len() + at?])).sum();
+    if wanted.is_empty() { 1.0 } else { total / wanted.len() as f64 }
 }
 
 /// Agreement of the relations. Both ends must have been found; predicates are compared by their letters, since word

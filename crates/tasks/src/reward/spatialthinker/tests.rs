@@ -256,6 +256,22 @@ fn strict_pays_for_nothing_unearned() {
 }
 
 #[test]
+fn boxes_are_measured_whatever_the_answer() {
+    let gold = graph(&[CUP, TABLE], &[ON]);
+    let check = |scene: &str, letter: &str, expect: f64| {
+        let boxes = score(Mode::Strict, &row(&reply(scene, letter), &gold)).parts["boxes"];
+        assert!((boxes - expect).abs() < 1e-9, "{scene} {letter}: {boxes}, not {expect}");
+    };
+    check(&gold, "B", 1.0);
+    check(&gold, "A", 1.0);
+    check(&graph(&[CUP], &[]), "B", 0.5);
+    check(&gold.replace("cup", "zebra"), "B", 0.5);
+    check("no graph", "B", 0.0);
+    let paid = |letter: &str| score(Mode::Strict, &row(&reply(&gold, letter), &gold)).reward;
+    assert!(paid("A") < paid("B"));
+}
+
+#[test]
 fn vectors_replace_letters() {
     let file = std::env::temp_dir().join(format!("firsthand-vectors-{}.txt", std::process::id()));
     fs_err::write(&file, "sofa 1 0\ncouch 0.8 0.6\n").unwrap();
