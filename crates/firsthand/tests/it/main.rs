@@ -18,6 +18,7 @@ mod fetch;
 mod hub_server;
 mod inspect;
 mod interrupt;
+mod live;
 mod manifest;
 mod memory;
 mod page;

@@ -86,14 +86,29 @@ impl Served {
         self.send(&request(&self.address, path, &body.to_string(), lines))
     }
 
+    /// Bytes as a body.
+    pub(crate) fn post_bytes(&self, path: &str, bytes: &[u8], lines: &str) -> Reply {
+        let head = format!(
+            "POST {path} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n{lines}content-length: {}\r\n\r\n",
+            self.address,
+            bytes.len()
+        );
+        self.exchange(&[head.as_bytes(), bytes].concat())
+    }
+
     pub(crate) fn chat(&self, body: &Value) -> Reply {
         self.post("/v1/chat/completions", body)
     }
 
     /// Bytes as they are, and what comes back until the server closes.
     pub(crate) fn send(&self, bytes: &str) -> Reply {
+        self.exchange(bytes.as_bytes())
+    }
+
+    fn exchange(&self, bytes: &[u8]) -> Reply {
         let mut stream = self.connect();
-        stream.write_all(bytes.as_bytes()).unwrap();
+        // A server that refuses early may not read all of it.
+        let _ = stream.write_all(bytes);
         let mut text = Vec::new();
         // A server that closes early may reset.
         let _ = stream.read_to_end(&mut text);
