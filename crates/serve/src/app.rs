@@ -8,7 +8,7 @@ use axum::extract::Request;
 use axum::http::header;
 use firsthand_base::GenerateError;
 use firsthand_input::Renderer;
-use http_body_util::{BodyExt, Limited};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde_json::Value;
 use tokio::sync::Semaphore;
 
@@ -135,31 +135,40 @@ impl App {
 
     /// The bytes of a request's body, which must arrive in time and be no more than `most`.
     pub(crate) async fn body(&self, request: Request, most: usize) -> Answered<bytes::Bytes> {
-        let announced = announced(&request);
-        if announced.is_some_and(|length| length > most) {
+        if announced(&request).is_some_and(|length| length > most) {
             return Err(too_large(most));
         }
         let patience = Duration::from_secs_f64(self.options.limits.body_seconds);
-        let bytes = self.bytes(request.into_body(), announced.unwrap_or(most), most);
+        let bytes = self.bytes(request.into_body(), most);
         tokio::time::timeout(patience, bytes).await.map_err(|_| {
             let slow = "the body did not arrive in time";
             Refusal::new(axum::http::StatusCode::REQUEST_TIMEOUT, "timeout", slow)
         })?
     }
 
-    async fn bytes(&self, body: Body, announced: usize, most: usize) -> Answered<bytes::Bytes> {
-        let largest = (self.options.limits.body_bytes >> 10).max(1);
-        let room = (announced >> 10).clamp(1, largest) as u32;
-        let room = self.bodies.acquire_many(room).await;
-        let _room = room.map_err(|_| Refusal::unavailable("the server is stopping"))?;
-        let collected =
-            Limited::new(body, most).collect().await.map_err(|error| match error
-                .downcast_ref::<http_body_util::LengthLimitError>(
-            ) {
-                Some(_) => too_large(most),
-                None => Refusal::bad("the body broke off"),
+    /// A body, which takes room for what has come and not for what it says will come: one that arrives slowly keeps no
+    /// other out.
+    async fn bytes(&self, body: Body, most: usize) -> Answered<bytes::Bytes> {
+        let (mut body, mut bytes) = (Limited::new(body, most), bytes::BytesMut::new());
+        let room = |kib: usize| async move {
+            let room = self.bodies.acquire_many(kib as u32).await;
+            room.map_err(|_| Refusal::unavailable("the server is stopping"))
+        };
+        let (mut held, mut kib) = (room(1).await?, 1);
+        while let Some(frame) = body.frame().await {
+            let frame = frame.map_err(|error| match error.is::<LengthLimitError>() {
+                true => too_large(most),
+                false => Refusal::bad("the body broke off"),
             })?;
-        Ok(collected.to_bytes())
+            let Ok(piece) = frame.into_data() else { continue };
+            let needed = ((bytes.len() + piece.len()) >> 10) + 1;
+            if needed > kib {
+                held.merge(room(needed - kib).await?);
+                kib = needed;
+            }
+            bytes.extend_from_slice(&piece);
+        }
+        Ok(bytes.freeze())
     }
 }
 
