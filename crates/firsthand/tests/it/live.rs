@@ -193,7 +193,12 @@ fn what_is_wrong_is_refused_by_name() {
     let ask = format!("/v1/live/{id}/ask");
     let words = |content: Value| json!({"messages": [{"role": "user", "content": content}]});
     assert_eq!(error(&served.post(&ask, &words(json!("what ?")))).0, 400, "nothing is seen yet");
-    served.post_bytes(&format!("{frames}?at=5"), &photo, "").ok();
+    let seen = served.post_bytes(&format!("{frames}?at=5"), &photo, "").ok();
+    assert_eq!(
+        served.post_bytes(&format!("{frames}?at=5"), &photo, "").ok(),
+        seen,
+        "its reply may have been lost"
+    );
     let huge = {
         // A picture that says it is larger than it may be.
         let mut bytes = picture(1);
@@ -201,7 +206,7 @@ fn what_is_wrong_is_refused_by_name() {
         bytes
     };
     for (path, bytes, status, part) in [
-        (format!("{frames}?at=5"), &photo[..], 400, "is not after 5 s"),
+        (format!("{frames}?at=5"), &huge[..], 400, "is not after 5 s"),
         (format!("{frames}?at=4.5"), &photo, 400, "is not after"),
         (frames.clone(), &photo, 400, "at: expected seconds"),
         (format!("{frames}?at=-1"), &photo, 400, "at: expected seconds"),

@@ -32,6 +32,8 @@ mod score;
 mod scripted;
 mod serve;
 mod serve_clients;
+mod serve_crowd;
+mod serve_killed;
 mod served;
 mod stages;
 mod tiny;

@@ -114,6 +114,14 @@ impl Session {
         lock(&self.items).iter().any(|known| known.name() == item).then(|| self.path(item))
     }
 
+    /// The latest item, if these bytes at this time are it: the reply may have been lost with the server that gave it.
+    /// Blocks.
+    pub(crate) fn repeated(&self, at_us: u64, bytes: &[u8]) -> Option<Item> {
+        let last = lock(&self.items).last().cloned().filter(|last| last.start_us == at_us)?;
+        let known = fs_err::read(self.path(&last.name())).ok()?;
+        (known == bytes).then_some(last)
+    }
+
     /// Refuses what comes too early: time goes on.
     pub(crate) fn check_time(&self, at_us: u64) -> Answered<()> {
         let items = lock(&self.items);
