@@ -17,6 +17,7 @@ const TARGETS: &[(&str, &str)] = &[
     ("benchmark", "crates/tasks/benchmarks"),
     ("transcripts", "fuzz/seeds/transcripts"),
     ("memory", "fuzz/seeds/memory"),
+    ("requests", "fuzz/seeds/requests"),
 ];
 
 /// SanitizerCoverage as libFuzzer expects it: edge counters, the table of edges, traced comparisons.

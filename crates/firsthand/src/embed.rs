@@ -68,8 +68,14 @@ impl Here {
     }
 
     fn vectors(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>> {
+        Ok(self.counted(texts)?.0)
+    }
+
+    /// Vectors, and how many tokens were read for them.
+    pub(crate) fn counted(&self, texts: &[&str]) -> Result<(Vec<Vec<f32>>, usize)> {
         let ids: Vec<Vec<u32>> =
             texts.iter().map(|text| Ok(self.tokenizer.encode(text)?)).collect::<Result<_>>()?;
+        let read = ids.iter().map(Vec::len).sum();
         let mut vectors = Vec::with_capacity(ids.len());
         let mut rest = ids.as_slice();
         while !rest.is_empty() {
@@ -82,7 +88,7 @@ impl Here {
             vectors.extend(self.encoder.embed(&now.iter().map(Vec::as_slice).collect::<Vec<_>>())?);
             rest = later;
         }
-        Ok(vectors)
+        Ok((vectors, read))
     }
 }
 

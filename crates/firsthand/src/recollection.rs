@@ -63,13 +63,7 @@ pub(crate) struct Recollection {
 impl Recollection {
     /// Opens a memory and the models that look. Models are loaded only for tools that are offered.
     pub(crate) fn open(folder: &Path, flags: &ToolFlags, model: &ModelFlags) -> Result<Recollection> {
-        let memories = Memories::open(folder)?;
-        if memories.records() == 0 {
-            return Err(failure(
-                format!("nothing is remembered in {}", folder.display()),
-                "fill it first, e.g. with `firsthand remember`",
-            ));
-        }
+        let memories = memories(folder)?;
         let offered = |name: &str| flags.offer.is_empty() || flags.offer.iter().any(|other| other == name);
         let mut manifests = BTreeMap::new();
         let mut tools: Vec<Arc<dyn Tool>> = Vec::new();
@@ -220,8 +214,8 @@ impl Generate for Looker {
 /// Records that one search of a served memory shows.
 const SERVED_TOP: usize = 3;
 
-/// A memory for servers: opened now, its tools made once the model that looks is there.
-pub(crate) fn days(folder: &Path, model: &str) -> Result<OpenDays> {
+/// The memories in a folder, which are to hold something.
+pub(crate) fn memories(folder: &Path) -> Result<Memories> {
     let memories = Memories::open(folder)?;
     if memories.records() == 0 {
         return Err(failure(
@@ -229,10 +223,15 @@ pub(crate) fn days(folder: &Path, model: &str) -> Result<OpenDays> {
             "fill it first, e.g. with `firsthand remember`",
         ));
     }
+    Ok(memories)
+}
+
+/// Memories for servers: their tools are made once the model that looks is there.
+pub(crate) fn days(memories: Memories, model: &str) -> OpenDays {
     let wearers: Vec<String> = memories.wearers().cloned().collect();
     let clock = memories.last().unwrap_or(Moment::START);
     let is_tiny = model == tiny::NAME;
-    Ok(Box::new(move |looker| {
+    Box::new(move |looker| {
         // firsthand-tiny was taught with clips of a few frames.
         let looking = Looking { max_frames: if is_tiny { 8 } else { 64 }, ..Looking::new(looker) };
         let footage: Arc<dyn Footage> = Arc::new(Remembered::new(memories.clone()));
@@ -253,5 +252,5 @@ pub(crate) fn days(folder: &Path, model: &str) -> Result<OpenDays> {
             clock: Some(clock),
         };
         Ok(Days { service, tools: Arc::new(tools), wearers, clock })
-    }))
+    })
 }

@@ -20,12 +20,24 @@ use crate::live::Live;
 use crate::media::Media;
 use crate::options::ServeOptions;
 use crate::page::Shown;
-use crate::queue::{Gate, Key};
+use crate::queue::{Gate, Key, Ticket};
+use crate::rates::Rates;
 use crate::refusal::{Answered, Refusal};
 use crate::worker::{Ready, Worker};
 
 /// Bodies that may be in memory at once, as so many of the largest.
 const BODIES: usize = 8;
+
+/// Turns texts into vectors of length one, and tells how many tokens it read.
+pub type Encode = Box<dyn FnMut(&[&str]) -> Result<(Vec<Vec<f32>>, usize), String> + Send>;
+
+/// An encoder made for retrieval.
+pub struct TextEncoder {
+    /// What clients call it.
+    pub name: String,
+    /// What it does.
+    pub encode: Mutex<Encode>,
+}
 
 /// What all requests share.
 pub(crate) struct App {
@@ -33,11 +45,14 @@ pub(crate) struct App {
     pub(crate) model: String,
     pub(crate) shown: Shown,
     pub(crate) gate: Arc<Gate>,
+    pub(crate) rates: Rates,
     pub(crate) gauges: Arc<Gauges>,
     pub(crate) files: Arc<Files>,
     pub(crate) live: Arc<Live>,
     pub(crate) media: Media,
     pub(crate) worker: Worker,
+    /// What embeds in the model's place, where it was given.
+    pub(crate) encoder: Option<TextEncoder>,
     pub(crate) loaded: Arc<OnceLock<Ready>>,
     pub(crate) created_s: u64,
     pub(crate) bodies: Semaphore,
@@ -67,6 +82,13 @@ impl App {
         let refusal =
             Refusal::absent(&format!("model {:?} here; this server has {}", brief(name), self.model));
         Err(Refusal { code: "model_not_found", param: Some("model".into()), ..refusal })
+    }
+
+    /// Lets in a request that a model or a memory answers: while there is a place, and while its key has not asked too much.
+    pub(crate) fn enter(&self, key: Key) -> Answered<Ticket> {
+        let ticket = self.gate.enter(key)?;
+        self.rates.ask(key)?;
+        Ok(ticket)
     }
 
     /// The constraints on answers that this checkpoint's tokens allow.

@@ -84,9 +84,9 @@ impl Gauges {
     }
 
     /// The page, in the text format of Prometheus.
-    pub(crate) fn page(&self, inside: usize) -> String {
+    pub(crate) fn page(&self, inside: usize, live_sessions: usize) -> String {
         let mut out = String::new();
-        let counters: [(&str, &str, u64); 12] = [
+        let counters: [(&str, &str, u64); 13] = [
             ("prompt_tokens_total", "counter", self.prompt_tokens.load(Ordering::Relaxed)),
             ("cached_tokens_total", "counter", self.cached_tokens.load(Ordering::Relaxed)),
             ("new_tokens_total", "counter", self.new_tokens.load(Ordering::Relaxed)),
@@ -95,6 +95,7 @@ impl Gauges {
             ("media_killed_total", "counter", self.media_killed.load(Ordering::Relaxed)),
             ("steps_total", "counter", self.steps.load(Ordering::Relaxed)),
             ("requests_inside", "gauge", inside as u64),
+            ("live_sessions", "gauge", live_sessions as u64),
             ("sequences_waiting", "gauge", self.waiting.load(Ordering::Relaxed)),
             ("sequences_running", "gauge", self.running.load(Ordering::Relaxed)),
             ("cache_blocks_available", "gauge", self.cache_blocks.load(Ordering::Relaxed)),

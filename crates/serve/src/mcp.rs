@@ -178,7 +178,7 @@ impl Mcp {
         let conversation = messages::conversation(messages, &messages::extras(&mut fields)?)?;
         fields.end()?;
         let ready = self.app.ready()?;
-        let _ticket = self.app.gate.enter(Mcp::KEY)?;
+        let _ticket = self.app.enter(Mcp::KEY)?;
         let none = crate::chat::tools::Tools::read(None, None)?;
         let rendered = asking::render(&self.app, &ready, Mcp::KEY, conversation, &none).await?;
         let mut words = format!("{} tokens", rendered.input.ids.len());
@@ -205,7 +205,7 @@ impl Mcp {
             _ => JsonObject::new(),
         };
         let wearer = arguments.shift_remove("wearer").and_then(|name| name.as_str().map(str::to_owned));
-        let _ticket = self.app.gate.enter(Mcp::KEY)?;
+        let _ticket = self.app.enter(Mcp::KEY)?;
         let app = self.app.clone();
         let work = move || -> Answered<Said> {
             let days = app.days()?;

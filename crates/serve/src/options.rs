@@ -77,12 +77,24 @@ pub struct Limits {
     pub inputs: usize,
     /// Live sessions.
     pub live: LiveLimits,
+    /// What a key may ask in a minute.
+    pub rates: RateLimits,
     /// Seconds in which a request's head must arrive.
     pub head_seconds: f64,
     /// Seconds in which a request's body must arrive.
     pub body_seconds: f64,
     /// Seconds that running requests get when the server is told to stop.
     pub drain_seconds: f64,
+}
+
+/// How much one key may ask in a minute; 0 sets no bound.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RateLimits {
+    /// Requests that are answered by a model or a memory.
+    pub requests: u64,
+    /// Tokens that are read and written.
+    pub tokens: u64,
 }
 
 /// How much live sessions may take.
@@ -158,6 +170,7 @@ impl Default for Limits {
             choices: 8,
             inputs: 256,
             live: LiveLimits::default(),
+            rates: RateLimits::default(),
             head_seconds: 10.0,
             body_seconds: 60.0,
             drain_seconds: 30.0,

@@ -10,7 +10,7 @@ use firsthand_engine::Runner;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
-use crate::app::{App, body_room, now_s};
+use crate::app::{App, TextEncoder, body_room, now_s};
 use crate::days::OpenDays;
 use crate::files::Files;
 use crate::gauges::Gauges;
@@ -23,12 +23,24 @@ use crate::media::pool::Pool;
 use crate::options::ServeOptions;
 use crate::page::Shown;
 use crate::queue::Gate;
+use crate::rates::Rates;
 use crate::state::State;
 use crate::worker::{Loaded, Ready, Worker};
 use crate::{Error, Result, log, routes};
 
 /// How often the order to stop is looked at.
 const GLANCE: Duration = Duration::from_millis(50);
+
+/// What a server may have beside its model.
+#[derive(Default)]
+pub struct Beside {
+    /// A memory of days.
+    pub days: Option<OpenDays>,
+    /// Who puts the past of live sessions into words; without it there are none.
+    pub remember: Option<Remember>,
+    /// An encoder for `/v1/embeddings`.
+    pub encoder: Option<TextEncoder>,
+}
 
 /// Serves until `stop` is set. `load` makes the model, on the thread that will own it; `bound` hears the address as
 /// soon as connections are taken, which is before the model is loaded.
@@ -37,8 +49,7 @@ pub fn serve<R: Runner + 'static>(
     model: &str,
     shown: Shown,
     load: impl FnOnce() -> std::result::Result<Loaded<R>, String> + Send + 'static,
-    days: Option<OpenDays>,
-    remember: Option<Remember>,
+    beside: Beside,
     stop: &'static AtomicBool,
     bound: impl FnOnce(SocketAddr),
 ) -> Result<()> {
@@ -71,7 +82,7 @@ pub fn serve<R: Runner + 'static>(
             .map_err(|error| Error::Listen { address: address.to_string(), reason: error.to_string() })?;
         let worker =
             Worker::start(load, limits.sequences, room, gauges.clone(), ready, over).map_err(system)?;
-        let app = Arc::new(app(options, model, shown, worker, gauges, loaded, days, remember)?);
+        let app = Arc::new(app(options, model, shown, worker, gauges, loaded, beside)?);
         tokio::spawn(crate::live::keep(app.clone()));
         bound(address);
         let gate = app.gate.clone();
@@ -110,6 +121,7 @@ pub fn serve_stdio<R: Runner + 'static>(
     load: impl FnOnce() -> std::result::Result<Loaded<R>, String> + Send + 'static,
     days: Option<OpenDays>,
 ) -> Result<()> {
+    let beside = Beside { days, ..Beside::default() };
     let system = |error: std::io::Error| Error::System(error.to_string());
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().map_err(system)?;
@@ -129,7 +141,7 @@ pub fn serve_stdio<R: Runner + 'static>(
         let room = limits.queue * limits.choices;
         let worker =
             Worker::start(load, limits.sequences, room, gauges.clone(), tell, over).map_err(system)?;
-        let app = Arc::new(app(options, model, Shown::default(), worker, gauges, loaded, days, None)?);
+        let app = Arc::new(app(options, model, Shown::default(), worker, gauges, loaded, beside)?);
         tokio::select! {
             () = ready.notified() => {}
             ended = ended => {
@@ -152,10 +164,10 @@ fn app(
     worker: Worker,
     gauges: Arc<Gauges>,
     loaded: Arc<OnceLock<Ready>>,
-    days: Option<OpenDays>,
-    remember: Option<Remember>,
+    beside: Beside,
 ) -> Result<App> {
     let limits = options.limits.clone();
+    let Beside { days, remember, encoder } = beside;
     let state = Arc::new(State::open(&options)?);
     let files = Arc::new(Files::open(state.clone(), limits.files, limits.files_bytes)?);
     let live = Arc::new(Live::open(state, &limits, remember)?);
@@ -186,11 +198,13 @@ fn app(
         model: model.to_owned(),
         shown,
         gate: Gate::new(limits.queue, limits.queue_per_key),
+        rates: Rates::new(limits.rates),
         gauges,
         files,
         live,
         media,
         worker,
+        encoder,
         loaded,
         created_s: now_s(),
         bodies: body_room(&options),

@@ -44,7 +44,8 @@ pub(crate) fn run(verb: McpOptions) -> Result<()> {
         program: environment::program()?,
         ..ServeOptions::default()
     };
-    let days = verb.memory.as_deref().map(|folder| recollection::days(folder, &name)).transpose()?;
+    let memories = verb.memory.as_deref().map(recollection::memories).transpose()?;
+    let days = memories.map(|memories| recollection::days(memories, &name));
     let (flags, sequences) = (verb.model, options.limits.sequences);
     let load = move || load(&flags, sequences).map_err(|error| failure::text(&error));
     Ok(firsthand_serve::serve_stdio(options, &name, load, days)?)

@@ -2,21 +2,22 @@
 
 use std::io::Write;
 use std::net::{IpAddr, SocketAddr};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use anyhow::Result;
 use clap::Args;
+use firsthand_agent::Memories;
 use firsthand_media::{Opener, OpenerOptions};
-use firsthand_memory::Memory;
 use firsthand_model::ModelRunner;
-use firsthand_serve::{Limits, LiveLimits, Loaded, ServeOptions, Shown};
+use firsthand_serve::{Beside, Limits, LiveLimits, Loaded, RateLimits, ServeOptions, Shown, TextEncoder};
 
 use crate::commands::remember;
+use crate::embed::Here;
 use crate::environment;
 use crate::failure;
 use crate::interrupt;
-use crate::options::model::ModelFlags;
+use crate::options::model::{ModelFlags, checkpoint_directory};
 use crate::recollection;
 use crate::session::{STEP_TOKENS, Session};
 use crate::tiny;
@@ -67,6 +68,10 @@ pub(crate) struct ServeVerb {
     /// page to look into and to forget from.
     #[arg(long, value_name = "DIR")]
     memory: Option<PathBuf>,
+    /// An encoder of BERT's family in the sentence-transformers layout, a directory or owner/name of one that was fetched:
+    /// answers /v1/embeddings in the model's place.
+    #[arg(long, value_name = "DIR|owner/name")]
+    encoder: Option<String>,
     #[command(flatten)]
     page: PageFlags,
     #[command(flatten)]
@@ -88,17 +93,20 @@ struct PageFlags {
 }
 
 impl PageFlags {
-    fn shown(&self, memory: Option<&Path>, is_tiny: bool) -> Result<Shown> {
+    fn shown(&self, memories: Option<&Memories>, is_tiny: bool) -> Result<Shown> {
         let folder = |flag: &str, path: &Option<PathBuf>| match path {
             Some(path) if !path.is_dir() => {
                 Err(failure::wrong_usage(format!("no folder {}; name one with {flag}", path.display())))
             }
             path => Ok(path.clone()),
         };
-        // A folder of memories is for the tools alone; a folder that holds none is told where they open it.
-        let memory = memory.and_then(|folder| Memory::open(folder).ok());
+        // The very memory that the tools look into: what is forgotten here is forgotten there. Several are for the tools alone.
+        let memory = memories.and_then(|memories| match &memories.each().collect::<Vec<_>>()[..] {
+            [only] => Some((*only).clone()),
+            _ => None,
+        });
         Ok(Shown {
-            memory: memory.map(|memory| Arc::new(Mutex::new(memory))),
+            memory,
             traces: folder("--traces", &self.traces)?,
             runs: folder("--runs", &self.runs)?,
             note: is_tiny.then(|| tiny::NOTE.split(';').next().unwrap_or_default().to_owned()),
@@ -119,6 +127,12 @@ struct LimitFlags {
     /// Requests of one key that wait or run. Default: half the queue.
     #[arg(long, value_name = "N")]
     queue_per_key: Option<usize>,
+    /// Requests that a key may ask a model or a memory in a minute; 0 sets no bound.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    requests_per_minute: u64,
+    /// Tokens that a key may have read and written in a minute; 0 sets no bound.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    tokens_per_minute: u64,
     /// Most new tokens of one answer.
     #[arg(long, value_name = "N", default_value_t = 32_768)]
     max_new_tokens: usize,
@@ -179,6 +193,7 @@ impl LimitFlags {
             head_seconds: self.head_seconds,
             media_workers: self.media_workers,
             drain_seconds: self.drain_seconds,
+            rates: RateLimits { requests: self.requests_per_minute, tokens: self.tokens_per_minute },
             live: LiveLimits {
                 sessions: self.live_sessions,
                 sessions_per_key: self.live_sessions.div_ceil(4),
@@ -192,6 +207,13 @@ impl LimitFlags {
     }
 }
 
+/// An encoder, called as it was named.
+fn encoder(name: &str) -> Result<TextEncoder> {
+    let here = Here::open(&checkpoint_directory(name, "main")?)?;
+    let encode = move |texts: &[&str]| here.counted(texts).map_err(|error| format!("{error:#}"));
+    Ok(TextEncoder { name: name.to_owned(), encode: Mutex::new(Box::new(encode)) })
+}
+
 /// Nobody shares a key with the others when there is none: one client may then take all there is.
 fn shared(limits: Limits) -> Limits {
     let live = LiveLimits { sessions_per_key: limits.live.sessions, ..limits.live };
@@ -202,7 +224,8 @@ fn shared(limits: Limits) -> Limits {
 pub(crate) fn run(verb: ServeVerb) -> Result<()> {
     let name = verb.served_name.or_else(|| verb.model.model.clone()).unwrap_or_else(|| tiny::NAME.to_owned());
     let limits = verb.limits.limits();
-    let shown = verb.page.shown(verb.memory.as_deref(), verb.model.model.is_none())?;
+    let memories = verb.memory.as_deref().map(recollection::memories).transpose()?;
+    let shown = verb.page.shown(memories.as_ref(), verb.model.model.is_none())?;
     let api_keys = if verb.api_key.is_empty() { environment::api_keys() } else { verb.api_key };
     let limits = if api_keys.is_empty() { shared(limits) } else { limits };
     let options = ServeOptions {
@@ -218,12 +241,13 @@ pub(crate) fn run(verb: ServeVerb) -> Result<()> {
         limits,
     };
     options.validate()?;
-    let days = verb.memory.as_deref().map(|folder| recollection::days(folder, &name)).transpose()?;
+    let days = memories.map(|memories| recollection::days(memories, &name));
     let (flags, sequences) = (verb.model, options.limits.sequences);
     let load = move || load(&flags, sequences).map_err(|error| failure::text(&error));
     let stop = interrupt::ask_to_stop();
-    let remember = Some(remember::live::remember());
-    firsthand_serve::serve(options, &name, shown, load, days, remember, stop, |address: SocketAddr| {
+    let encoder = verb.encoder.as_deref().map(encoder).transpose()?;
+    let beside = Beside { days, remember: Some(remember::live::remember()), encoder };
+    firsthand_serve::serve(options, &name, shown, load, beside, stop, |address: SocketAddr| {
         // A reader that went away does not keep others from asking.
         let _ = writeln!(std::io::stdout(), "listening on http://{address}");
     })?;

@@ -143,6 +143,20 @@ client.chat.completions.create(model=model, messages=answered, tools=[look], too
 
 response = client.responses.create(model=model, input="where is the red cup ?", max_output_tokens=16)
 assert response.output_text == streamed, response
+with client.responses.stream(model=model, input="where is the red cup ?", max_output_tokens=16) as stream:
+    events = list(stream)
+    final = stream.get_final_response()
+assert final.output_text == streamed and final.usage.total_tokens == response.usage.total_tokens, final
+assert "".join(event.delta for event in events if event.type == "response.output_text.delta") == streamed, events
+kinds = [event.type for event in events]
+assert kinds[0] == "response.created" and kinds[-1] in ("response.completed", "response.incomplete"), kinds
+flat = {"type": "function", "strict": True, **look["function"]}
+forced = {"model": model, "input": "where is the red cup ?", "tools": [flat], "tool_choice": "required"}
+events = list(client.responses.create(**forced, max_output_tokens=100, stream=True))
+done = [event for event in events if event.type == "response.function_call_arguments.done"]
+assert done[0].arguments == call.function.arguments, events
+assert events[-1].response.output[0].name == "look", events[-1]
+assert [event.sequence_number for event in events] == list(range(len(events)))
 
 try:
     client.chat.completions.create(model=model, messages=question, logit_bias={"5": 10})

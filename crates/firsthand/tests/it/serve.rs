@@ -396,3 +396,140 @@ fn a_memory_is_served_by_the_published_routes() {
         "the served model looked"
     );
 }
+
+#[test]
+fn a_key_asks_so_much_in_a_minute_and_no_more() {
+    let home = tempfile::tempdir().unwrap();
+    let mut command = program(home.path());
+    command.args(["serve", "--port", "0", "--requests-per-minute", "3", "--tokens-per-minute", "2000"]);
+    command.env("FIRSTHAND_API_KEYS", "first-key-1234,second-key-5678");
+    let served = Served::run(command, home.path());
+    let ask = |key: &str, path: &str, body: &Value| {
+        served.post_with(path, body, &format!("authorization: Bearer {key}\r\n"))
+    };
+    let (first, second) = ("first-key-1234", "second-key-5678");
+    let hello = json!({"messages": [{"role": "user", "content": "hello"}], "max_tokens": 1});
+    for _ in 0..3 {
+        ask(first, "/v1/chat/completions", &hello).ok();
+    }
+    let refused = ask(first, "/v1/embeddings", &json!({"input": "hello"}));
+    assert_eq!(refused.status, 429);
+    let head = refused.head.to_lowercase();
+    let wait = head.lines().find_map(|line| line.strip_prefix("retry-after: ")).unwrap();
+    assert!((1..=20).contains(&wait.parse::<u32>().unwrap()), "{head}");
+    assert!(refused.body.contains("requests of this minute"), "{}", refused.body);
+    // Tokens that were not left are used once; the next request waits for them.
+    let schema = json!({"type": "array", "items": {"enum": ["kitchen"]}, "minItems": 1000});
+    let format = json!({"type": "json_schema", "json_schema": {"name": "long", "schema": schema}});
+    let long = json!({"messages": hello["messages"], "max_tokens": 1500, "response_format": format, "n": 2});
+    assert!(
+        ask(second, "/v1/chat/completions", &long).ok()["usage"]["total_tokens"].as_u64().unwrap() > 2000
+    );
+    let refused = ask(second, "/v1/chat/completions", &hello);
+    assert!(refused.status == 429 && refused.body.contains("tokens of this minute"), "{refused:?}");
+    // What costs no model is not counted.
+    assert_eq!(ask(first, "/tokenize", &json!({"prompt": "hello"})).status, 200);
+    assert_eq!(served.metric_with("requests_inside", &format!("authorization: Bearer {first}\r\n")), 0.0);
+}
+
+#[test]
+fn an_encoder_embeds_in_the_place_of_the_model() {
+    let home = tempfile::tempdir().unwrap();
+    let encoder = firsthand_golden::checkpoint("bert");
+    let encoder = encoder.to_str().unwrap();
+    let served = Served::start(home.path(), &["--encoder", encoder]);
+    let embed = |body: Value| served.post("/v1/embeddings", &body);
+    let made = embed(json!({"input": ["the red cup", "a blue door"]})).ok();
+    assert_eq!(made["model"], encoder);
+    let vector = |reply: &Value, at: usize| -> Vec<f64> {
+        let numbers = reply["data"][at]["embedding"].as_array().unwrap();
+        numbers.iter().map(|number| number.as_f64().unwrap()).collect()
+    };
+    let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
+    let (cup, door) = (vector(&made, 0), vector(&made, 1));
+    assert!(cup.len() == 32 && (dot(&cup, &cup) - 1.0).abs() < 1e-4 && dot(&cup, &door) < 0.999, "{made}");
+    assert!(made["usage"]["prompt_tokens"].as_u64().unwrap() >= 6, "{made}");
+    // Alone as in company.
+    let alone = vector(&embed(json!({"input": "the red cup", "model": encoder})).ok(), 0);
+    assert!(dot(&cup, &alone) > 0.99999);
+    // The model embeds where it is named.
+    let own = embed(json!({"input": "the red cup", "model": "firsthand-tiny"})).ok();
+    assert_eq!(own["data"][0]["embedding"].as_array().unwrap().len(), 256);
+    assert_eq!(embed(json!({"input": [1, 2]})).status, 400);
+    assert_eq!(embed(json!({"input": " "})).status, 400);
+    assert_eq!(embed(json!({"input": "a", "model": "other"})).status, 404);
+    let names = served.get("/v1/models").ok();
+    let names: Vec<&str> =
+        names["data"].as_array().unwrap().iter().map(|model| model["id"].as_str().unwrap()).collect();
+    assert_eq!(names, ["firsthand-tiny", encoder]);
+}
+
+#[test]
+fn a_response_as_it_is_said_ends_with_the_whole() {
+    let home = tempfile::tempdir().unwrap();
+    let served = Served::start(home.path(), &[]);
+    let mut body = json!({"input": "where is the red cup ?", "max_output_tokens": 16});
+    let whole = served.post("/v1/responses", &body).ok();
+    body["stream"] = json!(true);
+    let reply = served.post("/v1/responses", &body);
+    let lines = |start: &'static str| reply.body.lines().filter_map(move |line| line.strip_prefix(start));
+    let events: Vec<Value> = lines("data: ").map(|data| serde_json::from_str(data).unwrap()).collect();
+    let kinds: Vec<&str> = lines("event: ").collect();
+    assert_eq!(kinds, events.iter().map(|event| event["type"].as_str().unwrap()).collect::<Vec<_>>());
+    for (number, event) in events.iter().enumerate() {
+        assert_eq!(event["sequence_number"], number, "{event}");
+    }
+    assert_eq!(
+        kinds[..4],
+        [
+            "response.created",
+            "response.in_progress",
+            "response.output_item.added",
+            "response.content_part.added"
+        ]
+    );
+    let said: String = events.iter().filter_map(|event| event["delta"].as_str()).collect();
+    let last = &events.last().unwrap()["response"];
+    assert_eq!(whole["output"][0]["content"], last["output"][0]["content"]);
+    assert_eq!(last["output"][0]["content"][0]["text"], said);
+    for part in ["status", "incomplete_details", "firsthand"] {
+        assert_eq!(whole[part], last[part], "{part}");
+    }
+    assert_eq!(whole["usage"]["total_tokens"], last["usage"]["total_tokens"]);
+    for (key, value) in [("n", json!(2)), ("background", json!(true)), ("messages", json!([1]))] {
+        let mut wrong = body.clone();
+        wrong[key] = value;
+        assert_eq!(served.post("/v1/responses", &wrong).status, 400, "{key}");
+    }
+}
+
+#[test]
+fn a_large_upload_goes_out_as_its_reader_takes_it() {
+    let home = tempfile::tempdir().unwrap();
+    let served = Served::start(home.path(), &[]);
+    let bytes = 96 << 20;
+    let mut form =
+        b"--x\r\ncontent-disposition: form-data; name=\"file\"; filename=\"a.bin\"\r\n\r\n".to_vec();
+    form.resize(form.len() + bytes, b'a');
+    form.extend(b"\r\n--x--\r\n");
+    let upload =
+        served.post_bytes("/v1/files", &form, "content-type: multipart/form-data; boundary=x\r\n").ok();
+    let path = format!("/v1/files/{}/content", upload["id"].as_str().unwrap());
+    let before = served.metric("resident_bytes");
+    let mut stream = served.connect();
+    let head = format!("GET {path} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n\r\n", served.address);
+    stream.write_all(head.as_bytes()).unwrap();
+    let mut some = vec![0; 1 << 20];
+    stream.read_exact(&mut some).unwrap();
+    std::thread::sleep(Duration::from_millis(300));
+    let grown = served.metric("resident_bytes") - before;
+    assert!(grown < (bytes / 3) as f64, "{grown} bytes for a reader that waits");
+    let mut rest = Vec::new();
+    stream.read_to_end(&mut rest).unwrap();
+    let start = some.windows(4).position(|four| four == b"\r\n\r\n").unwrap() + 4;
+    assert_eq!(some.len() - start + rest.len(), bytes);
+    assert!(rest.iter().all(|byte| *byte == b'a'));
+    // A client that goes away in the middle holds nothing.
+    drop(served.connect().write_all(head.as_bytes()));
+    assert_eq!(served.get("/health").status, 200);
+}

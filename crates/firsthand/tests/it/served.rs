@@ -112,7 +112,14 @@ impl Served {
 
     /// A number of `/metrics`.
     pub(crate) fn metric(&self, name: &str) -> f64 {
-        let page = self.get("/metrics").body;
+        self.metric_with(name, "")
+    }
+
+    /// With further head lines, each ended by `\r\n`.
+    pub(crate) fn metric_with(&self, name: &str, lines: &str) -> f64 {
+        let head =
+            format!("GET /metrics HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n{lines}\r\n", self.address);
+        let page = self.send(&head).body;
         let line = page.lines().find_map(|line| line.strip_prefix(&format!("firsthand_{name} ")));
         line.unwrap_or_else(|| panic!("{name} is missing in {page}")).parse().unwrap()
     }

@@ -1,6 +1,7 @@
 //! From a question to its answers: let in, media opened, prompt rendered, jobs handed to the model's thread. The same
 //! renderer, sampling and manifest as every verb; the ticket lives until the last answer is made.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -21,7 +22,17 @@ pub(crate) struct Answering {
     app: Arc<App>,
     replies: mpsc::UnboundedReceiver<(usize, Said)>,
     left: usize,
+    key: Key,
+    /// Pieces of each answer that is not over: about as many tokens.
+    begun: BTreeMap<usize, usize>,
     pub(crate) facts: Facts,
+}
+
+/// Whoever goes away has used what was said until then.
+impl Drop for Answering {
+    fn drop(&mut self) {
+        self.app.rates.charge(self.key, self.begun.values().sum());
+    }
 }
 
 /// What is known of all answers before the first word.
@@ -48,7 +59,7 @@ pub(crate) enum Piece {
 pub(crate) async fn begin(app: &Arc<App>, key: Key, asked: Asked) -> Answered<Answering> {
     let ready = app.ready()?;
     app.check_model(&asked.model)?;
-    let ticket = Arc::new(app.gate.enter(key)?);
+    let ticket = Arc::new(app.enter(key)?);
     let Asked { conversation, tools, schema, sampling, stop, choices, top, .. } = asked;
     let schema = schema.or_else(|| tools.schema());
     let mut masks = Vec::new();
@@ -83,6 +94,7 @@ pub(crate) async fn begin(app: &Arc<App>, key: Key, asked: Asked) -> Answered<An
         has_tools: !tools.offered.is_empty(),
         ready,
     };
+    app.rates.charge(key, rendered.input.ids.len());
     let (sender, replies) = mpsc::unbounded_channel();
     let mut masks = masks.into_iter();
     for index in 0..choices {
@@ -104,7 +116,7 @@ pub(crate) async fn begin(app: &Arc<App>, key: Key, asked: Asked) -> Answered<An
             return Err(Refusal::unavailable("the model does not answer"));
         }
     }
-    Ok(Answering { app: app.clone(), replies, left: choices, facts })
+    Ok(Answering { app: app.clone(), replies, left: choices, key, begun: BTreeMap::new(), facts })
 }
 
 /// The conversation as model input: media opened elsewhere, everything else as every verb does it.
@@ -154,11 +166,16 @@ impl Answering {
         };
         let piece = match said {
             Said::Token(told) => Piece::Token(told),
-            Said::Text(text) => Piece::Text(text),
+            Said::Text(text) => {
+                *self.begun.entry(index).or_default() += 1;
+                Piece::Text(text)
+            }
             Said::Over(answer) => {
                 self.left -= 1;
+                self.begun.remove(&index);
                 match *answer {
                     Ok(answer) => {
+                        self.app.rates.charge(self.key, answer.generation.new_tokens);
                         self.app.gauges.answer(&answer);
                         Piece::Over(Box::new(answer))
                     }

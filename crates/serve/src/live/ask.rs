@@ -22,7 +22,7 @@ const SHARE: usize = 8;
 const LEAST_PIXELS: usize = 3136;
 
 /// A question with what is seen put before it.
-pub(crate) struct Beside {
+pub(crate) struct Prompted {
     pub(crate) conversation: Conversation,
     /// What the answer stands on, beside the manifest.
     pub(crate) told: Value,
@@ -62,7 +62,7 @@ pub(crate) fn beside(
     rule: &Rule,
     renderer: &Renderer,
     mut conversation: Conversation,
-) -> Answered<Beside> {
+) -> Answered<Prompted> {
     if conversation.parts().any(|part| !matches!(part, Part::Text(_))) {
         let message =
             "messages: a question to a session has words alone; what it sees is what was sent to it";
@@ -101,7 +101,7 @@ pub(crate) fn beside(
         "window": {"from": first.start_s(), "to": last.end_s(), "frames": items.iter().map(|item| item.frames).sum::<usize>()},
         "recalled": records.iter().map(told).collect::<Vec<_>>(),
     });
-    Ok(Beside { conversation, told })
+    Ok(Prompted { conversation, told })
 }
 
 /// Records that the words lead to, and the clips just before what is seen, by time.

@@ -44,14 +44,18 @@ pub(crate) async fn keep(app: Arc<App>) {
             let (app, ready, room) = (app.clone(), ready.clone(), room.clone());
             tokio::spawn(async move {
                 let Ok(_permit) = room.acquire().await else { return };
-                while fold(&app, &ready, &session).await {}
+                let is_done = fold(&app, &ready, &session).await;
                 session.is_folding.store(false, Ordering::SeqCst);
+                // One stretch, then the others have their turn; a failure waits for the next glance.
+                if is_done {
+                    app.live.wake.notify_one();
+                }
             });
         }
     }
 }
 
-/// Remembers what is due of a session; whether there may be more.
+/// Remembers what is due of a session; whether it did.
 async fn fold(app: &Arc<App>, ready: &Ready, session: &Arc<Session>) -> bool {
     let items = session.items();
     let due = app.live.rule.due(&items).filter(|_| !session.is_gone() && !app.gate.is_closed());

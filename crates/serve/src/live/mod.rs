@@ -17,7 +17,7 @@ use firsthand_memory::Memory;
 use firsthand_memory::build::Clip;
 use tokio::sync::Notify;
 
-pub(crate) use ask::{Beside, beside};
+pub(crate) use ask::{Prompted, beside};
 pub(crate) use fold::keep;
 pub(crate) use session::{About, Session};
 pub(crate) use window::{Item, Kind, Rule};

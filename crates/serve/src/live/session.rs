@@ -186,9 +186,18 @@ impl Session {
         self.about.start.plus_ms((at_us / 1000) as i64)
     }
 
-    /// The memory, made if it is missing. Blocks.
+    /// The memory, made beside and renamed if it is missing: one half made is none. Blocks.
     pub(crate) fn memory(&self) -> Result<Memory, String> {
-        Memory::open_or_create(&self.folder.join("memory")).map_err(|error| error.to_string())
+        let folder = self.folder.join("memory");
+        if !folder.is_dir() {
+            let draft = self.folder.join("memory.new");
+            if draft.exists() {
+                fs_err::remove_dir_all(&draft).map_err(|error| error.to_string())?;
+            }
+            drop(Memory::create(&draft).map_err(|error| error.to_string())?);
+            fs_err::rename(&draft, &folder).map_err(|error| error.to_string())?;
+        }
+        Memory::open(&folder).map_err(|error| error.to_string())
     }
 
     /// The memory, where something is remembered. Blocks.
@@ -230,4 +239,47 @@ fn remembered(mut memory: Memory) -> Option<(Counts, u64)> {
     let totals = Ledger::totals(memory.store()).ok()?;
     let failed = totals.values().map(|totals| totals.failed).sum();
     Some((memory.store().counts().ok()?, failed))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::live::window::Kind;
+    use crate::options::ServeOptions;
+
+    fn picture(at_us: u64) -> Item {
+        Item { number: 0, start_us: at_us, end_us: at_us, frames: 1, size: [2, 3], kind: Kind::Png, bytes: 4 }
+    }
+
+    #[test]
+    fn a_folder_is_the_session_whenever_it_is_read() {
+        let home = tempfile::tempdir().unwrap();
+        let options = ServeOptions { state_dir: Some(home.path().join("state")), ..ServeOptions::default() };
+        let state = State::open(&options).unwrap();
+        let (fps, max_pixels, start) = (1.0, 784, Moment::START);
+        let about = About { owner: "a".into(), created_s: 1, wearer: "me".into(), start, fps, max_pixels };
+        let session = Session::create(&state, home.path(), about.clone()).unwrap();
+        for at in [1, 5] {
+            let draft = state.draft();
+            fs_err::write(&draft.0, format!("pix{at}")).unwrap();
+            session.check_time(at).unwrap();
+            session.add(&draft, picture(at)).unwrap();
+        }
+        assert_eq!(session.check_time(5).unwrap_err().status, 400);
+        assert!(session.check_room(2, 10).is_ok());
+        assert_eq!(session.check_room(3, 10).unwrap_err().status, 429);
+        assert!(session.repeated(5, b"pix5").is_some() && session.repeated(5, b"pix6").is_none());
+        // Killed while its memory was being made.
+        let folder = home.path().join(&session.id);
+        fs_err::create_dir_all(folder.join("memory.new")).unwrap();
+        fs_err::write(folder.join("memory.new/half"), "").unwrap();
+        fs_err::write(folder.join("seen/half-written"), "").unwrap();
+        let again = Session::read(&folder).unwrap();
+        assert_eq!((again.items(), &again.about), (session.items(), &about));
+        assert!(again.old().unwrap().is_none());
+        drop(again.memory().unwrap());
+        assert!(again.old().unwrap().is_some() && !folder.join("memory.new").exists());
+        fs_err::remove_file(folder.join(FACTS)).unwrap();
+        assert!(Session::read(&folder).is_none(), "half deleted");
+    }
 }

@@ -16,7 +16,7 @@ use crate::refusal::{Answered, Refusal};
 async fn answer(app: Arc<App>, request: Request, route: fn(&Service, &Value) -> Reply) -> Answered<Response> {
     let key = key_of(&request);
     let body = app.json(request).await?;
-    let _ticket = app.gate.enter(key)?;
+    let _ticket = app.enter(key)?;
     let work = move || -> Answered<Reply> { Ok(route(&app.days()?.service, &body)) };
     let reply = tokio::task::spawn_blocking(work).await;
     let Reply { status, body } = reply.map_err(|error| Refusal::internal(&error.to_string()))??;

@@ -9,8 +9,10 @@ use axum::body::Body;
 use axum::extract::{FromRequest, Multipart, Path, Request, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use bytes::BytesMut;
+use futures_util::stream;
 use serde_json::{Value, json};
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::app::App;
 use crate::queue::Key;
@@ -19,6 +21,8 @@ use crate::state::Draft;
 
 /// Room that is claimed at a time.
 const CLAIM: u64 = 1 << 20;
+/// Bytes that are read at a time.
+const PIECE: usize = 64 << 10;
 
 /// Stores an upload: the multipart fields `purpose` and `file`.
 pub(crate) async fn upload(
@@ -138,8 +142,17 @@ pub(crate) async fn content(
     Path(id): Path<String>,
 ) -> Answered<Response> {
     let stored = app.files.find(&id, key)?;
-    let bytes = tokio::fs::read(&stored.path).await.map_err(|_| Refusal::absent("such file"))?;
-    let headers =
-        [(header::CONTENT_TYPE, "application/octet-stream"), (header::CONTENT_DISPOSITION, "attachment")];
-    Ok((headers, Body::from(bytes)).into_response())
+    let file = tokio::fs::File::open(&stored.path).await.map_err(|_| Refusal::absent("such file"))?;
+    // A piece at a time, and no more than its reader takes.
+    let pieces = stream::try_unfold(file, |mut file| async move {
+        let mut piece = BytesMut::with_capacity(PIECE);
+        let count = file.read_buf(&mut piece).await?;
+        Ok::<_, std::io::Error>((count > 0).then(|| (piece.freeze(), file)))
+    });
+    let headers = [
+        (header::CONTENT_TYPE, "application/octet-stream".to_owned()),
+        (header::CONTENT_DISPOSITION, "attachment".to_owned()),
+        (header::CONTENT_LENGTH, stored.bytes.to_string()),
+    ];
+    Ok((headers, Body::from_stream(pieces)).into_response())
 }

@@ -20,7 +20,7 @@ use crate::app::{App, now_s};
 use crate::chat::asking;
 use crate::chat::fields::Fields;
 use crate::chat::request::{self, Reading};
-use crate::live::{About, Beside, Item, Kind, Session, beside};
+use crate::live::{About, Item, Kind, Prompted, Session, beside};
 use crate::media::worker::{Medium, Wanted};
 use crate::queue::Key;
 use crate::refusal::{Answered, Refusal};
@@ -49,6 +49,27 @@ pub(super) async fn create(
         true => app.json(request).await?,
         false => json!({}),
     };
+    let factor = sizes.factor * sizes.factor;
+    let made = read_new(body, [factor as u64, app.options.limits.live.frame_pixels as u64])?;
+    let New { wearer, start, fps, max_pixels } = made;
+    let max_pixels =
+        max_pixels.unwrap_or_else(|| frame_pixels(&ready.renderer, &sizes, app.live.rule.frames));
+    let session =
+        app.live.create(key, |owner| About { owner, created_s: now_s(), wearer, start, fps, max_pixels })?;
+    described(&app, &session).await
+}
+
+/// A new session, as a request asks for it.
+#[derive(Debug)]
+pub(crate) struct New {
+    wearer: String,
+    start: Moment,
+    fps: f64,
+    max_pixels: Option<usize>,
+}
+
+/// Reads the body of a request for a session whose frames may have so many pixels.
+pub(crate) fn read_new(body: Value, pixels: [u64; 2]) -> Answered<New> {
     let mut fields = Fields::of(body, "")?;
     let wearer = fields.string("wearer")?.unwrap_or_else(|| "me".to_owned());
     if wearer.trim().is_empty() || wearer.len() > LONGEST_NAME || wearer.chars().any(char::is_control) {
@@ -57,15 +78,9 @@ pub(super) async fn create(
     let start = fields.string("start")?.map(|text| text.parse::<Moment>()).transpose();
     let start = start.map_err(|error| fields.wrong("start", &format!("{error}; e.g. DAY1_08000000")))?;
     let fps = fields.number("fps", [0.01, MOST_FPS])?.unwrap_or(1.0);
-    let usual = frame_pixels(&ready.renderer, &sizes, app.live.rule.frames);
-    let most = app.options.limits.live.frame_pixels as u64;
-    let max_pixels = fields.count("max_pixels", [(sizes.factor * sizes.factor) as u64, most])?;
-    let max_pixels = max_pixels.map_or(usual, |most| most as usize);
+    let max_pixels = fields.count("max_pixels", pixels)?.map(|most| most as usize);
     fields.end()?;
-    let start = start.unwrap_or(Moment::START);
-    let session =
-        app.live.create(key, |owner| About { owner, created_s: now_s(), wearer, start, fps, max_pixels })?;
-    described(&app, &session).await
+    Ok(New { wearer, start: start.unwrap_or(Moment::START), fps, max_pixels })
 }
 
 fn has_body(request: &Request) -> bool {
@@ -279,7 +294,7 @@ pub(super) async fn ask(
     let (own, rule, renderer) = (session.clone(), app.live.rule, ready.renderer.clone());
     let conversation = std::mem::take(&mut asked.conversation);
     let work = tokio::task::spawn_blocking(move || beside(&own, &rule, &renderer, conversation)).await;
-    let Beside { conversation, told } = work.map_err(|error| Refusal::internal(&error.to_string()))??;
+    let Prompted { conversation, told } = work.map_err(|error| Refusal::internal(&error.to_string()))??;
     asked.conversation = conversation;
     let answering = asking::begin(&app, key, asked).await?;
     drop(held);

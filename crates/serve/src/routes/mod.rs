@@ -7,8 +7,13 @@ mod files;
 mod live;
 mod openapi;
 mod responses;
+mod responses_stream;
 mod state;
 mod tokenize;
+
+pub(crate) use embeddings::read as read_embeddings;
+pub(crate) use live::read_new;
+pub(crate) use responses::as_chat;
 
 use std::sync::Arc;
 

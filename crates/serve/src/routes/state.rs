@@ -35,13 +35,22 @@ fn description(app: &App) -> Value {
     model
 }
 
-/// The one model, as a list.
+fn encoder_description(app: &App, name: &str) -> Value {
+    json!({"id": name, "object": "model", "created": app.created_s, "owned_by": "firsthand", "firsthand": {"embeds": true}})
+}
+
+/// The one model, and the encoder, as a list.
 pub(crate) async fn models(State(app): State<Arc<App>>) -> Json<Value> {
-    Json(json!({"object": "list", "data": [description(&app)]}))
+    let encoder = app.encoder.as_ref().map(|encoder| encoder_description(&app, &encoder.name));
+    let data: Vec<Value> = std::iter::once(description(&app)).chain(encoder).collect();
+    Json(json!({"object": "list", "data": data}))
 }
 
 /// The one model.
 pub(crate) async fn model(State(app): State<Arc<App>>, Path(name): Path<String>) -> Answered<Json<Value>> {
+    if app.encoder.as_ref().is_some_and(|encoder| encoder.name == name) {
+        return Ok(Json(encoder_description(&app, &name)));
+    }
     app.check_model(&name)?;
     Ok(Json(description(&app)))
 }
@@ -49,5 +58,5 @@ pub(crate) async fn model(State(app): State<Arc<App>>, Path(name): Path<String>)
 /// Counters.
 pub(crate) async fn metrics(State(app): State<Arc<App>>) -> Response {
     let kind = [(header::CONTENT_TYPE, "text/plain; version=0.0.4")];
-    (kind, app.gauges.page(app.gate.inside())).into_response()
+    (kind, app.gauges.page(app.gate.inside(), app.live.all().len())).into_response()
 }
