@@ -8,7 +8,7 @@ use axum::extract::Request;
 use axum::http::header;
 use firsthand_base::GenerateError;
 use firsthand_input::Renderer;
-use http_body_util::{BodyExt, Limited};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde_json::Value;
 use tokio::sync::Semaphore;
 
@@ -16,6 +16,7 @@ use crate::chat::schema::Schemas;
 use crate::days::{Days, OpenDays, Speaker};
 use crate::files::Files;
 use crate::gauges::Gauges;
+use crate::live::Live;
 use crate::media::Media;
 use crate::options::ServeOptions;
 use crate::page::Shown;
@@ -34,6 +35,7 @@ pub(crate) struct App {
     pub(crate) gate: Arc<Gate>,
     pub(crate) gauges: Arc<Gauges>,
     pub(crate) files: Arc<Files>,
+    pub(crate) live: Arc<Live>,
     pub(crate) media: Media,
     pub(crate) worker: Worker,
     pub(crate) loaded: Arc<OnceLock<Ready>>,
@@ -115,13 +117,9 @@ impl App {
     /// The JSON of a request's body, which must arrive in time and fit.
     pub(crate) async fn json(&self, request: Request) -> Answered<Value> {
         let most = self.options.limits.body_bytes;
-        let announced = request.headers().get(header::CONTENT_LENGTH);
-        let announced = announced.and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
-        if announced.is_some_and(|length| length > most) {
-            return Err(too_large(most));
-        }
         let kind = request.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
-        if !kind.is_some_and(|kind| kind.to_ascii_lowercase().starts_with("application/json")) {
+        let is_json = kind.is_some_and(|kind| kind.to_ascii_lowercase().starts_with("application/json"));
+        if !is_json && announced(&request).is_none_or(|length| length <= most) {
             let wrong = "send content-type: application/json";
             return Err(Refusal::new(
                 axum::http::StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -129,32 +127,54 @@ impl App {
                 wrong,
             ));
         }
-        let patience = Duration::from_secs_f64(self.options.limits.body_seconds);
-        let bytes =
-            tokio::time::timeout(patience, self.bytes(request.into_body(), announced.unwrap_or(most)));
-        let bytes = bytes.await.map_err(|_| {
-            let slow = "the body did not arrive in time";
-            Refusal::new(axum::http::StatusCode::REQUEST_TIMEOUT, "timeout", slow)
-        })??;
+        let bytes = self.body(request, most).await?;
         serde_json::from_slice(&bytes).map_err(|error| {
             Refusal::bad(format!("the body is not JSON: line {}, column {}", error.line(), error.column()))
         })
     }
 
-    async fn bytes(&self, body: Body, announced: usize) -> Answered<bytes::Bytes> {
-        let most = self.options.limits.body_bytes;
-        let room = (announced >> 10).clamp(1, (most >> 10).max(1)) as u32;
-        let room = self.bodies.acquire_many(room).await;
-        let _room = room.map_err(|_| Refusal::unavailable("the server is stopping"))?;
-        let collected =
-            Limited::new(body, most).collect().await.map_err(|error| match error
-                .downcast_ref::<http_body_util::LengthLimitError>(
-            ) {
-                Some(_) => too_large(most),
-                None => Refusal::bad("the body broke off"),
-            })?;
-        Ok(collected.to_bytes())
+    /// The bytes of a request's body, which must arrive in time and be no more than `most`.
+    pub(crate) async fn body(&self, request: Request, most: usize) -> Answered<bytes::Bytes> {
+        if announced(&request).is_some_and(|length| length > most) {
+            return Err(too_large(most));
+        }
+        let patience = Duration::from_secs_f64(self.options.limits.body_seconds);
+        let bytes = self.bytes(request.into_body(), most);
+        tokio::time::timeout(patience, bytes).await.map_err(|_| {
+            let slow = "the body did not arrive in time";
+            Refusal::new(axum::http::StatusCode::REQUEST_TIMEOUT, "timeout", slow)
+        })?
     }
+
+    /// A body, which takes room for what has come and not for what it says will come: one that arrives slowly keeps no
+    /// other out.
+    async fn bytes(&self, body: Body, most: usize) -> Answered<bytes::Bytes> {
+        let (mut body, mut bytes) = (Limited::new(body, most), bytes::BytesMut::new());
+        let room = |kib: usize| async move {
+            let room = self.bodies.acquire_many(kib as u32).await;
+            room.map_err(|_| Refusal::unavailable("the server is stopping"))
+        };
+        let (mut held, mut kib) = (room(1).await?, 1);
+        while let Some(frame) = body.frame().await {
+            let frame = frame.map_err(|error| match error.is::<LengthLimitError>() {
+                true => too_large(most),
+                false => Refusal::bad("the body broke off"),
+            })?;
+            let Ok(piece) = frame.into_data() else { continue };
+            let needed = ((bytes.len() + piece.len()) >> 10) + 1;
+            if needed > kib {
+                held.merge(room(needed - kib).await?);
+                kib = needed;
+            }
+            bytes.extend_from_slice(&piece);
+        }
+        Ok(bytes.freeze())
+    }
+}
+
+/// How long a request says its body is.
+fn announced(request: &Request) -> Option<usize> {
+    request.headers().get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
 fn too_large(most: usize) -> Refusal {

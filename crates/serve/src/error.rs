@@ -25,8 +25,8 @@ pub enum Error {
         /// The system's reason.
         reason: String,
     },
-    /// The folder of uploads cannot be used.
-    #[error("cannot use the folder of uploads {}: {reason}", path.display())]
+    /// The folder of uploads and live sessions cannot be used.
+    #[error("cannot use the folder {}: {reason}\nhint: name another one with --state", path.display())]
     Files {
         /// The folder.
         path: PathBuf,

@@ -25,8 +25,10 @@ pub struct ServeOptions {
     pub private_media: bool,
     /// Folder whose files may be named in requests.
     pub media_root: Option<PathBuf>,
-    /// Folder of uploads and of media on their way.
+    /// Folder in which a server without `state_dir` makes one of its own, gone when it ends.
     pub files_dir: PathBuf,
+    /// Folder of uploads and live sessions that outlive the server.
+    pub state_dir: Option<PathBuf>,
     /// This program, which opens media in processes of their own.
     pub program: PathBuf,
     /// How much of everything.
@@ -73,12 +75,48 @@ pub struct Limits {
     pub choices: usize,
     /// Texts of one request for embeddings.
     pub inputs: usize,
+    /// Live sessions.
+    pub live: LiveLimits,
     /// Seconds in which a request's head must arrive.
     pub head_seconds: f64,
     /// Seconds in which a request's body must arrive.
     pub body_seconds: f64,
     /// Seconds that running requests get when the server is told to stop.
     pub drain_seconds: f64,
+}
+
+/// How much live sessions may take.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LiveLimits {
+    /// Sessions in all.
+    pub sessions: usize,
+    /// Sessions of one key.
+    pub sessions_per_key: usize,
+    /// Newest frames that a session keeps as pictures; older ones are remembered in words.
+    pub window: usize,
+    /// Bytes of pictures of one session, half of them in the window and half on their way into memory.
+    pub session_bytes: u64,
+    /// Pixels of one frame as it is sent.
+    pub frame_pixels: usize,
+    /// Seconds of one segment.
+    pub segment_seconds: f64,
+    /// Seconds after which a session that nobody asks for is deleted.
+    pub idle_seconds: f64,
+}
+
+impl Default for LiveLimits {
+    fn default() -> Self {
+        LiveLimits {
+            sessions: 64,
+            sessions_per_key: 16,
+            window: 32,
+            session_bytes: 64 << 20,
+            frame_pixels: 8_300_000,
+            segment_seconds: 60.0,
+            idle_seconds: 3600.0,
+        }
+    }
 }
 
 impl Default for ServeOptions {
@@ -91,6 +129,7 @@ impl Default for ServeOptions {
             private_media: false,
             media_root: None,
             files_dir: PathBuf::from("files"),
+            state_dir: None,
             program: PathBuf::from("firsthand"),
             limits: Limits::default(),
         }
@@ -118,6 +157,7 @@ impl Default for Limits {
             max_tokens: 32_768,
             choices: 8,
             inputs: 256,
+            live: LiveLimits::default(),
             head_seconds: 10.0,
             body_seconds: 60.0,
             drain_seconds: 30.0,
@@ -149,11 +189,19 @@ impl ServeOptions {
             ("media_workers", limits.media_workers),
             ("choices", limits.choices),
             ("max_tokens", limits.max_tokens),
+            ("live.window", limits.live.window),
         ];
         if let Some((name, _)) = counts.iter().find(|(_, count)| *count == 0) {
             return refuse(format!("{name} is 0"), "give at least 1");
         }
-        let seconds = [limits.media_seconds, limits.head_seconds, limits.body_seconds, limits.drain_seconds];
+        let seconds = [
+            limits.media_seconds,
+            limits.head_seconds,
+            limits.body_seconds,
+            limits.drain_seconds,
+            limits.live.segment_seconds,
+            limits.live.idle_seconds,
+        ];
         if seconds.iter().any(|seconds| !(0.01..=1e6).contains(seconds)) {
             return refuse("a number of seconds is out of range".into(), "give 0.01 to 1000000");
         }

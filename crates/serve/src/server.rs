@@ -15,6 +15,7 @@ use crate::days::OpenDays;
 use crate::files::Files;
 use crate::gauges::Gauges;
 use crate::http::listener::listen;
+use crate::live::{Live, Remember};
 use crate::mcp::Mcp;
 use crate::media::Media;
 use crate::media::fetch::Remote;
@@ -22,6 +23,7 @@ use crate::media::pool::Pool;
 use crate::options::ServeOptions;
 use crate::page::Shown;
 use crate::queue::Gate;
+use crate::state::State;
 use crate::worker::{Loaded, Ready, Worker};
 use crate::{Error, Result, log, routes};
 
@@ -36,6 +38,7 @@ pub fn serve<R: Runner + 'static>(
     shown: Shown,
     load: impl FnOnce() -> std::result::Result<Loaded<R>, String> + Send + 'static,
     days: Option<OpenDays>,
+    remember: Option<Remember>,
     stop: &'static AtomicBool,
     bound: impl FnOnce(SocketAddr),
 ) -> Result<()> {
@@ -68,7 +71,8 @@ pub fn serve<R: Runner + 'static>(
             .map_err(|error| Error::Listen { address: address.to_string(), reason: error.to_string() })?;
         let worker =
             Worker::start(load, limits.sequences, room, gauges.clone(), ready, over).map_err(system)?;
-        let app = Arc::new(app(options, model, shown, worker, gauges, loaded, days)?);
+        let app = Arc::new(app(options, model, shown, worker, gauges, loaded, days, remember)?);
+        tokio::spawn(crate::live::keep(app.clone()));
         bound(address);
         let gate = app.gate.clone();
         let wait = async {
@@ -125,7 +129,7 @@ pub fn serve_stdio<R: Runner + 'static>(
         let room = limits.queue * limits.choices;
         let worker =
             Worker::start(load, limits.sequences, room, gauges.clone(), tell, over).map_err(system)?;
-        let app = Arc::new(app(options, model, Shown::default(), worker, gauges, loaded, days)?);
+        let app = Arc::new(app(options, model, Shown::default(), worker, gauges, loaded, days, None)?);
         tokio::select! {
             () = ready.notified() => {}
             ended = ended => {
@@ -149,9 +153,12 @@ fn app(
     gauges: Arc<Gauges>,
     loaded: Arc<OnceLock<Ready>>,
     days: Option<OpenDays>,
+    remember: Option<Remember>,
 ) -> Result<App> {
     let limits = options.limits.clone();
-    let files = Arc::new(Files::open(&options.files_dir, limits.files, limits.files_bytes)?);
+    let state = Arc::new(State::open(&options)?);
+    let files = Arc::new(Files::open(state.clone(), limits.files, limits.files_bytes)?);
+    let live = Arc::new(Live::open(state, &limits, remember)?);
     let root = options.media_root.as_ref().map(|root| {
         fs_err::canonicalize(root).map_err(|error| Error::Options {
             what: error.to_string(),
@@ -166,6 +173,7 @@ fn app(
             gauges.clone(),
         ),
         files: files.clone(),
+        live: live.clone(),
         remote: Remote {
             hosts: options.media_hosts.iter().map(|host| host.to_ascii_lowercase()).collect(),
             private: options.private_media,
@@ -180,6 +188,7 @@ fn app(
         gate: Gate::new(limits.queue, limits.queue_per_key),
         gauges,
         files,
+        live,
         media,
         worker,
         loaded,

@@ -1,6 +1,7 @@
 //! `remember`: video becomes memory. Options, what is looked at by whom, and the report; the rules by which a memory grows
 //! are `memory::build`'s, the files are `media`'s below, and the model is `mind`'s.
 
+pub(crate) mod live;
 mod media;
 mod mind;
 mod report;

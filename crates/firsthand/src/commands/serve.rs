@@ -10,8 +10,9 @@ use clap::Args;
 use firsthand_media::{Opener, OpenerOptions};
 use firsthand_memory::Memory;
 use firsthand_model::ModelRunner;
-use firsthand_serve::{Limits, Loaded, ServeOptions, Shown};
+use firsthand_serve::{Limits, LiveLimits, Loaded, ServeOptions, Shown};
 
+use crate::commands::remember;
 use crate::environment;
 use crate::failure;
 use crate::interrupt;
@@ -56,6 +57,9 @@ pub(crate) struct ServeVerb {
     /// A folder whose files requests may name.
     #[arg(long, value_name = "DIR")]
     media_root: Option<PathBuf>,
+    /// A folder in which uploads and live sessions outlive the server. Default: one that is gone with it.
+    #[arg(long, value_name = "DIR")]
+    state: Option<PathBuf>,
     /// What clients call the model. Default: as --model names it.
     #[arg(long, value_name = "NAME")]
     served_name: Option<String>,
@@ -142,6 +146,18 @@ struct LimitFlags {
     /// Processes that open media.
     #[arg(long, value_name = "N", default_value_t = 2)]
     media_workers: usize,
+    /// Live sessions at once. Each key may have a quarter of them, or all where there are no keys.
+    #[arg(long, value_name = "N", default_value_t = 64)]
+    live_sessions: usize,
+    /// Newest frames that a live session keeps as pictures; what is older is remembered in words.
+    #[arg(long, value_name = "N", default_value_t = 32)]
+    live_window: usize,
+    /// Most MiB of a live session's pictures.
+    #[arg(long, value_name = "N", default_value_t = 64)]
+    live_mib: u64,
+    /// Seconds after which a live session that nobody asks for is deleted.
+    #[arg(long, value_name = "S", default_value_t = 3600.0)]
+    live_idle_seconds: f64,
     /// Seconds that running requests get when the server is told to stop.
     #[arg(long, value_name = "S", default_value_t = 30.0)]
     drain_seconds: f64,
@@ -163,9 +179,23 @@ impl LimitFlags {
             head_seconds: self.head_seconds,
             media_workers: self.media_workers,
             drain_seconds: self.drain_seconds,
+            live: LiveLimits {
+                sessions: self.live_sessions,
+                sessions_per_key: self.live_sessions.div_ceil(4),
+                window: self.live_window,
+                session_bytes: self.live_mib << 20,
+                idle_seconds: self.live_idle_seconds,
+                ..LiveLimits::default()
+            },
             ..Limits::default()
         }
     }
+}
+
+/// Nobody shares a key with the others when there is none: one client may then take all there is.
+fn shared(limits: Limits) -> Limits {
+    let live = LiveLimits { sessions_per_key: limits.live.sessions, ..limits.live };
+    Limits { queue_per_key: limits.queue, live, ..limits }
 }
 
 /// Serves until told to stop.
@@ -173,9 +203,8 @@ pub(crate) fn run(verb: ServeVerb) -> Result<()> {
     let name = verb.served_name.or_else(|| verb.model.model.clone()).unwrap_or_else(|| tiny::NAME.to_owned());
     let limits = verb.limits.limits();
     let shown = verb.page.shown(verb.memory.as_deref(), verb.model.model.is_none())?;
-    // Nobody shares a key with the others when there is none: one client may then take the whole queue.
     let api_keys = if verb.api_key.is_empty() { environment::api_keys() } else { verb.api_key };
-    let queue_per_key = if api_keys.is_empty() { limits.queue } else { limits.queue_per_key };
+    let limits = if api_keys.is_empty() { shared(limits) } else { limits };
     let options = ServeOptions {
         host: verb.host,
         port: verb.port,
@@ -184,15 +213,17 @@ pub(crate) fn run(verb: ServeVerb) -> Result<()> {
         private_media: verb.private_media,
         media_root: verb.media_root,
         files_dir: environment::firsthand_cache()?.join("uploads"),
+        state_dir: verb.state,
         program: environment::program()?,
-        limits: Limits { queue_per_key, ..limits },
+        limits,
     };
     options.validate()?;
     let days = verb.memory.as_deref().map(|folder| recollection::days(folder, &name)).transpose()?;
     let (flags, sequences) = (verb.model, options.limits.sequences);
     let load = move || load(&flags, sequences).map_err(|error| failure::text(&error));
     let stop = interrupt::ask_to_stop();
-    firsthand_serve::serve(options, &name, shown, load, days, stop, |address: SocketAddr| {
+    let remember = Some(remember::live::remember());
+    firsthand_serve::serve(options, &name, shown, load, days, remember, stop, |address: SocketAddr| {
         // A reader that went away does not keep others from asking.
         let _ = writeln!(std::io::stdout(), "listening on http://{address}");
     })?;

@@ -86,23 +86,22 @@ impl Served {
         self.send(&request(&self.address, path, &body.to_string(), lines))
     }
 
+    /// Bytes as a body.
+    pub(crate) fn post_bytes(&self, path: &str, bytes: &[u8], lines: &str) -> Reply {
+        self.exchange(&request_of_bytes(&self.address, path, bytes, lines))
+    }
+
     pub(crate) fn chat(&self, body: &Value) -> Reply {
         self.post("/v1/chat/completions", body)
     }
 
     /// Bytes as they are, and what comes back until the server closes.
     pub(crate) fn send(&self, bytes: &str) -> Reply {
-        let mut stream = self.connect();
-        stream.write_all(bytes.as_bytes()).unwrap();
-        let mut text = Vec::new();
-        // A server that closes early may reset.
-        let _ = stream.read_to_end(&mut text);
-        let text = String::from_utf8_lossy(&text).into_owned();
-        let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
-        let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0);
-        let is_chunked = head.to_ascii_lowercase().contains("transfer-encoding: chunked");
-        let body = if is_chunked { unchunked(body) } else { body.to_owned() };
-        Reply { status, head: head.to_owned(), body }
+        self.exchange(bytes.as_bytes())
+    }
+
+    fn exchange(&self, bytes: &[u8]) -> Reply {
+        attempt(&self.address, bytes).unwrap()
     }
 
     pub(crate) fn connect(&self) -> TcpStream {
@@ -135,6 +134,31 @@ impl Drop for Served {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Sends bytes to a server that may go away, and reads what comes back until it closes.
+pub(crate) fn attempt(address: &str, bytes: &[u8]) -> std::io::Result<Reply> {
+    let mut stream = TcpStream::connect(address)?;
+    stream.set_read_timeout(Some(Duration::from_secs(120)))?;
+    // A server that refuses early may not read all of it, and one that closes early may reset.
+    let _ = stream.write_all(bytes);
+    let mut text = Vec::new();
+    let _ = stream.read_to_end(&mut text);
+    let text = String::from_utf8_lossy(&text).into_owned();
+    let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
+    let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0);
+    let is_chunked = head.to_ascii_lowercase().contains("transfer-encoding: chunked");
+    let body = if is_chunked { unchunked(body) } else { body.to_owned() };
+    Ok(Reply { status, head: head.to_owned(), body })
+}
+
+/// A POST of bytes.
+pub(crate) fn request_of_bytes(address: &str, path: &str, bytes: &[u8], lines: &str) -> Vec<u8> {
+    let head = format!(
+        "POST {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n{lines}content-length: {}\r\n\r\n",
+        bytes.len()
+    );
+    [head.as_bytes(), bytes].concat()
 }
 
 /// A POST as text.

@@ -28,7 +28,7 @@ pub use clips::{CLIP_MS, Clip, cut};
 pub use extract::{Extract, extract};
 pub(crate) use ledger::forget_notes;
 pub use ledger::{Failure, Ledger, Maker, Recording, Totals};
-pub use run::{Ended, Report, Step, Untold, remember};
+pub use run::{Ended, Report, Step, Untold, follow, remember};
 pub use spans::Spans;
 pub use timeline::{Placed, Source, named, note_overlaps, place};
 pub use transcript::{Said, TranscriptFormat, read_transcript, said_in};

@@ -67,6 +67,26 @@ pub fn remember(
     writer: &mut dyn Summarise,
     watch: &mut dyn FnMut(Step<'_>) -> bool,
 ) -> Result<Report> {
+    let report = follow(builder, clips, caption, writer, watch)?;
+    if report.ended != Ended::Done {
+        return Ok(report);
+    }
+    match builder.settle(writer) {
+        Ok(()) => Ok(report),
+        Err(Error::Stopped(reason)) => Ok(Report { ended: Ended::Stopped(reason), ..report }),
+        Err(error) => Err(error),
+    }
+}
+
+/// Remembers clips of time that goes on, as [`remember`] does, but leaves the summaries of the latest ten minutes, hour,
+/// day and week to what comes later.
+pub fn follow(
+    builder: &mut Builder<'_>,
+    clips: impl IntoIterator<Item = Clip>,
+    caption: &mut dyn Caption,
+    writer: &mut dyn Summarise,
+    watch: &mut dyn FnMut(Step<'_>) -> bool,
+) -> Result<Report> {
     let mut report = Report { ended: Ended::Done, known: 0, remembered: 0, failed: 0 };
     let ended = run(builder, clips, caption, writer, watch, &mut report);
     report.ended = match ended {
@@ -128,7 +148,6 @@ fn run(
             }
         }
         if is_over {
-            builder.settle(writer)?;
             return Ok(true);
         }
     }

@@ -23,6 +23,20 @@ pub(crate) struct Telling {
     pub(crate) tells_usage: bool,
     pub(crate) logprobs: bool,
     pub(crate) manifest: bool,
+    /// What a live session showed and remembered.
+    pub(crate) live: Option<Value>,
+}
+
+impl Telling {
+    /// What the project adds to an answer, if anything.
+    fn extras(&self, facts: &Facts) -> Option<Value> {
+        let mut extras = serde_json::Map::new();
+        if self.manifest {
+            extras.insert("manifest".into(), json!(facts.manifest));
+        }
+        extras.extend(self.live.clone().map(|live| ("live".to_owned(), live)));
+        (!extras.is_empty()).then_some(Value::Object(extras))
+    }
 }
 
 /// One answer as far as it is known.
@@ -105,8 +119,8 @@ pub(crate) async fn whole(telling: &Telling, answering: &mut Answering) -> Answe
         "id": telling.id, "object": "chat.completion", "created": telling.created_s, "model": telling.model,
         "choices": choices, "usage": usage(&answering.facts, finished), "system_fingerprint": fingerprint(&answering.facts),
     });
-    if telling.manifest {
-        reply["firsthand"] = json!({"manifest": answering.facts.manifest});
+    if let Some(extras) = telling.extras(&answering.facts) {
+        reply["firsthand"] = extras;
     }
     Ok(reply)
 }
@@ -310,8 +324,8 @@ impl Streaming {
         if self.telling.logprobs && !streamed.tokens.is_empty() {
             last["choices"][0]["logprobs"] = json!({"content": streamed.tokens, "refusal": null});
         }
-        if self.telling.manifest {
-            last["firsthand"] = json!({"manifest": self.answering.facts.manifest});
+        if let Some(extras) = self.telling.extras(&self.answering.facts) {
+            last["firsthand"] = extras;
         }
         self.queue.push_back(last);
         self.finished.push(*answer);

@@ -39,6 +39,11 @@ pub(crate) struct Call {
 }
 
 impl Tools {
+    /// No tools.
+    pub(crate) fn none() -> Tools {
+        Tools { offered: Vec::new(), choice: Choice::None }
+    }
+
     pub(crate) fn read(tools: Option<Value>, choice: Option<Value>) -> Answered<Tools> {
         let list = match tools {
             None => Vec::new(),

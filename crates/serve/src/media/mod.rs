@@ -13,18 +13,21 @@ use base64::Engine as _;
 use firsthand_base::{Conversation, ImagePart, Part, VideoPart, VideoSource};
 use firsthand_media::{OpenMedia, Prepared, SizeRule};
 
-use crate::files::{Draft, Files};
+use crate::files::Files;
+use crate::live::Live;
 use crate::media::fetch::Remote;
 use crate::media::pool::Pool;
 use crate::media::worker::{Medium, Wanted};
 use crate::options::Limits;
 use crate::queue::Key;
 use crate::refusal::{Answered, Refusal};
+use crate::state::Draft;
 
 /// Opens media for requests.
 pub(crate) struct Media {
     pub(crate) pool: Pool,
     pub(crate) files: Arc<Files>,
+    pub(crate) live: Arc<Live>,
     pub(crate) remote: Remote,
     /// Folder whose files may be named; its true path.
     pub(crate) root: Option<PathBuf>,
@@ -192,9 +195,10 @@ impl Media {
             path
         } else {
             let name = location.strip_prefix("file://").unwrap_or(location);
-            match name.starts_with("file-") {
-                true => self.files.find(name, key)?.path,
-                false => self.rooted(name)?,
+            match name {
+                _ if name.starts_with("file-") => self.files.find(name, key)?.path,
+                _ if name.starts_with("live-") => self.live.locate(name, key)?,
+                _ => self.rooted(name)?,
             }
         };
         let path = path.to_str().ok_or_else(|| Refusal::medium("the path is not UTF-8"))?.to_owned();

@@ -13,9 +13,9 @@ use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt;
 
 use crate::app::App;
-use crate::files::Draft;
 use crate::queue::Key;
 use crate::refusal::{Answered, Refusal};
+use crate::state::Draft;
 
 /// Room that is claimed at a time.
 const CLAIM: u64 = 1 << 20;

@@ -4,6 +4,7 @@ mod chat;
 mod days;
 mod embeddings;
 mod files;
+mod live;
 mod openapi;
 mod responses;
 mod state;
@@ -71,6 +72,31 @@ pub(crate) const ROUTES: &[Route] = &[
         path: "/v1/files/{id}/content",
         methods: &[("get", "an upload's bytes")],
         make: || get(files::content),
+    },
+    Route {
+        path: "/v1/live",
+        methods: &[("get", "the live sessions of this key"), ("post", "a new live session")],
+        make: || get(live::list).post(live::create),
+    },
+    Route {
+        path: "/v1/live/{id}",
+        methods: &[("get", "how a live session stands"), ("delete", "delete a live session")],
+        make: || get(live::show).delete(live::delete),
+    },
+    Route {
+        path: "/v1/live/{id}/frames",
+        methods: &[("post", "a picture (JPEG or PNG) seen at ?at= seconds")],
+        make: || post(live::frame),
+    },
+    Route {
+        path: "/v1/live/{id}/segments",
+        methods: &[("post", "a piece of film (MP4) that begins at ?at= seconds")],
+        make: || post(live::segment),
+    },
+    Route {
+        path: "/v1/live/{id}/ask",
+        methods: &[("post", "an answer about what a live session sees and remembers")],
+        make: || post(live::ask),
     },
     Route {
         path: "/tokenize",

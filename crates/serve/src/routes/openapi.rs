@@ -23,20 +23,22 @@ fn document() -> Value {
                     "4XX": {"description": "refused", "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}},
                 },
             });
-            let parameters: Vec<Value> = route
+            let mut parameters: Vec<Value> = route
                 .path
                 .split(['{', '}'])
                 .skip(1)
                 .step_by(2)
                 .map(|name| json!({"name": name.trim_start_matches('*'), "in": "path", "required": true, "schema": {"type": "string"}}))
                 .collect();
+            if is_timed(route.path) {
+                let about = "seconds since the session's start";
+                parameters.push(json!({"name": "at", "in": "query", "required": true, "description": about, "schema": {"type": "number", "minimum": 0}}));
+            }
             if !parameters.is_empty() {
                 operation["parameters"] = parameters.into();
             }
             if *method == "post" {
-                let kind = if route.path == "/v1/files" { "multipart/form-data" } else { "application/json" };
-                operation["requestBody"] =
-                    json!({"required": true, "content": {kind: {"schema": {"type": "object"}}}});
+                operation["requestBody"] = json!({"required": true, "content": content(route.path)});
             }
             methods.insert((*method).to_owned(), operation);
         }
@@ -57,6 +59,23 @@ fn document() -> Value {
     })
 }
 
+/// Whether a route takes what was seen at a time.
+fn is_timed(path: &str) -> bool {
+    path.ends_with("/frames") || path.ends_with("/segments")
+}
+
+/// The body of a POST.
+fn content(path: &str) -> Value {
+    let bytes = json!({"schema": {"type": "string", "format": "binary"}});
+    let object = json!({"schema": {"type": "object"}});
+    match path {
+        "/v1/files" => json!({"multipart/form-data": object}),
+        _ if path.ends_with("/frames") => json!({"image/jpeg": bytes, "image/png": bytes}),
+        _ if path.ends_with("/segments") => json!({"video/mp4": bytes}),
+        _ => json!({"application/json": object}),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -67,6 +86,11 @@ mod tests {
         assert_eq!(paths.len(), ROUTES.len());
         let file = &paths["/v1/files/{id}"];
         assert_eq!(file["delete"]["parameters"][0]["name"], "id");
+        let frame = &paths["/v1/live/{id}/frames"]["post"];
+        assert_eq!(
+            (&frame["parameters"][1]["name"], frame["requestBody"]["content"]["image/png"].is_object()),
+            (&json!("at"), true)
+        );
         assert!(paths["/v1/models/{model}"]["get"]["parameters"][0]["name"] == "model");
     }
 }

@@ -12,6 +12,7 @@ use firsthand_input::Renderer;
 use firsthand_memory::build::{Cost, Fault};
 use firsthand_model::ModelRunner;
 
+use super::words::Answers;
 use crate::chat;
 use crate::commands::eval::endpoint::Endpoint;
 
@@ -38,19 +39,15 @@ pub(super) struct Mind {
     pub(super) asked_to_stop: &'static AtomicBool,
 }
 
-impl Mind {
-    /// An answer to each conversation, in order.
-    pub(super) fn answer(&mut self, asked: &[Conversation]) -> Vec<Result<(Generation, Cost), Fault>> {
+impl Answers for Mind {
+    fn at_once(&self) -> usize {
+        self.parallel
+    }
+
+    fn answer(&mut self, asked: &[Conversation]) -> Vec<Result<(Generation, Cost), Fault>> {
         let Mind { place, sampling, stop, patience, asked_to_stop, .. } = self;
         let once = |model: &mut dyn Generate, conversation: &Conversation| {
-            let started = Instant::now();
-            let generation = model.generate(conversation, sampling, stop, &mut |_| true)?;
-            let cost = Cost {
-                prompt_tokens: generation.prompt_tokens as u64,
-                new_tokens: generation.new_tokens as u64,
-                wall_ms: started.elapsed().as_millis() as u64,
-            };
-            Ok((generation, cost))
+            costed(model, conversation, sampling, stop)
         };
         match place {
             Place::Here(local) => {
@@ -79,7 +76,24 @@ impl Mind {
     }
 }
 
-fn fault(error: GenerateError) -> Fault {
+/// An answer and what it took.
+pub(super) fn costed(
+    model: &mut dyn Generate,
+    conversation: &Conversation,
+    sampling: &SamplingOptions,
+    stop: &StopRules,
+) -> Result<(Generation, Cost), GenerateError> {
+    let started = Instant::now();
+    let generation = model.generate(conversation, sampling, stop, &mut |_| true)?;
+    let cost = Cost {
+        prompt_tokens: generation.prompt_tokens as u64,
+        new_tokens: generation.new_tokens as u64,
+        wall_ms: started.elapsed().as_millis() as u64,
+    };
+    Ok((generation, cost))
+}
+
+pub(super) fn fault(error: GenerateError) -> Fault {
     match error {
         GenerateError::Request(reason) => Fault::This(reason),
         other => Fault::Stop(other.to_string()),

@@ -4,9 +4,9 @@
 use std::cell::RefCell;
 
 use firsthand_base::{
-    Conversation, Digest, FrameId, Part, PixelLimits, Sampling, Span, VideoPart, VideoSource,
+    Conversation, Digest, FrameId, Generation, Part, PixelLimits, Sampling, Span, VideoPart, VideoSource,
 };
-use firsthand_memory::build::{Caption, Captioned, Clip, Fault, Summarise, Summary};
+use firsthand_memory::build::{Caption, Captioned, Clip, Cost, Fault, Summarise, Summary};
 use firsthand_memory::{Level, Record};
 
 use super::mind::Mind;
@@ -21,6 +21,41 @@ pub(super) fn prompts_hash() -> String {
     Digest(*blake3::hash(text.as_bytes()).as_bytes()).to_hex()
 }
 
+/// Who answers what is asked about clips: one outcome for each conversation, in order.
+pub(super) trait Answers {
+    fn answer(&mut self, asked: &[Conversation]) -> Vec<Result<(Generation, Cost), Fault>>;
+
+    /// Conversations that are worked on side by side.
+    fn at_once(&self) -> usize {
+        1
+    }
+}
+
+/// What a model is asked about a clip of which it is shown so many frames.
+pub(super) fn asked(shown: Vec<Part>, frames: usize, clip: &Clip) -> Conversation {
+    let seconds = clip.end_s - clip.start_s;
+    let said = clip.said.as_deref().map(|lines| SAID.trim_end().replace("{lines}", lines));
+    let text = CLIP
+        .trim_end()
+        .replace("{frames}", &frames.to_string())
+        .replace("{seconds}", &format!("{seconds:.0}"))
+        .replace("{said}", &said.unwrap_or_default());
+    let mut parts = shown;
+    parts.push(Part::Text(text));
+    Conversation::user(parts)
+}
+
+/// A caption out of an answer.
+pub(super) fn captioned(answer: Result<(Generation, Cost), Fault>) -> Result<Captioned, Fault> {
+    let (generation, cost) = answer?;
+    let text = generation.text.trim().to_owned();
+    if text.is_empty() {
+        return Err(Fault::This("the model answered nothing".to_owned()));
+    }
+    let frames: Vec<FrameId> = generation.media.into_iter().flat_map(|medium| medium.frames).collect();
+    Ok(Captioned { text, people: Vec::new(), frames, cost })
+}
+
 /// Captions from the model, of frames chosen alike in every clip.
 pub(super) struct Looking<'a> {
     pub(super) mind: &'a RefCell<Mind>,
@@ -30,14 +65,7 @@ pub(super) struct Looking<'a> {
 
 impl Looking<'_> {
     fn conversation(&self, clip: &Clip) -> Conversation {
-        let seconds = clip.end_s - clip.start_s;
-        let frames = ((seconds * self.fps).round() as usize).max(2);
-        let said = clip.said.as_deref().map(|lines| SAID.trim_end().replace("{lines}", lines));
-        let text = CLIP
-            .trim_end()
-            .replace("{frames}", &frames.to_string())
-            .replace("{seconds}", &format!("{seconds:.0}"))
-            .replace("{said}", &said.unwrap_or_default());
+        let frames = (((clip.end_s - clip.start_s) * self.fps).round() as usize).max(2);
         let video = VideoPart {
             source: VideoSource::File(clip.file.clone().unwrap_or_default()),
             sampling: Sampling::Rate {
@@ -49,7 +77,7 @@ impl Looking<'_> {
             limits: self.limits,
             sample_fps: None,
         };
-        Conversation::user(vec![Part::Video(video), Part::Text(text)])
+        asked(vec![Part::Video(video)], frames, clip)
     }
 }
 
@@ -57,30 +85,20 @@ impl Caption for Looking<'_> {
     fn caption(&mut self, clips: &[Clip]) -> Vec<Result<Captioned, Fault>> {
         let asked: Vec<Conversation> = clips.iter().map(|clip| self.conversation(clip)).collect();
         let answers = self.mind.borrow_mut().answer(&asked);
-        let captioned = answers.into_iter().map(|answer| {
-            let (generation, cost) = answer?;
-            let text = generation.text.trim().to_owned();
-            if text.is_empty() {
-                return Err(Fault::This("the model answered nothing".to_owned()));
-            }
-            let frames: Vec<FrameId> =
-                generation.media.into_iter().flat_map(|medium| medium.frames).collect();
-            Ok(Captioned { text, people: Vec::new(), frames, cost })
-        });
-        captioned.collect()
+        answers.into_iter().map(captioned).collect()
     }
 
     fn at_once(&self) -> usize {
-        self.mind.borrow().parallel
+        self.mind.borrow().at_once()
     }
 }
 
 /// Summaries from the model.
-pub(super) struct Writing<'a> {
-    pub(super) mind: &'a RefCell<Mind>,
+pub(super) struct Writing<'a, M> {
+    pub(super) mind: &'a RefCell<M>,
 }
 
-impl Summarise for Writing<'_> {
+impl<M: Answers> Summarise for Writing<'_, M> {
     fn summarise(&mut self, level: Level, parts: &[Record]) -> Result<Summary, Fault> {
         let asked = Conversation::user(vec![Part::Text(summary_prompt(level, parts))]);
         let mut answers = self.mind.borrow_mut().answer(&[asked]);
