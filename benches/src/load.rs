@@ -1,7 +1,8 @@
-//! Clients that ask for a while: text, a picture and a film by turns, against the shipped server and against the same
-//! checkpoint behind a plain server of transformers, one after the other in one run. Prints requests a second, the
-//! median and the 99th percentile of their times, errors, tokens, and how the server's memory grew.
+//! Clients that ask for a while: text, a picture and a film by turns. `race`: against the shipped server and against the
+//! same checkpoint behind a plain server of transformers, one after the other in one run. `long`: many more than a server
+//! lets in, against ours alone, with every status counted and its memory over time.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
@@ -15,8 +16,13 @@ use serde_json::{Value, json};
 
 use crate::prepare::Bench;
 
-/// Clients at once.
-const CLIENTS: usize = 8;
+/// Clients of the race.
+const CLIENTS: usize = 16;
+/// Clients of the long case, and the requests that the server lets in: some are told to come again.
+const MANY: usize = 64;
+const QUEUE: usize = 48;
+/// Between two looks at the server's memory.
+const GLANCE: Duration = Duration::from_secs(10);
 /// Longest start of a server.
 const START: Duration = Duration::from_secs(180);
 
@@ -47,11 +53,7 @@ impl Drop for Server {
 /// Races the servers for `seconds` each.
 pub(crate) fn race(bench: &Bench, seconds: u64) -> Result<()> {
     let bodies = bodies(bench)?;
-    let product = std::env::current_exe()?.with_file_name("firsthand");
-    ensure!(product.exists(), "{} is missing: run `make build` first", product.display());
-    let tiny = bench.root().join("crates/firsthand/tiny").to_string_lossy().into_owned();
-    let mut ours = Command::new(product);
-    ours.args(["serve", "--dtype", "f32", "--model", &tiny, "--port"]);
+    let (ours, tiny) = (product(bench, &[])?, tiny(bench));
     let ours = measure("firsthand", ours, &bodies, seconds)?;
     let mut peer = Command::new(&bench.python);
     peer.arg(bench.root().join("benches/peer_server.py")).arg(&tiny);
@@ -65,6 +67,114 @@ pub(crate) fn race(bench: &Bench, seconds: u64) -> Result<()> {
         tokens(&ours) / tokens(&peer)
     )?;
     Ok(())
+}
+
+fn tiny(bench: &Bench) -> String {
+    bench.root().join("crates/firsthand/tiny").to_string_lossy().into_owned()
+}
+
+/// Our server, but for its port.
+fn product(bench: &Bench, flags: &[&str]) -> Result<Command> {
+    let product = std::env::current_exe()?.with_file_name("firsthand");
+    ensure!(product.exists(), "{} is missing: run `make build` first", product.display());
+    let mut command = Command::new(product);
+    command.args(["serve", "--dtype", "f32", "--model", &tiny(bench)]).args(flags).arg("--port");
+    Ok(command)
+}
+
+/// What clients of the long case saw.
+#[derive(Default)]
+struct Seen {
+    /// Seconds from the first try to the answer.
+    seconds: Vec<f64>,
+    tokens: u64,
+    /// Tries by status; 0 where there was none.
+    statuses: BTreeMap<u16, u64>,
+    /// What went wrong, once each.
+    wrong: BTreeSet<String>,
+}
+
+/// Asks ours for `seconds`; one JSON object.
+pub(crate) fn long(bench: &Bench, seconds: u64) -> Result<Value> {
+    let bodies = bodies(bench)?;
+    let queue = QUEUE.to_string();
+    let server = start("firsthand", product(bench, &["--queue", &queue])?)?;
+    for body in &bodies {
+        let status = post(&server.address, body)?.status;
+        ensure!(status == 200, "firsthand answers {status}");
+    }
+    let (over, started) = (AtomicBool::new(false), Instant::now());
+    let time = Duration::from_secs(seconds);
+    let (mut all, memory) = std::thread::scope(|scope| -> Result<(Seen, Vec<u64>)> {
+        let (over, server, bodies) = (&over, &server, &bodies);
+        let client = |number: usize| move || persist(&server.address, bodies, number, over);
+        let clients: Vec<_> = (0..MANY).map(|number| scope.spawn(client(number))).collect();
+        let mut memory = Vec::new();
+        while started.elapsed() < time {
+            std::thread::sleep(GLANCE.min(time.saturating_sub(started.elapsed())));
+            memory.push(resident_mib(server.child.id()));
+        }
+        over.store(true, Ordering::Relaxed);
+        let mut all = Seen::default();
+        for client in clients {
+            let own = client.join().map_err(|_| anyhow::anyhow!("a client panicked"))?;
+            all.seconds.extend(own.seconds);
+            all.tokens += own.tokens;
+            own.statuses
+                .into_iter()
+                .for_each(|(status, count)| *all.statuses.entry(status).or_default() += count);
+            all.wrong.extend(own.wrong);
+        }
+        Ok((all, memory))
+    })?;
+    let took_s = started.elapsed().as_secs_f64();
+    ensure!(!all.seconds.is_empty(), "nothing was answered: {:?} {:?}", all.statuses, all.wrong);
+    all.seconds.sort_by(f64::total_cmp);
+    let at = |share: f64| all.seconds[((all.seconds.len() - 1) as f64 * share) as usize];
+    let minute = (60 / GLANCE.as_secs() as usize).min(memory.len());
+    let most = |part: &[u64]| part.iter().max().copied().unwrap_or(0);
+    let wrong: u64 =
+        all.statuses.iter().filter(|(status, _)| ![200, 429].contains(*status)).map(|(_, count)| count).sum();
+    Ok(json!({
+        "case": "serve-long", "clients": MANY, "queue": QUEUE, "seconds": took_s,
+        "requests_per_s": all.seconds.len() as f64 / took_s, "tokens_per_s": all.tokens as f64 / took_s,
+        "p50_s": at(0.5), "p99_s": at(0.99), "statuses": all.statuses, "errors": wrong, "wrong": all.wrong,
+        "memory_mib": {"first_minute": most(&memory[..minute]), "last_minute": most(&memory[memory.len() - minute..]), "each_10_s": memory},
+    }))
+}
+
+/// One client that comes again when it is told to.
+fn persist(address: &str, bodies: &[String], number: usize, over: &AtomicBool) -> Seen {
+    let mut seen = Seen::default();
+    let mut turn = number;
+    while !over.load(Ordering::Relaxed) {
+        let asked = Instant::now();
+        while !over.load(Ordering::Relaxed) {
+            let reply = post(address, &bodies[turn % bodies.len()]);
+            let status = reply.as_ref().map_or(0, |reply| reply.status);
+            *seen.statuses.entry(status).or_default() += 1;
+            match reply {
+                Ok(reply) if status == 200 => {
+                    seen.seconds.push(asked.elapsed().as_secs_f64());
+                    seen.tokens += reply.tokens();
+                    break;
+                }
+                Ok(Reply { status: 429, retry_after_s: Some(wait), .. }) => {
+                    std::thread::sleep(Duration::from_secs(wait));
+                }
+                Ok(reply) => {
+                    seen.wrong.insert(reply.body.chars().take(200).collect());
+                    break;
+                }
+                Err(error) => {
+                    seen.wrong.insert(format!("{error:#}"));
+                    break;
+                }
+            }
+        }
+        turn += 1;
+    }
+    seen
 }
 
 /// The questions, the same for both sides.
@@ -93,7 +203,8 @@ fn bodies(bench: &Bench) -> Result<Vec<String>> {
     ])
 }
 
-fn measure(name: &str, mut command: Command, bodies: &[String], seconds: u64) -> Result<Report> {
+/// Starts a server on a free port, its last argument, and waits until it answers.
+fn start(name: &str, mut command: Command) -> Result<Server> {
     let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
     command.arg(port.to_string()).env("RAYON_NUM_THREADS", "2").env("OMP_NUM_THREADS", "2");
     let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
@@ -104,8 +215,13 @@ fn measure(name: &str, mut command: Command, bodies: &[String], seconds: u64) ->
         ensure!(started.elapsed() < START, "{name} does not start");
         std::thread::sleep(Duration::from_millis(100));
     }
+    Ok(server)
+}
+
+fn measure(name: &str, command: Command, bodies: &[String], seconds: u64) -> Result<Report> {
+    let server = start(name, command)?;
     for body in bodies {
-        let (status, _) = post(&server.address, body)?;
+        let status = post(&server.address, body)?.status;
         ensure!(status == 200, "{name} answers {status}");
     }
     let mut report = load(&server, bodies, Duration::from_secs(seconds))?;
@@ -138,9 +254,9 @@ fn load(server: &Server, bodies: &[String], time: Duration) -> Result<Report> {
                 while !over.load(Ordering::Relaxed) {
                     let asked = Instant::now();
                     match post(address, &bodies[turn % bodies.len()]) {
-                        Ok((200, tokens)) => {
+                        Ok(reply) if reply.status == 200 => {
                             own.seconds.push(asked.elapsed().as_secs_f64());
-                            own.tokens += tokens;
+                            own.tokens += reply.tokens();
                         }
                         _ => own.errors += 1,
                     }
@@ -175,29 +291,44 @@ fn resident_mib(pid: u32) -> u64 {
     (text.split(' ').nth(1).and_then(|pages| pages.parse::<u64>().ok()).unwrap_or(0) * 4096) >> 20
 }
 
-fn get(address: &str, path: &str) -> Result<u16> {
-    Ok(exchange(address, &format!("GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n"))?.0)
+/// What a server said.
+struct Reply {
+    status: u16,
+    retry_after_s: Option<u64>,
+    body: String,
 }
 
-/// The status, and the new tokens of the answer.
-fn post(address: &str, body: &str) -> Result<(u16, u64)> {
+impl Reply {
+    /// New tokens of the answer.
+    fn tokens(&self) -> u64 {
+        let reply: Value = serde_json::from_str(&self.body).unwrap_or_default();
+        reply["usage"]["completion_tokens"].as_u64().unwrap_or(0)
+    }
+}
+
+fn get(address: &str, path: &str) -> Result<u16> {
+    let head = format!("GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n");
+    Ok(exchange(address, &head)?.status)
+}
+
+fn post(address: &str, body: &str) -> Result<Reply> {
     let head = format!(
         "POST /v1/chat/completions HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
         body.len()
     );
-    let (status, text) = exchange(address, &(head + body))?;
-    let reply: Value = serde_json::from_str(&text).unwrap_or_default();
-    Ok((status, reply["usage"]["completion_tokens"].as_u64().unwrap_or(0)))
+    exchange(address, &(head + body))
 }
 
-fn exchange(address: &str, request: &str) -> Result<(u16, String)> {
+fn exchange(address: &str, request: &str) -> Result<Reply> {
     let mut stream = TcpStream::connect(address)?;
     stream.set_read_timeout(Some(Duration::from_secs(300)))?;
     stream.write_all(request.as_bytes())?;
     let mut text = String::new();
     stream.read_to_string(&mut text)?;
     let (head, body) = text.split_once("\r\n\r\n").context("a reply without a head")?;
-    let status =
-        head.split(' ').nth(1).and_then(|status| status.parse().ok()).context("a reply without a status")?;
-    Ok((status, body.to_owned()))
+    let status = head.split(' ').nth(1).and_then(|status| status.parse().ok());
+    let status = status.context("a reply without a status")?;
+    let wait =
+        head.lines().find_map(|line| line.to_ascii_lowercase().strip_prefix("retry-after: ")?.parse().ok());
+    Ok(Reply { status, retry_after_s: wait, body: body.to_owned() })
 }

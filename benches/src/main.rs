@@ -31,10 +31,13 @@ const USAGE: &str = "usage: cargo run --release -p firsthand-bench -- <case>... 
            held-out accuracy before and after (ours alone, hours; goes on where it stopped)
   packs    steps on many short sequences that share a vision prefix, in tokens a second (ours alone)
   seven    a 7B-shaped Qwen2.5-VL answers a 16-frame question in bf16 and q4_k (ours alone, 16 GB on disk)
-  serve    8 clients that ask about text, a picture and a film, against the server and against the same checkpoint behind
+  serve    16 clients that ask about text, a picture and a film, against the server and against the same checkpoint behind
            FastAPI and transformers: requests a second, times, errors, memory (`serve=60` for a minute each, default 20 s)
+  serve-long
+           64 clients that ask a server which lets 48 in, for ten minutes (`serve-long=60`: a minute): statuses, times, the
+           server's memory in the first minute and the last (ours alone)
   memory   a memory of a million records with vectors answers, in milliseconds a question (ours alone, 2 GB on disk)
-  all      every case but `policies`, `packs`, `seven` and `memory`
+  all      every case but `policies`, `packs`, `seven`, `serve`, `serve-long` and `memory`
 
 PATH is a Python with golden/requirements.txt and benches/requirements.txt installed; without it one is made in target/bench/python.";
 
@@ -65,6 +68,10 @@ fn main() -> Result<()> {
             "policies" => learning::run(bench.folder(), &[1, 2, 3])?,
             "serve" => load::race(&bench, 20)?,
             other if other.starts_with("serve=") => load::race(&bench, other[6..].parse()?)?,
+            "serve-long" => print(&load::long(&bench, 600)?.to_string()),
+            other if other.starts_with("serve-long=") => {
+                print(&load::long(&bench, other[11..].parse()?)?.to_string());
+            }
             "packs" => packs(&bench)?,
             "seven" => seven(&bench)?,
             "memory" => print(&days::run(bench.folder())?.to_string()),
