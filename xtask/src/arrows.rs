@@ -69,6 +69,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "firsthand-media",
             "firsthand-memory",
             "firsthand-model",
+            "firsthand-tasks",
             "firsthand-train",
         ],
     ),

@@ -43,11 +43,27 @@ impl Plain {
         prompt: Prompt,
         (top, most_characters): (usize, usize),
     ) -> Result<Conversation> {
-        let records = match self {
-            Plain::Blind => Vec::new(),
-            Plain::Flat => found(question, memory, top)?,
-            Plain::Summaries => summaries(question, memory)?,
-        };
+        let records = self.records(question, memory, top)?;
+        Ok(self.shown(question, &records, prompt, most_characters))
+    }
+
+    /// The records that are shown.
+    pub(crate) fn records(self, question: &Question, memory: &mut Memory, top: usize) -> Result<Vec<Record>> {
+        match self {
+            Plain::Blind => Ok(Vec::new()),
+            Plain::Flat => found(question, memory, top),
+            Plain::Summaries => summaries(question, memory),
+        }
+    }
+
+    /// The conversation that shows them.
+    pub(crate) fn shown(
+        self,
+        question: &Question,
+        records: &[Record],
+        prompt: Prompt,
+        most_characters: usize,
+    ) -> Conversation {
         let shown: Vec<String> = records
             .iter()
             .map(|record| format!("{} : {}", record.start, cut(&record.words(), most_characters)))
@@ -57,9 +73,7 @@ impl Plain {
             text = format!("{}\n{text}", information(&shown.join("\n")));
         }
         let say = |role, text| Message { role, parts: vec![Part::Text(text)] };
-        Ok(Conversation {
-            messages: vec![say(Role::System, prompt.plain().to_owned()), say(Role::User, text)],
-        })
+        Conversation { messages: vec![say(Role::System, prompt.plain().to_owned()), say(Role::User, text)] }
     }
 }
 

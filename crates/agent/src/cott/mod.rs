@@ -7,6 +7,7 @@
 mod export;
 mod filter;
 mod observations;
+mod plain_rows;
 mod questions;
 mod record;
 mod run;
@@ -15,6 +16,7 @@ mod statistics;
 pub use export::{Exported, alpaca, export, rl_rows, share_gpt};
 pub use filter::{Filter, Rejected};
 pub use observations::{Observations, Seeing};
+pub use plain_rows::plain_rows;
 pub use questions::{Asked, read_ids, read_questions};
 pub use record::{Failure, RawStep, Record};
 pub use run::{Generation, ModelTeacher, SeekerTeacher, Teacher};

@@ -371,3 +371,25 @@ fn finish_is_kept() {
     let (records, _) = bench.run(seekers(1), usize::MAX).unwrap();
     assert!(records[0].trace.turns.iter().all(|turn| turn.finish == Finish::Stop));
 }
+
+#[test]
+fn questions_in_one_turn_cite_what_decides_or_only_answer() {
+    let folder = tempfile::tempdir().unwrap();
+    let memories = scripted_memory::memories(&folder.path().join("memory"));
+    let asked = questions(ROWS, Some("A1_JAKE")).unwrap();
+    let asked: Vec<&Asked> = asked.iter().collect();
+    let rows = super::super::plain_rows(&asked, &memories, Prompt::Brief, (3, 400)).unwrap();
+    assert_eq!(rows.len(), 9);
+    let row = |id: &str| {
+        let row = rows.iter().find(|row| row["id"] == id).unwrap();
+        [0, 1].map(|turn| row["conversations"][turn]["value"].as_str().unwrap().to_owned())
+    };
+    let [shown, said] = row("A1_JAKE-1-flat");
+    assert!(shown.contains("bedroom.") && !shown.contains("bathroom"), "{shown}");
+    assert!(
+        said.contains("at DAY2_10000000 : i put the red cup") && said.ends_with("<answer>B</answer>"),
+        "{said}"
+    );
+    assert_eq!(row("A1_JAKE-1-blind")[1], "<think>the answer is B , bedroom .</think> <answer>B</answer>");
+    assert_eq!(row("A1_JAKE-3-flat")[1], "<think>the answer is A , red .</think> <answer>A</answer>");
+}

@@ -5,15 +5,18 @@
 //! It sees the conversation and nothing else. A teacher may know when what decides happened; it then looks there first,
 //! but says only what observations show, and answers only from them.
 
+mod order;
 mod past;
 mod words;
 
 use firsthand_base::{
     Conversation, Finish, Generate, GenerateError, Generation, Moment, SamplingOptions, StopRules,
 };
+use firsthand_memory::Record;
 use firsthand_tasks::format::ToolCall;
 use serde_json::json;
 
+use crate::Question;
 use crate::tools::RagLevel;
 use past::{Past, Shown};
 use words::Reading;
@@ -40,6 +43,11 @@ impl Seeker {
 
     /// The next turn.
     fn turn(&self, past: &Past) -> String {
+        if past.looks.len() < self.most_calls
+            && let Some(turn) = order::turn(past)
+        {
+            return turn;
+        }
         let decided = match self.target {
             Some(target) => past.read_at(target),
             None => past.read(),
@@ -122,15 +130,34 @@ fn below(level: RagLevel) -> Option<RagLevel> {
 }
 
 fn answer(past: &Past, reading: &Reading) -> String {
-    let said = reading.sentence.to_lowercase();
-    let (letter, words) = match reading.option {
-        Some(option) => {
-            let letter = char::from(b'A' + option.min(25) as u8);
-            (letter.to_string(), format!("the answer is {letter} , {}", past.options[option]))
-        }
-        None => (reading.sentence.clone(), "that is the answer".to_owned()),
+    let said = format!("at {} : {}", reading.at, reading.sentence.to_lowercase());
+    match reading.option {
+        Some(option) => choose(past, &said, option),
+        None => format!("<think>{said} . that is the answer .</think> <answer>{}</answer>", reading.sentence),
+    }
+}
+
+/// A turn that gives an option, and why.
+fn choose(past: &Past, said: &str, option: usize) -> String {
+    chosen(&past.options, &format!("{said} . "), option)
+}
+
+fn chosen(options: &[String], said: &str, option: usize) -> String {
+    let letter = char::from(b'A' + option.min(25) as u8);
+    let words = &options[option];
+    format!("<think>{said}the answer is {letter} , {words} .</think> <answer>{letter}</answer>")
+}
+
+/// The right answer to a question, with the sentence of some records that decides it, where one does.
+pub(crate) fn told(question: &Question, gold: usize, records: &[Record]) -> String {
+    let words: Vec<(Moment, String)> = records.iter().map(|record| (record.start, record.words())).collect();
+    let words: Vec<(Moment, &str)> = words.iter().map(|(at, text)| (*at, text.as_str())).collect();
+    let reading = words::read(&question.text, &question.options, &words);
+    let said = match reading.filter(|reading| reading.option == Some(gold)) {
+        Some(reading) => format!("at {} : {} . ", reading.at, reading.sentence.to_lowercase()),
+        None => String::new(),
     };
-    format!("<think>at {} : {said} . {words} .</think> <answer>{letter}</answer>", reading.at)
+    chosen(&question.options, &said, gold)
 }
 
 /// Watching the clip that is nearest to what is asked.

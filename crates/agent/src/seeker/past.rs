@@ -5,7 +5,7 @@ use firsthand_tasks::format::{Action, Step, ToolCall};
 use serde_json::{Value, json};
 
 use super::same_call;
-use super::words::{Reading, Which, content, keywords, overlap, read};
+use super::words::{Reading, Which, content, overlap, read, sought};
 use crate::tools::RagLevel;
 
 /// Milliseconds of a clip.
@@ -85,27 +85,72 @@ impl Past {
         Ok(past)
     }
 
-    /// The first search.
-    pub(super) fn opening(&self) -> String {
-        let what = keywords(&self.question).join(" , ");
-        // "on day 3" says where to begin.
+    /// The day that the question names, if it has begun.
+    pub(super) fn named_day(&self) -> Option<Moment> {
         let named = self.question.to_lowercase();
-        let day = named.split_once("day ").and_then(|(_, rest)| {
-            rest.split(|c: char| !c.is_ascii_digit()).next()?.parse::<u32>().ok().filter(|day| *day >= 1)
-        });
-        let start = day.and_then(|day| Moment::on_day(day, 0)).filter(|start| *start <= self.clock);
-        match start {
+        let (_, rest) = named.split_once("day ")?;
+        let day =
+            rest.split(|c: char| !c.is_ascii_digit()).next()?.parse::<u32>().ok().filter(|day| *day >= 1)?;
+        Moment::on_day(day, 0).filter(|start| *start <= self.clock)
+    }
+
+    /// The first search. "on day 3" says where to begin.
+    pub(super) fn opening(&self) -> String {
+        let words = self.sought();
+        let what = words.join(" , ");
+        match self.named_day() {
             Some(start) => {
                 let thought = format!("i look for {what} on day {} .", start.day());
-                search(&thought, RagLevel::Day, self, start)
+                self.search(&thought, RagLevel::Day, start, &words)
             }
-            None => search(&format!("i look for {what} in the week ."), RagLevel::Week, self, Moment::START),
+            None => self.search(
+                &format!("i look for {what} in the week ."),
+                RagLevel::Week,
+                Moment::START,
+                &words,
+            ),
         }
+    }
+
+    /// What a search looks for: the question's words, and the order it asks for.
+    fn sought(&self) -> Vec<String> {
+        let mut words = match sought(&self.question, &self.options) {
+            words if words.is_empty() => vec![self.question.trim().to_owned()],
+            words => words,
+        };
+        // Search knows what these ask for.
+        let asked = self.question.to_lowercase();
+        let order =
+            ["last", "first"].into_iter().find(|order| asked.split_whitespace().any(|word| word == *order));
+        // Where something was left is where it was put last.
+        let order = order.or_else(|| asked.split_whitespace().any(|word| word == "leave").then_some("last"));
+        words.extend(order.map(str::to_owned));
+        words
+    }
+
+    /// A turn that searches.
+    fn search(&self, thought: &str, level: RagLevel, start: Moment, words: &[String]) -> String {
+        let arguments = json!({
+            "level": level.name(), "keywords": words, "start_time": start.min(self.clock).to_string(),
+            "query_time": self.clock.to_string(),
+        });
+        call(thought, "rag", &arguments)
     }
 
     /// A search, if it was not made before.
     pub(super) fn unless_made(&self, level: RagLevel, start: Moment, thought: &str) -> Option<String> {
-        let turn = search(thought, level, self, start.min(self.clock));
+        self.unless_searched(level, start, thought, &self.sought())
+    }
+
+    /// A search for words, if it was not made before.
+    pub(super) fn unless_searched(
+        &self,
+        level: RagLevel,
+        start: Moment,
+        thought: &str,
+        words: &[String],
+    ) -> Option<String> {
+        let turn = self.search(thought, level, start, words);
         let Action::Tool(call) = Step::parse(&turn).action else { return None };
         (!self.looks.iter().any(|look| same_call(&look.call, &call))).then_some(turn)
     }
@@ -169,7 +214,7 @@ impl Past {
     }
 
     /// What clips say, by when they begin: those that were searched for and those shown with coarser records.
-    fn clips(&self) -> Vec<(Moment, &str)> {
+    pub(super) fn clips(&self) -> Vec<(Moment, &str)> {
         let own =
             self.records(RagLevel::TenMinutes).into_iter().map(|shown| (shown.start, shown.text.as_str()));
         let all = self.looks.iter().flat_map(|look| &look.shown);
@@ -211,22 +256,6 @@ impl Past {
             .map(|shown| (shown.start, format!("{} {}", self.question.replace(['?', '.'], ""), shown.text)))
             .collect()
     }
-}
-
-fn search(thought: &str, level: RagLevel, past: &Past, start: Moment) -> String {
-    let mut words = match keywords(&past.question) {
-        words if words.is_empty() => vec![past.question.trim().to_owned()],
-        words => words,
-    };
-    // Search knows what these ask for.
-    let asked = past.question.to_lowercase();
-    let order =
-        ["last", "first"].into_iter().find(|order| asked.split_whitespace().any(|word| word == *order));
-    words.extend(order.map(str::to_owned));
-    let arguments = json!({
-        "level": level.name(), "keywords": words, "start_time": start.to_string(), "query_time": past.clock.to_string(),
-    });
-    call(thought, "rag", &arguments)
 }
 
 /// A turn that calls a tool.

@@ -100,3 +100,80 @@ fn a_sentence_speaks_for_one_option() {
     check("which did i take , the cup or the book ?", &["cup", "book"], "I take the book. I read.", Some(1));
     check(where_is, &[], "", None);
 }
+
+#[test]
+fn whether_something_happened_is_yes_or_no() {
+    let check = |text: &str, expect: usize| {
+        let trace = asked(&Seeker::new(), text, &["no", "yes"], "DAY3_12000000");
+        assert_eq!(trace.verdict, Some(Verdict::Option(expect)), "{text}: {}", trace.to_json());
+    };
+    check("did i give the drill to ben on day 2 ?", 1);
+    check("did i give the drill to ben on day 1 ?", 0);
+    check("was the blue book read on day 1 ?", 1);
+}
+
+/// The turns of a question whose searches show these clips, one list after the other.
+fn turns(text: &str, options: &[&str], clock: &str, shown: &[&[(&str, &str)]]) -> Vec<String> {
+    let say =
+        |role, text: String| firsthand_base::Message { role, parts: vec![firsthand_base::Part::Text(text)] };
+    let options: String =
+        ('A'..='Z').zip(options).map(|(letter, option)| format!("\n{letter}. {option}")).collect();
+    let asked = format!("{text} <timestamp>{clock}</timestamp>{options}");
+    let mut messages = vec![
+        say(firsthand_base::Role::System, "call one tool ( rag )".into()),
+        say(firsthand_base::Role::User, asked),
+    ];
+    let mut said = Vec::new();
+    for clips in shown.iter().map(Some).chain([None]) {
+        let past = Past::of(&Conversation { messages: messages.clone() }).unwrap();
+        let turn = Seeker::new().turn(&past);
+        said.push(turn.clone());
+        let Some(clips) = clips else { break };
+        let clips: Vec<_> = clips.iter().map(|(at, text)| json!({"start_time": at, "text": text})).collect();
+        let record = json!({"start_time": "DAY1_00000000", "end_time": "DAY1_23000000", "relevant_content": "", "clips": clips});
+        messages.push(say(firsthand_base::Role::Assistant, turn));
+        let found = format!("<information>{}</information>", json!({"records": [record]}));
+        messages.push(say(firsthand_base::Role::User, found));
+    }
+    said
+}
+
+#[test]
+fn what_came_first_and_what_came_next() {
+    let check = |text: &str, options: &[&str], shown: &[&[(&str, &str)]], calls: &[&str], letter: &str| {
+        let said = turns(text, options, "DAY3_12000000", shown);
+        for (turn, call) in said.iter().zip(calls) {
+            assert!(turn.contains(call), "{text}: no {call} in {turn}");
+        }
+        let last = said.last().unwrap();
+        assert!(last.ends_with(&format!("<answer>{letter}</answer>")), "{text}: {last}");
+    };
+    let cup = ("DAY2_10000000", "I pick up the red cup from the shelf. I walk to the hall.");
+    let pan = ("DAY2_09000000", "I pick up the pan from the stove.");
+    check(
+        "on day 2 , which did i pick up first , the red cup or the pan ?",
+        &["red cup", "pan"],
+        &[&[cup], &[pan]],
+        &["\"red cup\",\"first\"", "\"pan\",\"first\""],
+        "B",
+    );
+    let put = ("DAY2_10003000", "I put the red cup on the table.");
+    let next = ("DAY2_10150000", "I open the door. I pick up the blue book from the bench.");
+    let books = &["red book", "blue book", "blue key", "red key"];
+    check(
+        "the last time i put down the red cup , what did i pick up next ?",
+        books,
+        // Nothing in the first hour, something in the second.
+        &[&[put, pan], &[cup], &[next]],
+        &["week", "DAY2_10003000", "DAY2_11003000"],
+        "B",
+    );
+    let before = ("DAY2_09400000", "I put the red key on the bench.");
+    check(
+        "the last time i picked up the red cup , what did i put down just before ?",
+        books,
+        &[&[cup], &[before, put]],
+        &["week", "DAY2_09000000"],
+        "D",
+    );
+}

@@ -7,7 +7,7 @@ use firsthand_base::Moment;
 const STOP: &str = " a an the of in on at to for from with and or is are was were be been do did does have has had i me my \
  mine you your he she it its they them their this that these those what which who whom whose where when why how many much \
  there then so as by about into onto last first next before after just every each day days time times again now ever until \
- thing things hour room kind get got go going tell told say said between two must ";
+ thing things hour room kind get got go going tell told say said between two must related ";
 
 /// Words of questions that records have another word for.
 const SAME: [(&str, &str); 7] = [
@@ -29,8 +29,28 @@ fn plain(word: String) -> String {
     SAME.iter().find(|(said, _)| *said == word).map_or(word, |(_, plain)| (*plain).to_owned())
 }
 
+/// Words, lower case. The number of a day says when, not what.
 fn words(text: &str) -> impl Iterator<Item = String> {
-    text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).map(str::to_lowercase)
+    let mut after_day = false;
+    let all =
+        text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).map(str::to_lowercase);
+    all.filter(move |word| {
+        let is_number = word.bytes().all(|byte| byte.is_ascii_digit());
+        let is_date = std::mem::replace(&mut after_day, word == "day") && is_number;
+        !is_date
+    })
+}
+
+/// What to search for: runs of the question's words; where it asks what two people are to each other, the options too,
+/// since nothing else in it tells the sentence that says so.
+pub(crate) fn sought(question: &str, options: &[String]) -> Vec<String> {
+    let mut found = keywords(question);
+    let asked: Vec<String> = words(question).collect();
+    let asked: Vec<&str> = asked.iter().map(String::as_str).collect();
+    if matches!(asked[..], ["what", "is", _, "to", _] | ["how", "are", _, "and", _, "related"]) {
+        found.extend(options.iter().map(|option| option.to_lowercase()));
+    }
+    found
 }
 
 /// Runs of words that matter, as keywords: `red toy car` stays together.
@@ -148,7 +168,7 @@ pub(crate) fn read(question: &str, options: &[String], records: &[(Moment, &str)
 
 /// The one option whose words, those of the question left out, all stand in a sentence. Of options within each other
 /// (`table`, `side table`) the longest counts.
-fn spoken_for(sentence: &str, options: &[String], question: &str) -> Option<usize> {
+pub(super) fn spoken_for(sentence: &str, options: &[String], question: &str) -> Option<usize> {
     let asked: Vec<String> = words(question).collect();
     let own = |option: &String| -> Vec<String> {
         let all: Vec<String> =

@@ -30,6 +30,8 @@ page.on("response", (response) => response.status() >= 400 && wrong.push(`${resp
 /** No fault that axe knows. */
 async function accessible(what) {
   await page.evaluate(axe);
+  // Colours on their way to another are no colours of the page.
+  await page.evaluate(() => Promise.all(document.getAnimations().map((one) => one.finished.catch(() => {}))));
   const found = await page.evaluate(() => globalThis.axe.run(document, { resultTypes: ["violations"] }));
   const told = found.violations.map(
     (fault) =>

@@ -28,9 +28,23 @@ const SPECIAL: [&str; 14] = [
     "<|video_pad|>",
 ];
 
-/// Tags of reasoned answers: one token each, and plain text to a reader.
-const TAGS: [&str; 8] =
-    ["<think>", "</think>", "<answer>", "</answer>", "<observe>", "</observe>", "<scene>", "</scene>"];
+/// Tags of reasoned answers and of dialogues with tools: one token each, and plain text to a reader.
+const TAGS: [&str; 14] = [
+    "<think>",
+    "</think>",
+    "<answer>",
+    "</answer>",
+    "<observe>",
+    "</observe>",
+    "<scene>",
+    "</scene>",
+    "<tool>",
+    "</tool>",
+    "<information>",
+    "</information>",
+    "<timestamp>",
+    "</timestamp>",
+];
 
 /// ChatML without a standing system message; media where their part stands.
 pub(super) const TEMPLATE: &str = "\

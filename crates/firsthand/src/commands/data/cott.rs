@@ -8,7 +8,7 @@ use anyhow::Result;
 use clap::{Args, ValueEnum};
 use firsthand_agent::cott::{
     Asked, Filter, Generation, ModelTeacher, Observations, Record, SeekerTeacher, Statistics, Teacher,
-    export, read_ids,
+    export, plain_rows, read_ids,
 };
 use firsthand_agent::{Budgets, Manner, Prompt, Seeker};
 use firsthand_base::{
@@ -104,6 +104,10 @@ pub(super) struct CottOptions {
     /// Name the tools in one line instead of describing them.
     #[arg(long)]
     brief: bool,
+    /// Also write sft_plain.json: the same questions put in one turn, with what one search finds, with the summaries of all
+    /// days and with nothing. What a policy must learn too if it is to be compared with itself without tools.
+    #[arg(long)]
+    plain: bool,
     #[command(flatten)]
     tools: ToolFlags,
     #[command(flatten)]
@@ -155,6 +159,11 @@ pub(super) fn run(options: &CottOptions) -> Result<()> {
         asked.iter().filter(|asked| !filter.excluded.contains(&asked.question.id)).collect();
     let system = prompt.system(&recollection.tools.descriptions())?;
     let written = export(&options.out, &kept, &practised, &system, &options.split)?;
+    if options.plain {
+        let shown = (options.tools.top, options.tools.observation_characters);
+        let rows = plain_rows(&practised, &recollection.memories, prompt, shown)?;
+        save(options, "sft_plain.json", &json!(rows))?;
+    }
     let statistics = Statistics::of(&records, failures.len(), &filter);
     let rejected: Vec<_> = records
         .iter()
