@@ -178,6 +178,32 @@ fn film_is_seen_in_pieces_and_answers_may_be_streamed() {
     }
 }
 
+#[test]
+fn what_is_long_past_is_summed_up() {
+    let home = tempfile::tempdir().unwrap();
+    let served = start(home.path(), &[]);
+    let id = create(&served, &json!({"start": "DAY1_08000000"}));
+    // Twenty-five minutes, a picture every five seconds.
+    for number in 0..300 {
+        send(&served, &id, "frames", f64::from(number) * 5.0, &picture(number));
+    }
+    let state = settled(&served, &id);
+    // Half minutes hold six pictures each; what has left the window of sixteen is remembered.
+    assert!(state["remembered"]["clips"].as_u64().unwrap() >= 46, "{state}");
+    // 08:00 and 08:10 are over; 08:20 goes on.
+    assert_eq!(
+        (&state["remembered"]["summaries"], &state["remembered"]["failed"]),
+        (&json!(2), &json!(0)),
+        "{state}"
+    );
+    let mut memory = Memory::open(&home.path().join("state/live").join(&id).join("memory")).unwrap();
+    let scope = Scope { level: Some(Level::TenMinutes), ..Scope::default() };
+    let summaries = memory.store().range(&scope, usize::MAX).unwrap();
+    assert!(summaries.iter().all(|summary| summary.sources.len() == 20), "{summaries:?}");
+    let answer = ask(&served, &id, "what did i see this morning ?");
+    assert!(!answer["firsthand"]["live"]["recalled"].as_array().unwrap().is_empty(), "{answer}");
+}
+
 fn error(reply: &Reply) -> (u16, String) {
     (reply.status, reply.json()["error"]["message"].as_str().unwrap_or_default().to_owned())
 }
@@ -275,4 +301,12 @@ fn sessions_of_another_key_are_not_there() {
     let body = json!({"messages": [{"role": "user", "content": part}], "max_tokens": 1});
     served.post_with("/v1/chat/completions", &body, first).ok();
     assert_eq!(served.post_with("/v1/chat/completions", &body, second).status, 404);
+    // A disk that takes nothing more: the frame is refused, what was seen is still asked about.
+    let uploads = fs_err::read_dir(home.path().join("cache/firsthand/uploads")).unwrap();
+    let folder = uploads.flatten().next().unwrap().path();
+    fs_err::remove_dir_all(folder.join("drafts")).unwrap();
+    fs_err::write(folder.join("drafts"), "").unwrap();
+    assert_eq!(served.post_bytes(&format!("/v1/live/{id}/frames?at=2"), &picture(2), first).status, 507);
+    let body = json!({"messages": [{"role": "user", "content": "what ?"}], "max_tokens": 1});
+    served.post_with(&format!("/v1/live/{id}/ask"), &body, first).ok();
 }

@@ -78,15 +78,18 @@ async fn fold(app: &Arc<App>, ready: &Ready, session: &Arc<Session>) -> bool {
     let own = session.clone();
     let work = move || remember(&mut own.memory()?, &seen, &mut seer);
     let done = tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| Err(error.to_string()));
+    if session.is_gone() {
+        // Deleted meanwhile: what was written since then goes, too.
+        session.delete().await;
+        return false;
+    }
     match done {
         Ok(()) => {
             session.forget_pictures(count).await;
             true
         }
         Err(reason) => {
-            if !session.is_gone() {
-                log::fault(&format!("a session is not remembered: {reason}"));
-            }
+            log::fault(&format!("a session is not remembered: {reason}"));
             // Tried again at a later glance; until then what comes is refused when it is too much.
             false
         }

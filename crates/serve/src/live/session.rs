@@ -170,7 +170,11 @@ impl Session {
 
     /// Removes all of it.
     pub(crate) async fn delete(&self) {
-        self.is_gone.store(true, Ordering::SeqCst);
+        {
+            // Nothing is taken in after this.
+            let _items = lock(&self.items);
+            self.is_gone.store(true, Ordering::SeqCst);
+        }
         let _removing = self.files.write().await;
         // First what makes it a session; the rest goes now or with the next start.
         let _ = fs_err::remove_file(self.folder.join(FACTS));

@@ -104,9 +104,9 @@ async fn soon<T>(patience: Duration, work: impl Future<Output = T>) -> Answered<
 }
 
 /// A disk that takes no more is the operator's business; the client can only wait.
-fn full(error: &std::io::Error) -> Refusal {
-    let number = crate::log::fault(&format!("upload: {error}"));
-    let message = format!("the upload cannot be stored; the server's log says why under {number}");
+pub(super) fn full(error: &std::io::Error) -> Refusal {
+    let number = crate::log::fault(&format!("storage: {error}"));
+    let message = format!("what was sent cannot be stored; the server's log says why under {number}");
     Refusal::new(StatusCode::INSUFFICIENT_STORAGE, "storage_full", message)
 }
 

@@ -16,6 +16,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::chat::{self, MANIFEST_HEADER};
+use super::files::full;
 use crate::app::{App, now_s};
 use crate::chat::asking;
 use crate::chat::fields::Fields;
@@ -207,7 +208,7 @@ async fn take(
         session.check_time(start_us)?;
         session.check_room(count, app.live.most_bytes)?;
     }
-    written.1.map_err(|error| Refusal::internal(&error.to_string()))?;
+    written.1.map_err(|error| full(&error))?;
     let prepared = open(app, &session, &draft.0, is_film).await?;
     let (Some(first), Some(last)) = (prepared.frames.first(), prepared.frames.last()) else {
         return Err(Refusal::medium("it shows nothing"));
