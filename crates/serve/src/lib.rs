@@ -34,7 +34,7 @@ pub use days::{Days, Looker, OpenDays};
 pub use error::{Error, Result};
 pub use live::{Remember, Seen};
 pub use media::worker::open_media;
-pub use options::{Limits, LiveLimits, RateLimits, ServeOptions};
+pub use options::{Limits, LiveLimits, MediaLimits, RateLimits, ServeOptions};
 pub use page::Shown;
 pub use server::{Beside, serve, serve_stdio};
 pub use worker::{Embed, Loaded};

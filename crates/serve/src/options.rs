@@ -55,20 +55,8 @@ pub struct Limits {
     pub files_bytes: u64,
     /// Uploads kept.
     pub files: usize,
-    /// Images and videos of one request, each picture of a list counted.
-    pub media: usize,
-    /// Frames of one request.
-    pub frames: usize,
-    /// Pixels of one picture before it is resized.
-    pub picture_pixels: usize,
-    /// Pixels of one request after resizing.
-    pub pixels: usize,
-    /// Seconds in which the media of one request must be opened.
-    pub media_seconds: f64,
-    /// Processes that open media.
-    pub media_workers: usize,
-    /// Address space of each, in MiB.
-    pub media_memory_mib: u64,
+    /// The media of one request, and who opens them.
+    pub media: MediaLimits,
     /// New tokens of one answer.
     pub max_tokens: usize,
     /// Answers of one request.
@@ -85,6 +73,40 @@ pub struct Limits {
     pub body_seconds: f64,
     /// Seconds that running requests get when the server is told to stop.
     pub drain_seconds: f64,
+}
+
+/// How much the media of one request may take.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct MediaLimits {
+    /// Images and videos, each picture of a list counted.
+    pub count: usize,
+    /// Frames.
+    pub frames: usize,
+    /// Pixels of one picture before it is resized.
+    pub picture_pixels: usize,
+    /// Pixels of all after resizing.
+    pub pixels: usize,
+    /// Seconds in which they must be opened.
+    pub seconds: f64,
+    /// Processes that open media, of all requests.
+    pub workers: usize,
+    /// Address space of each, in MiB.
+    pub memory_mib: u64,
+}
+
+impl Default for MediaLimits {
+    fn default() -> Self {
+        MediaLimits {
+            count: 64,
+            frames: 768,
+            picture_pixels: 50_000_000,
+            pixels: 1 << 28,
+            seconds: 60.0,
+            workers: 2,
+            memory_mib: 4096,
+        }
+    }
 }
 
 /// How much one key may ask in a minute; 0 sets no bound.
@@ -159,13 +181,7 @@ impl Default for Limits {
             file_bytes: 1 << 30,
             files_bytes: 8 << 30,
             files: 1024,
-            media: 64,
-            frames: 768,
-            picture_pixels: 50_000_000,
-            pixels: 1 << 28,
-            media_seconds: 60.0,
-            media_workers: 2,
-            media_memory_mib: 4096,
+            media: MediaLimits::default(),
             max_tokens: 32_768,
             choices: 8,
             inputs: 256,
@@ -199,7 +215,7 @@ impl ServeOptions {
             ("queue", limits.queue),
             ("queue_per_key", limits.queue_per_key),
             ("connections", limits.connections),
-            ("media_workers", limits.media_workers),
+            ("media.workers", limits.media.workers),
             ("choices", limits.choices),
             ("max_tokens", limits.max_tokens),
             ("live.window", limits.live.window),
@@ -208,7 +224,7 @@ impl ServeOptions {
             return refuse(format!("{name} is 0"), "give at least 1");
         }
         let seconds = [
-            limits.media_seconds,
+            limits.media.seconds,
             limits.head_seconds,
             limits.body_seconds,
             limits.drain_seconds,

@@ -57,7 +57,7 @@ pub fn serve<R: Runner + 'static>(
     let system = |error: std::io::Error| Error::System(error.to_string());
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
-        .max_blocking_threads(options.limits.media_workers + 16)
+        .max_blocking_threads(options.limits.media.workers + 16)
         .enable_all()
         .build()
         .map_err(system)?;
@@ -180,8 +180,8 @@ fn app(
     let media = Media {
         pool: Pool::new(
             options.program.clone(),
-            limits.media_workers,
-            limits.media_memory_mib,
+            limits.media.workers,
+            limits.media.memory_mib,
             gauges.clone(),
         ),
         files: files.clone(),

@@ -10,7 +10,9 @@ use clap::Args;
 use firsthand_agent::Memories;
 use firsthand_media::{Opener, OpenerOptions};
 use firsthand_model::ModelRunner;
-use firsthand_serve::{Beside, Limits, LiveLimits, Loaded, RateLimits, ServeOptions, Shown, TextEncoder};
+use firsthand_serve::{
+    Beside, Limits, LiveLimits, Loaded, MediaLimits, RateLimits, ServeOptions, Shown, TextEncoder,
+};
 
 use crate::commands::remember;
 use crate::embed::Here;
@@ -184,15 +186,18 @@ impl LimitFlags {
             queue: self.queue,
             queue_per_key: self.queue_per_key.unwrap_or(self.queue.div_ceil(2)),
             max_tokens: self.max_new_tokens,
-            frames: self.most_frames,
             body_bytes: self.body_mib << 20,
             file_bytes: self.file_mib << 20,
             files_bytes: self.files_mib << 20,
-            media_seconds: self.media_seconds,
             body_seconds: self.body_seconds,
             head_seconds: self.head_seconds,
-            media_workers: self.media_workers,
             drain_seconds: self.drain_seconds,
+            media: MediaLimits {
+                frames: self.most_frames,
+                seconds: self.media_seconds,
+                workers: self.media_workers,
+                ..MediaLimits::default()
+            },
             rates: RateLimits { requests: self.requests_per_minute, tokens: self.tokens_per_minute },
             live: LiveLimits {
                 sessions: self.live_sessions,

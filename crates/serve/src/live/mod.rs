@@ -79,7 +79,10 @@ impl Live {
             most_bytes: own.session_bytes,
             idle: Duration::from_secs_f64(own.idle_seconds),
             // A question shows up to two windows, which is not more than a request may.
-            rule: Rule { frames: own.window.min(limits.frames / 2).max(1), bytes: own.session_bytes / 2 },
+            rule: Rule {
+                frames: own.window.min(limits.media.frames / 2).max(1),
+                bytes: own.session_bytes / 2,
+            },
             sessions: Mutex::new(sessions),
             wake: Notify::new(),
             remember,

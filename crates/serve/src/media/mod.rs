@@ -71,10 +71,10 @@ impl Media {
         rule: &SizeRule,
         key: Key,
     ) -> Answered<OpenedMedia> {
-        let until = Instant::now() + Duration::from_secs_f64(self.limits.media_seconds);
+        let until = Instant::now() + Duration::from_secs_f64(self.limits.media.seconds);
         let mut opened = OpenedMedia::default();
         self.check_count(conversation)?;
-        let (mut pixels, mut frames) = (self.limits.pixels, self.limits.frames);
+        let (mut pixels, mut frames) = (self.limits.media.pixels, self.limits.media.frames);
         for part in conversation.parts() {
             let medium = match part {
                 Part::Text(_) => continue,
@@ -89,7 +89,7 @@ impl Media {
                 medium: placed.medium,
                 rule: *rule,
                 most_frames: frames,
-                most_picture_pixels: self.limits.picture_pixels,
+                most_picture_pixels: self.limits.media.picture_pixels,
                 most_bytes: self.limits.file_bytes,
             };
             let prepared = self.pool.open(&wanted, pixels, until).await.map_err(|refusal| {
@@ -120,14 +120,15 @@ impl Media {
                 _ => singles += pictures(part),
             }
         }
-        if singles > self.limits.media {
+        if singles > self.limits.media.count {
             return Err(Refusal::medium(format!(
                 "{singles} media are more than the {} of one request",
-                self.limits.media
+                self.limits.media.count
             )));
         }
-        if listed > self.limits.frames {
-            let message = format!("{listed} frames are more than the {} of one request", self.limits.frames);
+        if listed > self.limits.media.frames {
+            let message =
+                format!("{listed} frames are more than the {} of one request", self.limits.media.frames);
             return Err(Refusal::medium(message));
         }
         Ok(())

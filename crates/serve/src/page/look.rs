@@ -248,11 +248,11 @@ pub(super) async fn still(app: &App, path: &str, at: f64, columns: usize) -> Ans
         }),
         rule: SizeRule::qwen_vl_utils(PATCH * MERGE),
         most_frames: 2,
-        most_picture_pixels: app.options.limits.picture_pixels,
+        most_picture_pixels: app.options.limits.media.picture_pixels,
         most_bytes: app.options.limits.file_bytes,
     };
-    let until = Instant::now() + Duration::from_secs_f64(app.options.limits.media_seconds);
-    let opened = app.media.pool.open(&wanted, app.options.limits.pixels, until).await;
+    let until = Instant::now() + Duration::from_secs_f64(app.options.limits.media.seconds);
+    let opened = app.media.pool.open(&wanted, app.options.limits.media.pixels, until).await;
     let prepared = opened.map_err(|refusal| {
         let message = refusal.message.replace(path, "the video");
         Refusal { message, ..refusal }

@@ -265,11 +265,11 @@ async fn open(app: &App, session: &Session, path: &FilePath, is_film: bool) -> A
         medium,
         rule,
         most_frames: window,
-        most_picture_pixels: own.live.frame_pixels.min(own.picture_pixels),
+        most_picture_pixels: own.live.frame_pixels.min(own.media.picture_pixels),
         most_bytes: own.file_bytes,
     };
-    let until = Instant::now() + Duration::from_secs_f64(own.media_seconds);
-    app.media.pool.open(&wanted, own.pixels, until).await.map_err(|refusal| {
+    let until = Instant::now() + Duration::from_secs_f64(own.media.seconds);
+    app.media.pool.open(&wanted, own.media.pixels, until).await.map_err(|refusal| {
         let message = refusal.message.replace(&location, if is_film { "the segment" } else { "the frame" });
         Refusal { message, ..refusal }
     })
