@@ -45,7 +45,7 @@ impl State {
             }
         };
         let fault = |error: std::io::Error| Error::Files { path: folder.clone(), reason: error.to_string() };
-        fs_err::create_dir_all(&folder).map_err(fault)?;
+        private(&folder).map_err(fault)?;
         let lock = fs_err::File::create(folder.join(LOCK)).map_err(fault)?;
         if lock.file().try_lock().is_err() {
             let reason = "another server uses it".to_owned();
@@ -113,6 +113,14 @@ impl Drop for State {
     }
 }
 
+/// Makes a folder that no other user of this machine can look into.
+fn private(folder: &Path) -> std::io::Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.recursive(true).create(folder)
+}
+
 fn random() -> std::io::Result<[u8; 32]> {
     let mut bytes = [0u8; 32];
     let mut source = fs_err::File::open("/dev/urandom")?;
@@ -165,6 +173,11 @@ mod tests {
         let kept = ServeOptions { state_dir, ..options };
         let first = State::open(&kept).unwrap();
         assert!(State::open(&kept).is_err(), "it is taken");
+        #[cfg(unix)]
+        {
+            let mode = fs_err::metadata(&first.folder).unwrap();
+            assert_eq!(std::os::unix::fs::PermissionsExt::mode(&mode.permissions()) & 0o77, 0);
+        }
         drop(first);
         assert!(State::open(&kept).is_ok());
     }
