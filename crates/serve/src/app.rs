@@ -172,11 +172,8 @@ impl App {
     /// other out.
     async fn bytes(&self, body: Body, most: usize) -> Answered<bytes::Bytes> {
         let (mut body, mut bytes) = (Limited::new(body, most), bytes::BytesMut::new());
-        let room = |kib: usize| async move {
-            let room = self.bodies.acquire_many(kib as u32).await;
-            room.map_err(|_| Refusal::unavailable("the server is stopping"))
-        };
-        let (mut held, mut kib) = (room(1).await?, 1);
+        let stopping = |_| Refusal::unavailable("the server is stopping");
+        let (mut held, mut kib) = (self.bodies.acquire().await.map_err(stopping)?, 1);
         while let Some(frame) = body.frame().await {
             let frame = frame.map_err(|error| match error.is::<LengthLimitError>() {
                 true => too_large(most),
@@ -185,7 +182,10 @@ impl App {
             let Ok(piece) = frame.into_data() else { continue };
             let needed = ((bytes.len() + piece.len()) >> 10) + 1;
             if needed > kib {
-                held.merge(room(needed - kib).await?);
+                // Whoever holds room and waits for more may wait for one who does the same.
+                let more = self.bodies.try_acquire_many((needed - kib) as u32);
+                let full = "the bodies of other requests take all the room there is; send it again";
+                held.merge(more.map_err(|_| Refusal::busy(full))?);
                 kib = needed;
             }
             bytes.extend_from_slice(&piece);

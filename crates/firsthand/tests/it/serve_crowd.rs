@@ -3,6 +3,7 @@
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
@@ -126,5 +127,37 @@ fn slow_clients_keep_nobody_out() {
         over.store(true, Ordering::Relaxed);
     });
     wait(&served, "nobody is inside", || served.metric("requests_inside") == 0.0);
+    hello(&served);
+}
+
+#[test]
+fn large_bodies_do_not_wait_for_each_other() {
+    let home = tempfile::tempdir().unwrap();
+    // Room for eight bodies of a MiB.
+    let served = Served::start(home.path(), &["--body-mib", "1"]);
+    let body = format!("{{\"prompt\": \"hello\"{}}}", " ".repeat(1_000_000));
+    let text = request(&served.address, "/tokenize", &body, "");
+    let (started, together) = (Instant::now(), Barrier::new(12));
+    let answered = std::thread::scope(|scope| {
+        let send = || {
+            let mut stream = served.connect();
+            let (first, rest) = text.as_bytes().split_at(text.len() - 100_000);
+            // One that is refused on the way may be told so or cut off.
+            let sent = stream.write_all(first);
+            together.wait();
+            // The server takes in what it has room for.
+            std::thread::sleep(Duration::from_millis(700));
+            let mut reply = String::new();
+            let _ =
+                sent.and_then(|()| stream.write_all(rest)).and_then(|()| stream.read_to_string(&mut reply));
+            assert!(reply.is_empty() || reply.contains(" 200 ") || reply.contains(" 429 "), "{reply}");
+            usize::from(reply.contains(" 200 "))
+        };
+        let clients: Vec<_> = (0..12).map(|_| scope.spawn(send)).collect();
+        clients.into_iter().map(|client| client.join().unwrap()).sum::<usize>()
+    });
+    assert!(answered >= 6, "{answered} of 12");
+    // Not a speed: less than the time after which a body that does not come is given up.
+    assert!(started.elapsed() < Duration::from_secs(50));
     hello(&served);
 }
