@@ -138,18 +138,19 @@ impl Files {
     }
 }
 
-/// What is whole in a folder. Everything else is removed.
+/// What is whole in a folder. Bytes without facts are removed; facts that cannot be read are left with their bytes.
 fn read(folder: &Path) -> BTreeMap<String, Stored> {
-    let mut whole = BTreeMap::new();
-    let mut others = Vec::new();
+    let (mut whole, mut others, mut unread) = (BTreeMap::new(), Vec::new(), Vec::new());
     for entry in fs_err::read_dir(folder).into_iter().flatten().flatten() {
         let path = entry.path();
-        let facts = path.extension().is_some_and(|ending| ending == "upload");
-        let facts = facts.then(|| fs_err::read(&path).ok()).flatten();
-        let stored = facts.and_then(|facts| serde_json::from_slice::<Stored>(&facts).ok());
+        if path.extension().is_none_or(|ending| ending != "upload") {
+            others.push(path);
+            continue;
+        }
+        let stored = fs_err::read(&path).ok().and_then(|facts| serde_json::from_slice::<Stored>(&facts).ok());
         let Some(mut stored) = stored.filter(|stored| path == folder.join(format!("{}.upload", stored.id)))
         else {
-            others.push(path);
+            unread.push(path);
             continue;
         };
         stored.path = folder.join(format!("{}.{}", stored.id, stored.ending));
@@ -158,7 +159,10 @@ fn read(folder: &Path) -> BTreeMap<String, Stored> {
             false => others.push(path),
         }
     }
-    others.retain(|path| whole.values().all(|stored| stored.path != *path));
+    others.retain(|path| {
+        let is_known = whole.values().any(|stored| stored.path == *path);
+        !is_known && unread.iter().all(|facts| facts.file_stem() != path.file_stem())
+    });
     for path in others {
         // What cannot be removed is nobody's upload either way.
         let _ = fs_err::remove_file(path);
@@ -220,10 +224,13 @@ mod tests {
         let (whole, cut) = (store(&files, "a.mp4").unwrap(), store(&files, "b.json").unwrap());
         fs_err::write(&cut.path, "123").unwrap();
         fs_err::write(files.folder.join("file-without-facts.mp4"), "1").unwrap();
+        for ending in ["upload", "mp4"] {
+            fs_err::write(files.folder.join(format!("file-of-another-version.{ending}")), "1").unwrap();
+        }
         drop(files);
         let files = open();
         assert_eq!(files.find(&whole.id, 0).unwrap().name, "a.mp4");
         assert!(files.find(&cut.id, 0).is_err());
-        assert_eq!(std::fs::read_dir(&files.folder).unwrap().count(), 2, "an upload and its facts");
+        assert_eq!(std::fs::read_dir(&files.folder).unwrap().count(), 4, "uploads and their facts");
     }
 }

@@ -11,6 +11,7 @@ use crate::{Error, Result};
 
 const LOCK: &str = ".lock";
 const DRAFTS: &str = "drafts";
+const PEPPER: &str = ".pepper";
 
 /// The folder.
 pub(crate) struct State {
@@ -46,17 +47,23 @@ impl State {
         };
         let fault = |error: std::io::Error| Error::Files { path: folder.clone(), reason: error.to_string() };
         private(&folder).map_err(fault)?;
+        if is_kept && is_foreign(&folder).map_err(fault)? {
+            // What is not a server's would be taken for what one left half done, and removed.
+            let reason = "it holds other files and was made by no server".to_owned();
+            return Err(Error::Files { path: folder, reason });
+        }
         let lock = fs_err::File::create(folder.join(LOCK)).map_err(fault)?;
         if lock.file().try_lock().is_err() {
             let reason = "another server uses it".to_owned();
             return Err(Error::Files { path: folder, reason });
         }
+        // First of all: it says whose the folder is.
+        let pepper = pepper(&folder).map_err(fault)?;
         // What a server that was killed left half done.
         let drafts = folder.join(DRAFTS);
         let _ = fs_err::remove_dir_all(&drafts);
         fs_err::create_dir_all(&drafts).map_err(fault)?;
         let secret = random().map_err(fault)?;
-        let pepper = pepper(&folder).map_err(fault)?;
         let owner = |key: &String| blake3::keyed_hash(&pepper, key.as_bytes()).to_hex()[..32].to_owned();
         let mut owners: Vec<String> = options.api_keys.iter().map(owner).collect();
         if owners.is_empty() {
@@ -130,7 +137,7 @@ fn random() -> std::io::Result<[u8; 32]> {
 
 /// What is mixed into the hashes of keys: made once for a folder, so that they can be compared with those of no other.
 fn pepper(folder: &Path) -> std::io::Result<[u8; 32]> {
-    let path = folder.join(".pepper");
+    let path = folder.join(PEPPER);
     if let Ok(bytes) = fs_err::read(&path)
         && let Ok(bytes) = bytes.try_into()
     {
@@ -139,6 +146,19 @@ fn pepper(folder: &Path) -> std::io::Result<[u8; 32]> {
     let bytes = random()?;
     fs_err::write(path, bytes)?;
     Ok(bytes)
+}
+
+/// Whether a folder has files and none that says it is a server's.
+fn is_foreign(folder: &Path) -> std::io::Result<bool> {
+    let mut others = false;
+    for entry in fs_err::read_dir(folder)? {
+        let name = entry?.file_name();
+        if name == PEPPER {
+            return Ok(false);
+        }
+        others |= name != LOCK;
+    }
+    Ok(others)
 }
 
 /// Removes the folders of servers that were killed: those whose lock nobody holds.
@@ -180,6 +200,14 @@ mod tests {
         }
         drop(first);
         assert!(State::open(&kept).is_ok());
+        // Somebody's own folder is not taken for one: what is in it would be removed.
+        let own = home.path().join("own");
+        fs_err::create_dir_all(own.join("uploads")).unwrap();
+        fs_err::write(own.join("uploads/holiday.mp4"), "film").unwrap();
+        let wrong = ServeOptions { state_dir: Some(own.clone()), ..kept };
+        let Err(error) = State::open(&wrong) else { panic!("it was taken") };
+        assert!(error.to_string().contains("made by no server") && !own.join(LOCK).exists(), "{error}");
+        assert!(own.join("uploads/holiday.mp4").exists());
     }
 
     #[test]

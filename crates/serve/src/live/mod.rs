@@ -23,6 +23,7 @@ pub(crate) use session::{About, Session};
 pub(crate) use window::{Item, Kind, Rule};
 
 use crate::Result;
+use crate::log;
 use crate::options::Limits;
 use crate::queue::Key;
 use crate::refusal::{Answered, Refusal};
@@ -67,7 +68,8 @@ impl Live {
             match Session::read(&entry.path()) {
                 Some(session) => drop(sessions.insert(session.id.clone(), Arc::new(session))),
                 // Half made or half deleted.
-                None => drop(fs_err::remove_dir_all(entry.path())),
+                None if !Session::is_one(&entry.path()) => drop(fs_err::remove_dir_all(entry.path())),
+                None => drop(log::fault("a live session cannot be read; it is left as it is")),
             }
         }
         let own = &limits.live;

@@ -65,7 +65,12 @@ impl Session {
         Ok(Session::of(id, about, folder, Vec::new()))
     }
 
-    /// The session that a folder holds, if it is one.
+    /// Whether a folder holds a session, readable or not.
+    pub(crate) fn is_one(folder: &Path) -> bool {
+        folder.join(FACTS).exists()
+    }
+
+    /// The session that a folder holds, if it is one that can be read.
     pub(crate) fn read(folder: &Path) -> Option<Session> {
         let about = serde_json::from_slice(&fs_err::read(folder.join(FACTS)).ok()?).ok()?;
         let id = folder.file_name()?.to_str()?.to_owned();
@@ -283,7 +288,9 @@ mod tests {
         assert!(again.old().unwrap().is_none());
         drop(again.memory().unwrap());
         assert!(again.old().unwrap().is_some() && !folder.join("memory.new").exists());
+        fs_err::write(folder.join(FACTS), "of another version").unwrap();
+        assert!(Session::read(&folder).is_none() && Session::is_one(&folder), "not to be removed");
         fs_err::remove_file(folder.join(FACTS)).unwrap();
-        assert!(Session::read(&folder).is_none(), "half deleted");
+        assert!(Session::read(&folder).is_none() && !Session::is_one(&folder), "half deleted");
     }
 }
