@@ -152,45 +152,23 @@ impl At {
 
 type Timed = Result<Query<At>, axum::extract::rejection::QueryRejection>;
 
-/// Takes in a picture.
-pub(super) async fn frame(
+/// Takes in a picture, or a piece of film.
+pub(super) async fn take<const IS_FILM: bool>(
     State(app): State<Arc<App>>,
     Extension(key): Extension<Key>,
     Path(id): Path<String>,
     at: Timed,
     request: Request,
 ) -> Answered<Json<Value>> {
-    take(&app, key, &id, at, request, false).await
-}
-
-/// Takes in a piece of film.
-pub(super) async fn segment(
-    State(app): State<Arc<App>>,
-    Extension(key): Extension<Key>,
-    Path(id): Path<String>,
-    at: Timed,
-    request: Request,
-) -> Answered<Json<Value>> {
-    take(&app, key, &id, at, request, true).await
-}
-
-async fn take(
-    app: &Arc<App>,
-    key: Key,
-    id: &str,
-    at: Timed,
-    request: Request,
-    is_film: bool,
-) -> Answered<Json<Value>> {
-    let session = app.live.find(id, key)?;
+    let session = app.live.find(&id, key)?;
     let _ticket = app.gate.enter(key)?;
     let at = at.map_err(|_| Refusal::field("at", "at: expected seconds, as ?at=12.5"))?;
     let start_us = at.us()?;
     let most = (app.live.rule.bytes as usize).min(app.options.limits.body_bytes);
     let bytes = app.body(request, most).await?;
-    let kind = Kind::of(&bytes).filter(|kind| (*kind == Kind::Film) == is_film);
+    let kind = Kind::of(&bytes).filter(|kind| (*kind == Kind::Film) == IS_FILM);
     let kind = kind.ok_or_else(|| {
-        Refusal::medium(if is_film {
+        Refusal::medium(if IS_FILM {
             "send the bytes of an MP4 file"
         } else {
             "send the bytes of a JPEG or PNG file"
@@ -209,7 +187,7 @@ async fn take(
         session.check_room(count, app.live.most_bytes)?;
     }
     written.1.map_err(|error| full(&error))?;
-    let prepared = open(app, &session, &draft.0, is_film).await?;
+    let prepared = open(&app, &session, &draft.0, IS_FILM).await?;
     let (Some(first), Some(last)) = (prepared.frames.first(), prepared.frames.last()) else {
         return Err(Refusal::medium("it shows nothing"));
     };
@@ -224,7 +202,7 @@ async fn take(
         number: 0,
         start_us,
         end_us: start_us + (length_s * 1e6).round() as u64,
-        frames: if is_film { prepared.frames.len() } else { 1 },
+        frames: if IS_FILM { prepared.frames.len() } else { 1 },
         size: prepared.original_size,
         kind,
         bytes: count,

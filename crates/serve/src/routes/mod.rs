@@ -91,12 +91,12 @@ pub(crate) const ROUTES: &[Route] = &[
     Route {
         path: "/v1/live/{id}/frames",
         methods: &[("post", "a picture (JPEG or PNG) seen at ?at= seconds")],
-        make: || post(live::frame),
+        make: || post(live::take::<false>),
     },
     Route {
         path: "/v1/live/{id}/segments",
         methods: &[("post", "a piece of film (MP4) that begins at ?at= seconds")],
-        make: || post(live::segment),
+        make: || post(live::take::<true>),
     },
     Route {
         path: "/v1/live/{id}/ask",

@@ -11,7 +11,6 @@ use firsthand_engine::Answer;
 use serde_json::{Value, json};
 
 use super::responses_stream::streamed;
-
 use crate::app::{App, key_of, now_s};
 use crate::chat::asking::{self, Facts};
 use crate::chat::fields::Fields;
