@@ -149,3 +149,15 @@ pub trait Generate {
         on_text: &mut dyn FnMut(&str) -> bool,
     ) -> Result<Generation, GenerateError>;
 }
+
+impl<G: Generate + ?Sized> Generate for Box<G> {
+    fn generate(
+        &mut self,
+        conversation: &Conversation,
+        sampling: &SamplingOptions,
+        stop: &StopRules,
+        on_text: &mut dyn FnMut(&str) -> bool,
+    ) -> Result<Generation, GenerateError> {
+        (**self).generate(conversation, sampling, stop, on_text)
+    }
+}

@@ -167,7 +167,7 @@ fn looks(
                 let role = Role::open(who, word, model, &opener, LOOK_TOKENS)?;
                 let sampling = role.sampling();
                 let (max_tokens, manifest) = (role.defaults.stop.max_tokens.min(512), role.manifest);
-                let model: Arc<Mutex<dyn Generate + Send>> = Arc::new(Mutex::new(Looker(role.model)));
+                let model: Arc<Mutex<dyn Generate + Send>> = Arc::new(Mutex::new(role.model));
                 let is_tiny = manifest.model == tiny::NAME;
                 let looking = Looking {
                     sampling,
@@ -194,21 +194,6 @@ fn looks(
 fn originals() -> Result<Arc<Opener>> {
     let options = OpenerOptions { keep_originals: true, keep_bytes: 0, ..OpenerOptions::default() };
     Ok(Arc::new(Opener::new(options)))
-}
-
-/// A boxed model as one: a mutex cannot hold a boxed trait object as the trait object itself.
-struct Looker(Box<dyn Generate + Send>);
-
-impl Generate for Looker {
-    fn generate(
-        &mut self,
-        conversation: &firsthand_base::Conversation,
-        sampling: &firsthand_base::SamplingOptions,
-        stop: &firsthand_base::StopRules,
-        on_text: &mut dyn FnMut(&str) -> bool,
-    ) -> Result<firsthand_base::Generation, firsthand_base::GenerateError> {
-        self.0.generate(conversation, sampling, stop, on_text)
-    }
 }
 
 /// Records that one search of a served memory shows.

@@ -11,9 +11,7 @@ use firsthand_agent::cott::{
     export, plain_rows, read_ids,
 };
 use firsthand_agent::{Budgets, Manner, Prompt, Seeker};
-use firsthand_base::{
-    Conversation, Generate, GenerateError, Generation as Generated, SamplingOptions, StopRules,
-};
+use firsthand_base::SamplingOptions;
 use serde_json::json;
 
 use crate::failure::{failure, wrong_usage};
@@ -209,25 +207,10 @@ fn teachers(options: &CottOptions) -> Result<(Teachers, SamplingOptions, usize)>
     for _ in 0..options.parallel {
         let role = Role::open("teacher", Some(&options.teacher), &options.model, &opener, 32_768)?;
         choosing = Some(options.sampling.resolve(&role.defaults)?);
-        all.push(Box::new(ModelTeacher(Stoppable(role.model))));
+        all.push(Box::new(ModelTeacher(role.model)));
     }
     let choosing = choosing.map_or((SamplingOptions::default(), 1024), |c| (c.sampling, c.stop.max_tokens));
     Ok((all, choosing.0, choosing.1))
-}
-
-/// A boxed model as a teacher.
-struct Stoppable(Box<dyn Generate + Send>);
-
-impl Generate for Stoppable {
-    fn generate(
-        &mut self,
-        conversation: &Conversation,
-        sampling: &SamplingOptions,
-        stop: &StopRules,
-        on_text: &mut dyn FnMut(&str) -> bool,
-    ) -> Result<Generated, GenerateError> {
-        self.0.generate(conversation, sampling, stop, on_text)
-    }
 }
 
 fn save(options: &CottOptions, name: &str, value: &serde_json::Value) -> Result<()> {
