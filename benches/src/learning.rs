@@ -105,8 +105,8 @@ pub(crate) fn run(folder: &Path, seeds: &[u64]) -> Result<()> {
     let program = std::env::current_exe()?.with_file_name("firsthand");
     ensure!(program.exists(), "{} is missing: run `make build` first", program.display());
     let folder = folder.join("policies");
-    for arm in &ARMS {
-        ask(&program, &folder, arm.asked)?;
+    for asked in [&MOVING, &STILL, &GROUNDED] {
+        ask(&program, &folder, asked)?;
     }
     for &seed in seeds {
         for arm in &ARMS {

@@ -44,7 +44,9 @@ impl Plain {
         (top, most_characters): (usize, usize),
     ) -> Result<Conversation> {
         let records = self.records(question, memory, top)?;
-        Ok(self.shown(question, &records, prompt, most_characters))
+        let say = |role, text| Message { role, parts: vec![Part::Text(text)] };
+        let [system, user] = self.turns(question, &records, prompt, most_characters);
+        Ok(Conversation { messages: vec![say(Role::System, system), say(Role::User, user)] })
     }
 
     /// The records that are shown.
@@ -56,14 +58,14 @@ impl Plain {
         }
     }
 
-    /// The conversation that shows them.
-    pub(crate) fn shown(
+    /// What the system and the user say when these records are shown.
+    pub(crate) fn turns(
         self,
         question: &Question,
         records: &[Record],
         prompt: Prompt,
         most_characters: usize,
-    ) -> Conversation {
+    ) -> [String; 2] {
         let shown: Vec<String> = records
             .iter()
             .map(|record| format!("{} : {}", record.start, cut(&record.words(), most_characters)))
@@ -72,8 +74,7 @@ impl Plain {
         if self != Plain::Blind {
             text = format!("{}\n{text}", information(&shown.join("\n")));
         }
-        let say = |role, text| Message { role, parts: vec![Part::Text(text)] };
-        Conversation { messages: vec![say(Role::System, prompt.plain().to_owned()), say(Role::User, text)] }
+        [prompt.plain().to_owned(), text]
     }
 }
 

@@ -4,7 +4,6 @@
 
 use std::sync::PoisonError;
 
-use firsthand_base::{Message, Part};
 use serde_json::{Value, json};
 
 use super::questions::Asked;
@@ -29,8 +28,7 @@ pub fn plain_rows(
         let mut memory = memory.lock().unwrap_or_else(PoisonError::into_inner);
         for plain in Plain::ALL {
             let records = plain.records(question, &mut memory, top)?;
-            let conversation = plain.shown(question, &records, prompt, most_characters);
-            let [system, user] = [0, 1].map(|turn| text(&conversation.messages[turn]));
+            let [system, user] = plain.turns(question, &records, prompt, most_characters);
             rows.push(json!({
                 "id": format!("{}-{}-{}", question.wearer, question.id, plain.name()),
                 "system": system,
@@ -42,12 +40,4 @@ pub fn plain_rows(
         }
     }
     Ok(rows)
-}
-
-fn text(message: &Message) -> String {
-    let words = message.parts.iter().filter_map(|part| match part {
-        Part::Text(text) => Some(text.as_str()),
-        _ => None,
-    });
-    words.collect()
 }

@@ -111,10 +111,10 @@ fn boxes(found: &[(Name<'_>, Shape)], wanted: &[(Name<'_>, Shape)]) -> f64 {
     };
     let overlaps: Vec<f64> =
         found.iter().flat_map(|one| wanted.iter().map(move |other| overlap(one, other))).collect();
-    let prices: Vec<f64> = overlaps.iter().map(|overlap| 1.0 - overlap).collect();
-    let pairs = assign(&prices, found.len(), wanted.len()).into_iter().enumerate();
-    let total: f64 = pairs.filter_map(|(one, at)| Some(overlaps[one * wanted.len() + at?])).sum();
-    if wanted.is_empty() { 1.0 } else { total / wanted.len() as f64 }
+    let (_, partners) = agreement(&overlaps, found.len(), wanted.len());
+    let drawn =
+        partners.iter().enumerate().filter_map(|(at, one)| Some(overlaps[(*one)? * wanted.len() + at]));
+    if wanted.is_empty() { 1.0 } else { drawn.sum::<f64>() / wanted.len() as f64 }
 }
 
 /// Agreement of the relations. Both ends must have been found; predicates are compared by their letters, since word
