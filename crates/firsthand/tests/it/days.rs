@@ -362,3 +362,28 @@ fn recordings_are_watched_by_the_model_inside_where_records_are_silent() {
     assert_eq!(page.matches("src=\"data:image/png;base64,").count(), 3);
     good(&run(home.path(), &["trace", "replay", "t.json"]));
 }
+
+#[test]
+fn the_searcher_is_measured_on_a_simulated_week() {
+    let home = tempfile::tempdir().unwrap();
+    let make = ["world", "memory", "--seeds", "0..1", "--held-out", "--items", "40", "--out", "weeks"];
+    good(&run(home.path(), &make));
+    let ask = ["eval", "memory", "weeks", "--agent-model", "seeker", "--json", "--ways"];
+    let told = good(&run(home.path(), &[&ask[..], &["tools,recall"]].concat()));
+    let report: Value = serde_json::from_str(&told).unwrap();
+    let tools = &report["rows"][0];
+    let right = tools["accuracy"].as_f64().unwrap();
+    // Over sixteen weeks it is 0.92; a guess is right a third of the time.
+    assert!(tools["items"].as_u64().unwrap() >= 30 && right > 0.75, "{report}");
+    assert!(
+        tools["calls"].as_f64().unwrap() >= 1.0 && tools["kinds"].as_object().unwrap().len() == 5,
+        "{report}"
+    );
+    for level in report["recall"].as_array().unwrap() {
+        let [one, five, ten] = [0, 1, 2].map(|at| level["recall"][at].as_f64().unwrap());
+        assert!(0.0 < one && one <= five && five <= ten && ten <= 1.0, "{level}");
+    }
+    let plain = run(home.path(), &[&ask[..], &["tools,flat"]].concat());
+    assert_eq!(plain.status.code(), Some(2));
+    assert!(stderr(&plain).contains("give --ways tools,recall"), "{}", stderr(&plain));
+}

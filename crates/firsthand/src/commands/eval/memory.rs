@@ -11,13 +11,13 @@ use std::time::Instant;
 use anyhow::Result;
 use clap::{Args, ValueEnum};
 use firsthand_agent::cott::Asked;
-use firsthand_agent::{Budgets, Manner, Plain, Prompt, Verdict, investigate};
+use firsthand_agent::{Budgets, Manner, Plain, Prompt, Seeker, Verdict, investigate};
 use firsthand_base::{Generate, StopRules};
 use firsthand_memory::{Level, Memory, Query};
 use firsthand_tasks::{Answer, Score};
 use serde::Serialize;
 
-use crate::failure::failure;
+use crate::failure::{failure, wrong_usage};
 use crate::options::model::ModelFlags;
 use crate::progress::{Progress, Unit};
 use crate::recollection::{Recollection, ToolFlags};
@@ -154,6 +154,10 @@ struct One<'a> {
 
 /// Asks, counts and prints.
 pub(super) fn run(options: &MemoryOptions) -> Result<()> {
+    let is_seeker = options.agent_model.as_deref() == Some(Seeker::NAME);
+    if is_seeker && options.ways.iter().any(|way| way.plain().is_some()) {
+        return Err(wrong_usage("the seeker answers with tools alone; give --ways tools,recall"));
+    }
     let recollection = Recollection::open(&options.memory, &options.tools, &options.model)?;
     let file = options.questions.clone().unwrap_or_else(|| options.memory.join("egolife-qa.json"));
     let mut asked = recollection.questions(&file, options.wearer.as_deref())?;
