@@ -120,9 +120,10 @@ fn processor_ms() -> f64 {
 }
 
 fn ask(memory: &mut Memory, query: &Query, vectors: bool) -> Result<()> {
-    let mut random = Random(Dice(9));
-    let embed: Option<&mut dyn Embed> = if vectors { Some(&mut random) } else { None };
-    memory.recall(query, embed)?;
+    if vectors {
+        memory.attach(Box::new(Random(Dice(9))));
+    }
+    memory.recall(query)?;
     Ok(())
 }
 

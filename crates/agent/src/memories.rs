@@ -37,7 +37,8 @@ impl Memories {
                 memories.add(Arc::new(Mutex::new(memory)), folder)?;
                 return Ok(memories);
             }
-            Err(error) => error,
+            Err(firsthand_memory::Error::NotAMemory { reason, .. }) => reason,
+            Err(error) => error.to_string(),
         };
         let inside = [folder.join("memories"), folder.to_owned()].into_iter().find(|path| path.is_dir());
         for path in inside.map(|path| folders(&path)).unwrap_or_default() {

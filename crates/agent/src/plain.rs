@@ -95,7 +95,7 @@ fn found(question: &Question, memory: &mut Memory, top: usize) -> Result<Vec<Rec
         top,
         ..Query::new(&question.text)
     };
-    match memory.recall(&query, None) {
+    match memory.recall(&query) {
         Ok(hits) => Ok(hits.into_iter().map(|hit| hit.record).collect()),
         Err(firsthand_memory::Error::Query(_)) => Ok(Vec::new()),
         Err(error) => Err(broken(error)),

@@ -2,6 +2,7 @@
 //! OpenAI-compatible address. Vectors have length one, whoever makes them.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -38,13 +39,43 @@ pub(crate) struct EncoderFlags {
 
 impl EncoderFlags {
     /// The encoder, where one is named.
-    pub(crate) fn open(&self) -> Result<Option<Box<dyn Embed>>> {
+    pub(crate) fn open(&self) -> Result<Option<Reader>> {
         if let Some(encoder) = &self.encoder {
-            let directory = checkpoint_directory(encoder, "main")?;
-            return Ok(Some(Box::new(Here::open(&directory)?)));
+            return Ok(Some(Reader::Here(Arc::new(Here::open(&checkpoint_directory(encoder, "main")?)?))));
         }
         let (Some(url), Some(name)) = (&self.encoder_endpoint, &self.encoder_name) else { return Ok(None) };
-        Ok(Some(Box::new(Served::open(url, name)?)))
+        Ok(Some(Reader::Served(Arc::new(Served::open(url, name)?))))
+    }
+}
+
+/// An encoder that any number of memories share.
+#[derive(Clone)]
+pub(crate) enum Reader {
+    Here(Arc<Here>),
+    Served(Arc<Served>),
+}
+
+impl Embed for Reader {
+    fn name(&self) -> &str {
+        match self {
+            Reader::Here(here) => &here.name,
+            Reader::Served(served) => &served.name,
+        }
+    }
+
+    fn dimensions(&self) -> usize {
+        match self {
+            Reader::Here(here) => here.encoder.config.width,
+            Reader::Served(served) => served.dimensions,
+        }
+    }
+
+    fn embed(&mut self, texts: &[&str]) -> Result<Vec<Vec<f32>>, String> {
+        match self {
+            Reader::Here(here) => Ok(here.counted(texts).map_err(|error| format!("{error:#}"))?.0),
+            Reader::Served(_) if texts.is_empty() => Ok(Vec::new()),
+            Reader::Served(served) => served.ask(texts),
+        }
     }
 }
 
@@ -67,10 +98,6 @@ impl Here {
         Ok(Here { name, encoder, tokenizer })
     }
 
-    fn vectors(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>> {
-        Ok(self.counted(texts)?.0)
-    }
-
     /// Vectors, and how many tokens were read for them.
     pub(crate) fn counted(&self, texts: &[&str]) -> Result<(Vec<Vec<f32>>, usize)> {
         let ids: Vec<Vec<u32>> =
@@ -89,20 +116,6 @@ impl Here {
             rest = later;
         }
         Ok((vectors, read))
-    }
-}
-
-impl Embed for Here {
-    fn name(&self) -> &str {
-        &self.name
-    }
-
-    fn dimensions(&self) -> usize {
-        self.encoder.config.width
-    }
-
-    fn embed(&mut self, texts: &[&str]) -> Result<Vec<Vec<f32>>, String> {
-        self.vectors(texts).map_err(|error| format!("{error:#}"))
     }
 }
 
@@ -130,20 +143,6 @@ impl Served {
     fn ask(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, String> {
         let request = json!({"model": self.model, "input": texts, "encoding_format": "float"});
         self.chat.call(&self.address, &request, &|text| vectors(text, texts.len()))
-    }
-}
-
-impl Embed for Served {
-    fn name(&self) -> &str {
-        &self.name
-    }
-
-    fn dimensions(&self) -> usize {
-        self.dimensions
-    }
-
-    fn embed(&mut self, texts: &[&str]) -> Result<Vec<Vec<f32>>, String> {
-        if texts.is_empty() { Ok(Vec::new()) } else { self.ask(texts) }
     }
 }
 

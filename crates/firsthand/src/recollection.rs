@@ -14,9 +14,10 @@ use firsthand_agent::tools::{ImageTool, Looking, Rag, VideoTool, read_tools};
 use firsthand_agent::{CallRules, Memories, Tool, Toolbox, Tools};
 use firsthand_base::{Generate, Manifest, Moment};
 use firsthand_media::{Opener, OpenerOptions};
-use firsthand_memory::{Level, Scope};
+use firsthand_memory::{Embed, Level, Scope};
 use firsthand_serve::{Days, OpenDays};
 
+use crate::embed::{EncoderFlags, Reader};
 use crate::failure::failure;
 use crate::options::model::ModelFlags;
 use crate::role::Role;
@@ -49,6 +50,8 @@ pub(crate) struct ToolFlags {
     /// Most characters of what a tool found that are read; the rest is cut and told.
     #[arg(long, value_name = "N", default_value_t = 8000)]
     pub(crate) observation_characters: usize,
+    #[command(flatten)]
+    pub(crate) encoder: EncoderFlags,
 }
 
 /// A memory and its tools.
@@ -56,6 +59,8 @@ pub(crate) struct Recollection {
     pub(crate) tools: Arc<dyn Tools>,
     /// What it looks into.
     pub(crate) memories: Memories,
+    /// Whether an encoder reads the questions.
+    pub(crate) reads_meaning: bool,
     /// What made what the tools say, by role.
     pub(crate) manifests: BTreeMap<String, Manifest>,
 }
@@ -64,6 +69,15 @@ impl Recollection {
     /// Opens a memory and the models that look. Models are loaded only for tools that are offered.
     pub(crate) fn open(folder: &Path, flags: &ToolFlags, model: &ModelFlags) -> Result<Recollection> {
         let memories = memories(folder)?;
+        let reader = flags.encoder.open()?;
+        if let Some(reader) = &reader
+            && attach(&memories, reader)? == 0
+        {
+            return Err(failure(
+                format!("no memory in {} has vectors of {}", folder.display(), reader.name()),
+                "make them: firsthand remember --memory DIR --encoder DIR, for each memory",
+            ));
+        }
         let offered = |name: &str| flags.offer.is_empty() || flags.offer.iter().any(|other| other == name);
         let mut manifests = BTreeMap::new();
         let mut tools: Vec<Arc<dyn Tool>> = Vec::new();
@@ -81,7 +95,8 @@ impl Recollection {
             }
         }
         let rules = CallRules { most_characters: flags.observation_characters, ..CallRules::default() };
-        Ok(Recollection { tools: Arc::new(Toolbox::new(tools, rules)?), memories, manifests })
+        let tools = Arc::new(Toolbox::new(tools, rules)?);
+        Ok(Recollection { tools, memories, manifests, reads_meaning: reader.is_some() })
     }
 
     /// The questions of a file, with the wearers' names as the memory has them.
@@ -209,6 +224,20 @@ pub(crate) fn memories(folder: &Path) -> Result<Memories> {
         ));
     }
     Ok(memories)
+}
+
+/// Has an encoder read the questions to every memory whose vectors are its own, and says how many these are; the others
+/// are searched by words.
+pub(crate) fn attach(memories: &Memories, reader: &Reader) -> Result<usize> {
+    let mut attached = 0;
+    for memory in memories.each() {
+        let mut memory = memory.lock().map_err(|_| anyhow::anyhow!("the memory is broken"))?;
+        if memory.store().encoder()?.is_some_and(|kept| kept.name == reader.name()) {
+            memory.attach(Box::new(reader.clone()));
+            attached += 1;
+        }
+    }
+    Ok(attached)
 }
 
 /// Memories for servers: their tools are made once the model that looks is there.

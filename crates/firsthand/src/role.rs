@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use firsthand_agent::Seeker;
-use firsthand_base::{Generate, Manifest, SamplingOptions};
+use firsthand_base::{
+    Conversation, Generate, GenerateError, Generation, Manifest, SamplingOptions, StopRules,
+};
 use firsthand_engine::{EngineOptions, Local};
 use firsthand_input::GenerationDefaults;
 use firsthand_media::Opener;
@@ -18,6 +20,26 @@ use crate::session::{STEP_TOKENS, Session};
 
 /// Patches planned for of one medium.
 const PATCHES: usize = 16_384;
+
+/// A checkpoint here, which ends where its generation settings say that a turn ends, as a server would have it: whoever
+/// gives it a part to play knows no token ids.
+struct Ending<G> {
+    local: G,
+    ends: Vec<u32>,
+}
+
+impl<G: Generate> Generate for Ending<G> {
+    fn generate(
+        &mut self,
+        conversation: &Conversation,
+        sampling: &SamplingOptions,
+        stop: &StopRules,
+        on_text: &mut dyn FnMut(&str) -> bool,
+    ) -> Result<Generation, GenerateError> {
+        let tokens = stop.tokens.iter().chain(&self.ends).copied().collect();
+        self.local.generate(conversation, sampling, &StopRules { tokens, ..stop.clone() }, on_text)
+    }
+}
 
 /// A model that plays a part.
 pub(crate) struct Role {
@@ -66,7 +88,8 @@ impl Role {
         let (renderer, runner) = session.load(tokens, PATCHES)?;
         let step = EngineOptions { step_tokens: STEP_TOKENS, max_sequences: 1, ..EngineOptions::default() };
         let local = Local::new(runner, renderer, step)?;
-        Ok(Role { model: Box::new(local), manifest, defaults })
+        let ends = defaults.stop.tokens.clone();
+        Ok(Role { model: Box::new(Ending { local, ends }), manifest, defaults })
     }
 
     /// How it samples by itself.

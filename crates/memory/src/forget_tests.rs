@@ -7,7 +7,8 @@ use firsthand_base::Moment;
 
 use crate::recall_tests::{Days, Dice, days};
 use crate::{
-    Change, Embed, Error, Evidence, Level, Memory, Query, Record, RecordId, Selection, State, Store, terms,
+    By, Change, Embed, Error, Evidence, Level, Memory, Query, Record, RecordId, Selection, State, Store,
+    terms,
 };
 
 /// All bytes of all files of a folder, in lower case.
@@ -54,7 +55,8 @@ impl Embed for Lengths {
 
 fn check(mut days: Days, selection: &Selection) {
     let folder = days.folder.path().join("memory");
-    days.memory.embed_missing(&mut Lengths, 100, &mut |_| true).unwrap();
+    days.memory.attach(Box::new(Lengths));
+    days.memory.embed_missing(100, &mut |_| true).unwrap();
     let clips: Vec<Record> =
         days.records.iter().filter(|record| record.level == Level::Clip).cloned().collect();
     let (gone, kept): (Vec<&Record>, Vec<&Record>) = clips.iter().partition(|clip| selection.holds(clip));
@@ -68,12 +70,15 @@ fn check(mut days: Days, selection: &Selection) {
     let after = bytes(&folder);
     assert_eq!(held(&after, &words), BTreeSet::new(), "{selection:?}");
     for word in words {
-        let hits = days.memory.recall(&Query::new(word), None).unwrap();
+        let hits = days.memory.recall(&Query { by: By::Words, ..Query::new(word) }).unwrap();
         assert_eq!(hits, []);
     }
     for clip in &kept {
         let word = own_words(&days, clip).pop_first().unwrap();
-        let hits = days.memory.recall(&Query { level: Some(Level::Clip), ..Query::new(word) }, None).unwrap();
+        let hits = days
+            .memory
+            .recall(&Query { level: Some(Level::Clip), by: By::Words, ..Query::new(word) })
+            .unwrap();
         assert_eq!((hits[0].record.text.as_str(), hits[0].record.state), (clip.text.as_str(), State::Whole));
     }
     assert_eq!(days.memory.check(false).unwrap(), []);
@@ -97,7 +102,7 @@ fn check(mut days: Days, selection: &Selection) {
         })
         .unwrap();
     assert_eq!(unmarked, []);
-    days.memory.embed_missing(&mut Lengths, 100, &mut |_| true).unwrap();
+    days.memory.embed_missing(100, &mut |_| true).unwrap();
     assert_eq!(days.memory.check(false).unwrap(), []);
     // The same again finds nothing to do, and says so without failing.
     assert!(days.memory.forget(selection).unwrap().removed.values().all(|removed| *removed == 0));

@@ -39,7 +39,7 @@ pub use intent::{Intent, Order, Weekday};
 pub use memory::Memory;
 pub use postgres::PostgresStore;
 pub use proof::Proof;
-pub use query::{Hit, Parts, Query};
+pub use query::{By, Hit, Parts, Query};
 pub use record::{Evidence, Level, Record, RecordId, State};
 pub use sqlite::SqliteStore;
 pub use stem::stem;

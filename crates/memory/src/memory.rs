@@ -14,6 +14,7 @@ use crate::{
 /// A memory. Made by [`Memory::create`] or [`Memory::open`] in a folder, or over any [`Store`].
 pub struct Memory {
     pub(crate) store: Box<dyn Store>,
+    pub(crate) embed: Option<Box<dyn Embed + Send>>,
 }
 
 impl Memory {
@@ -38,7 +39,12 @@ impl Memory {
 
     /// A memory over another store.
     pub fn over(store: Box<dyn Store>) -> Memory {
-        Memory { store }
+        Memory { store, embed: None }
+    }
+
+    /// Has questions and records read by an encoder from now on; without one, words alone decide what is found.
+    pub fn attach(&mut self, embed: Box<dyn Embed + Send>) {
+        self.embed = Some(embed);
     }
 
     /// The store below, for reading and for what needs no rule of this type.
@@ -109,13 +115,9 @@ impl Memory {
     }
 
     /// Gives a vector to every record that has none, `batch` texts at a time; `on_progress` hears how many are done and
-    /// stops the work by returning `false`. Gives how many were made.
-    pub fn embed_missing(
-        &mut self,
-        embed: &mut dyn Embed,
-        batch: usize,
-        on_progress: &mut dyn FnMut(u64) -> bool,
-    ) -> Result<u64> {
+    /// stops the work by returning `false`. Gives how many were made: none without an encoder ([`Memory::attach`]).
+    pub fn embed_missing(&mut self, batch: usize, on_progress: &mut dyn FnMut(u64) -> bool) -> Result<u64> {
+        let Some(embed) = &mut self.embed else { return Ok(0) };
         let encoder = Encoder { name: embed.name().into(), dimensions: embed.dimensions() };
         self.store.set_encoder(Some(&encoder))?;
         let mut done = 0;
@@ -129,7 +131,7 @@ impl Memory {
                 .filter(|(_, words)| !words.trim().is_empty())
                 .collect();
             let texts: Vec<&str> = records.iter().map(|(_, words)| words.as_str()).collect();
-            let vectors = encode(embed, &texts)?;
+            let vectors = encode(&mut **embed, &texts)?;
             let changes: Vec<Change> = records
                 .iter()
                 .zip(vectors)

@@ -114,11 +114,13 @@ fn missing_vectors_are_made_and_a_stop_is_heard() {
         .map(|i| Change::put(record(Level::Clip, i, i + 1, if i == 3 { "" } else { "tea" })))
         .collect();
     memory.write(&changes).unwrap();
-    let refused = memory.embed_missing(&mut Letters { short: true }, 4, &mut |_| true);
+    assert_eq!(memory.embed_missing(4, &mut |_| true).unwrap(), 0, "nobody reads");
+    memory.attach(Box::new(Letters { short: true }));
+    let refused = memory.embed_missing(4, &mut |_| true);
     assert!(refused.unwrap_err().to_string().contains("2 vectors for 3 texts"));
-    let mut letters = Letters { short: false };
-    assert_eq!(memory.embed_missing(&mut letters, 4, &mut |done| done < 3).unwrap(), 3);
-    assert_eq!(memory.embed_missing(&mut letters, 4, &mut |_| true).unwrap(), 6);
+    memory.attach(Box::new(Letters { short: false }));
+    assert_eq!(memory.embed_missing(4, &mut |done| done < 3).unwrap(), 3);
+    assert_eq!(memory.embed_missing(4, &mut |_| true).unwrap(), 6);
     assert_eq!(memory.store().without_vector(9).unwrap(), [RecordId(4)]);
     assert_eq!(memory.store().counts().unwrap().vectors, 9);
 }

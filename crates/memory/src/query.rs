@@ -23,8 +23,23 @@ pub struct Query {
     pub clock: Option<Moment>,
     /// Which day of the week day 1 was; `None`: names of weekdays are words like others.
     pub day_one: Option<Weekday>,
+    /// What is compared.
+    pub by: By,
     /// Most hits.
     pub top: usize,
+}
+
+/// What of a question and a record is compared.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum By {
+    /// Words, and meaning where the memory has vectors and their encoder.
+    #[default]
+    Both,
+    /// Words alone.
+    Words,
+    /// Meaning alone; refused where there are no vectors.
+    Meaning,
 }
 
 impl Query {

@@ -10,8 +10,8 @@ use crate::intent::Order;
 use crate::memory::encode;
 use crate::store::Glance;
 use crate::{
-    Embed, Encoder, Error, Hit, Intent, Level, Memory, Parts, Query, RecordId, Result, Scope, Store, stem,
-    terms,
+    By, Embed, Encoder, Error, Hit, Intent, Level, Memory, Parts, Query, RecordId, Result, Scope, Store,
+    stem, terms,
 };
 
 /// Candidates of each kind for each hit asked for, and the fewest.
@@ -45,8 +45,8 @@ struct Candidate {
 impl Memory {
     /// What the memory knows about a question, best first: larger scores, then earlier starts, then smaller ids. Nothing
     /// that ends after `query.clock` is in it, and a summary that the clock cuts is made anew from what had ended. Without
-    /// an encoder, words alone decide.
-    pub fn recall(&mut self, query: &Query, mut embed: Option<&mut dyn Embed>) -> Result<Vec<Hit>> {
+    /// an encoder ([`Memory::attach`]) words alone decide.
+    pub fn recall(&mut self, query: &Query) -> Result<Vec<Hit>> {
         let clock = match query.clock {
             Some(clock) => clock,
             None => self.store.latest()?.unwrap_or_default(),
@@ -54,14 +54,15 @@ impl Memory {
         let mut intent = Intent::read(&query.words, clock, query.day_one);
         intent.terms.truncate(MOST_TERMS);
         check(query, &intent)?;
-        let vector = match &mut embed {
-            Some(embed) if !intent.terms.is_empty() => self.vector_of(&query.words, *embed)?,
-            _ => None,
-        };
+        let reads = query.by != By::Words && !intent.terms.is_empty();
+        let vector = if reads { self.vector_of(&query.words)? } else { None };
+        if vector.is_none() && query.by == By::Meaning {
+            return Err(Error::Query("meaning needs vectors in the memory, and their encoder".into()));
+        }
         let asked = Asked { query, intent, vector, clock };
         let mut candidates = asked.stored(&mut *self.store)?;
         if query.clock.is_some() {
-            asked.cuts(&mut *self.store, embed, &mut candidates)?;
+            asked.cuts(&mut *self.store, self.embed.as_mut(), &mut candidates)?;
         }
         asked.score(&mut candidates);
         candidates.sort_by(|a, b| {
@@ -72,14 +73,15 @@ impl Memory {
         self.shown(candidates)
     }
 
-    /// The vector of the question; `None` if the store has none to compare it with.
-    fn vector_of(&mut self, words: &str, embed: &mut dyn Embed) -> Result<Option<Vec<f32>>> {
+    /// The vector of the question; `None` without an encoder, or if the store has none to compare it with.
+    fn vector_of(&mut self, words: &str) -> Result<Option<Vec<f32>>> {
+        let Some(embed) = &mut self.embed else { return Ok(None) };
         let Some(kept) = self.store.encoder()? else { return Ok(None) };
         let given = Encoder { name: embed.name().into(), dimensions: embed.dimensions() };
         if kept != given {
             return Err(Error::Encoder { kept: kept.to_string(), given: given.to_string() });
         }
-        Ok(encode(embed, &[words])?.pop())
+        Ok(encode(&mut **embed, &[words])?.pop())
     }
 
     fn shown(&mut self, candidates: Vec<Candidate>) -> Result<Vec<Hit>> {
@@ -155,7 +157,9 @@ impl Asked<'_> {
         scopes.extend(self.intent.hull().and_then(|hull| self.scope_within(hull)));
         let (mut texts, mut vectors) = (BTreeMap::new(), BTreeMap::new());
         for scope in &scopes {
-            texts.extend(store.text_candidates(&self.intent.terms, scope, limit)?);
+            if self.query.by != By::Meaning {
+                texts.extend(store.text_candidates(&self.intent.terms, scope, limit)?);
+            }
             if let Some(vector) = &self.vector {
                 vectors.extend(store.vector_candidates(vector, scope, limit)?);
             }
@@ -198,9 +202,11 @@ impl Asked<'_> {
 
     /// Words and meaning as one number; what was not asked does not count.
     fn relevance(&self, text: Option<f32>, near: Option<f32>) -> f32 {
-        match self.vector {
-            Some(_) => 0.5 * text.unwrap_or(0.0) + 0.5 * near.unwrap_or(0.0),
-            None => text.unwrap_or(0.0),
+        let (text, near) = (text.unwrap_or(0.0), near.unwrap_or(0.0));
+        match (&self.vector, self.query.by) {
+            (Some(_), By::Both) => 0.5 * text + 0.5 * near,
+            (Some(_), _) => near,
+            (None, _) => text,
         }
     }
 
@@ -235,7 +241,7 @@ impl Asked<'_> {
     fn cuts(
         &self,
         store: &mut dyn Store,
-        embed: Option<&mut dyn Embed>,
+        embed: Option<&mut Box<dyn Embed + Send>>,
         candidates: &mut Vec<Candidate>,
     ) -> Result<()> {
         if self.query.level == Some(Level::Clip) {
@@ -253,7 +259,7 @@ impl Asked<'_> {
         let mut nearness = vec![None; cuts.len()];
         if let (Some(vector), Some(embed)) = (&self.vector, embed) {
             let texts: Vec<&str> = cuts.iter().map(|record| record.text.as_str()).collect();
-            let vectors = encode(embed, &texts)?;
+            let vectors = encode(&mut **embed, &texts)?;
             nearness = vectors.iter().map(|other| Some(cosine(vector, other))).collect();
         }
         let ids: Vec<RecordId> = cuts.iter().map(|record| record.id).collect();

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use firsthand_base::Moment;
 
-use crate::{Change, Embed, Hit, Level, Memory, Query, Record, RecordId, State, terms};
+use crate::{By, Change, Embed, Hit, Level, Memory, Query, Record, RecordId, State, terms};
 
 fn scratch() -> (tempfile::TempDir, Memory) {
     let folder = tempfile::tempdir().unwrap();
@@ -159,7 +159,7 @@ fn nothing_after_the_clock_is_ever_told() {
         for turn in 0..1000 {
             let query = days.query(&mut dice);
             let clock = query.clock.unwrap();
-            let hits = days.memory.recall(&query, None).unwrap();
+            let hits = days.memory.recall(&query).unwrap();
             clocks += 1;
             for hit in &hits {
                 assert!(hit.record.end <= clock, "seed {seed} turn {turn}: {query:?} gave {hit:?}");
@@ -213,8 +213,8 @@ fn the_future_does_not_weigh() {
                 })
                 .collect()
         };
-        let whole = of(days.memory.recall(&query, None).unwrap());
-        assert_eq!(whole, of(past.recall(&query, None).unwrap()), "{query:?}");
+        let whole = of(days.memory.recall(&query).unwrap());
+        assert_eq!(whole, of(past.recall(&query).unwrap()), "{query:?}");
     }
 }
 
@@ -283,14 +283,14 @@ fn questions_find_their_answer_first() {
         ("washing cups; DROP TABLE records --", "wash the cups"),
     ] {
         let query = Query { clock, ..Query::new(words) };
-        let hits = memory.recall(&query, None).unwrap();
+        let hits = memory.recall(&query).unwrap();
         assert!(
             hits[0].record.text.contains(expect),
             "{words:?}: {:?}",
             hits.iter().map(|h| (&h.record.text, h.score, h.parts)).collect::<Vec<_>>()
         );
     }
-    let hits = |query: &Query, memory: &mut Memory| memory.recall(query, None).unwrap();
+    let hits = |query: &Query, memory: &mut Memory| memory.recall(query).unwrap();
     let limited = Query { to: Some(at(2, 0, 0, 0)), ..Query::new("keys") };
     assert!(hits(&limited, &mut memory).iter().all(|hit| hit.record.start < at(2, 0, 0, 0)));
     assert_eq!(hits(&Query { wearer: Some("A9".into()), ..Query::new("keys") }, &mut memory), []);
@@ -303,14 +303,14 @@ fn a_day_cut_by_the_clock_tells_what_had_happened() {
     let (_folder, mut memory) = story();
     let query =
         Query { clock: Some(at(2, 12, 0, 0)), level: Some(Level::Day), ..Query::new("what did I do today") };
-    let hits = memory.recall(&query, None).unwrap();
+    let hits = memory.recall(&query).unwrap();
     let day = &hits[0].record;
     assert_eq!((day.state, day.end), (State::Partial, at(2, 10, 30, 30)));
     assert_eq!(day.text, "I cook eggs and drink tea Tasha shows me photos on her phone");
     assert_eq!(day.sources.len(), 2);
     // At its very end the day is whole.
     let query = Query { clock: Some(at(2, 23, 0, 0)), ..query };
-    assert_eq!(memory.recall(&query, None).unwrap()[0].record.state, State::Whole);
+    assert_eq!(memory.recall(&query).unwrap()[0].record.state, State::Whole);
 }
 
 #[test]
@@ -327,12 +327,12 @@ fn questions_that_cannot_be_answered_are_refused() {
             "is not before",
         ),
     ] {
-        let error = memory.recall(&query, None).unwrap_err().to_string();
+        let error = memory.recall(&query).unwrap_err().to_string();
         assert!(error.contains(expect) && !error.contains('\n'), "{error}");
     }
     let (_folder, mut empty) = scratch();
-    assert_eq!(empty.recall(&Query::new("keys yesterday"), None).unwrap(), []);
-    assert_eq!(empty.recall(&Query::new("yesterday"), None).unwrap(), []);
+    assert_eq!(empty.recall(&Query::new("keys yesterday")).unwrap(), []);
+    assert_eq!(empty.recall(&Query::new("yesterday")).unwrap(), []);
 }
 
 /// An encoder that knows that some words mean the same.
@@ -367,17 +367,25 @@ impl Embed for Synonyms {
 fn meaning_finds_what_words_do_not() {
     let (_folder, mut memory) = story();
     let query = Query::new("a movie at the cinema");
-    assert_eq!(memory.recall(&query, None).unwrap(), []);
-    let mut embed = Synonyms("synonyms");
+    assert_eq!(memory.recall(&query).unwrap(), []);
+    let meaning = Query { by: By::Meaning, ..query.clone() };
+    assert!(memory.recall(&meaning).unwrap_err().to_string().contains("needs vectors"));
+    memory.attach(Box::new(Synonyms("synonyms")));
     // Without vectors in the store an encoder is no help and no harm.
-    assert_eq!(memory.recall(&query, Some(&mut embed)).unwrap(), []);
-    memory.embed_missing(&mut embed, 4, &mut |_| true).unwrap();
-    let hits = memory.recall(&query, Some(&mut embed)).unwrap();
+    assert_eq!(memory.recall(&query).unwrap(), []);
+    assert!(memory.recall(&meaning).unwrap_err().to_string().contains("needs vectors"));
+    memory.embed_missing(4, &mut |_| true).unwrap();
+    let hits = memory.recall(&query).unwrap();
     assert!(hits[0].record.text.contains("whales") && hits[0].parts.text.is_none());
     assert!(hits[0].parts.vector.unwrap() > 0.9, "{:?}", hits[0].parts);
     // Words and meaning together: the keys that were last put away in the time asked for.
     let query = Query::new("unlock keys drawer");
-    assert!(memory.recall(&query, Some(&mut embed)).unwrap()[0].record.text.contains("drawer"));
-    let other = memory.recall(&query, Some(&mut Synonyms("other")));
+    assert!(memory.recall(&query).unwrap()[0].record.text.contains("drawer"));
+    // Each alone: words are blind to the film, meaning to the words that were said.
+    assert_eq!(memory.recall(&Query { by: By::Words, ..Query::new("a movie at the cinema") }).unwrap(), []);
+    let hits = memory.recall(&meaning).unwrap();
+    assert!(hits[0].record.text.contains("whales") && hits.iter().all(|hit| hit.parts.text.is_none()));
+    memory.attach(Box::new(Synonyms("other")));
+    let other = memory.recall(&query);
     assert!(other.unwrap_err().to_string().contains("the vectors of this memory are synonyms"));
 }

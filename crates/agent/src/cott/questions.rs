@@ -29,7 +29,7 @@ pub fn read_questions(path: &Path, wearer: Option<&str>) -> Result<Vec<Asked>> {
         reason,
         remedy: "give rows of EgoLifeQA: ID, question, choice_a to choice_d, answer, query_time, target_time",
     };
-    let text = fs_err::read_to_string(path)?;
+    let text = fs_err::read_to_string(path).map_err(|error| bad(error.kind().to_string()))?;
     let rows: Vec<Value> = match text.trim_start().starts_with('[') {
         true => serde_json::from_str(&text).map_err(|error| bad(error.to_string()))?,
         false => {

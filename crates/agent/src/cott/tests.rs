@@ -390,6 +390,9 @@ fn questions_in_one_turn_cite_what_decides_or_only_answer() {
         said.contains("at DAY2_10000000 : i put the red cup") && said.ends_with("<answer>B</answer>"),
         "{said}"
     );
-    assert_eq!(row("A1_JAKE-1-blind")[1], "<think>the answer is B , bedroom .</think> <answer>B</answer>");
-    assert_eq!(row("A1_JAKE-3-flat")[1], "<think>the answer is A , red .</think> <answer>A</answer>");
+    assert_eq!(
+        row("A1_JAKE-1-blind")[1],
+        "<think>kitchen A , bedroom B , garage C . so bedroom B .</think> <answer>B</answer>"
+    );
+    assert_eq!(row("A1_JAKE-3-flat")[1], "<think>red A , blue B . so red A .</think> <answer>A</answer>");
 }

@@ -142,10 +142,13 @@ fn choose(past: &Past, said: &str, option: usize) -> String {
     chosen(&past.options, &format!("{said} . "), option)
 }
 
+/// Every option is said with its letter before one is chosen: a small model then finds the letter by what it just read
+/// after the same words, and need not look backwards through a list.
 fn chosen(options: &[String], said: &str, option: usize) -> String {
-    let letter = char::from(b'A' + option.min(25) as u8);
-    let words = &options[option];
-    format!("<think>{said}the answer is {letter} , {words} .</think> <answer>{letter}</answer>")
+    let letter = |option: usize| char::from(b'A' + option.min(25) as u8);
+    let each = options.iter().enumerate().map(|(place, words)| format!("{words} {}", letter(place)));
+    let (all, words, letter) = (each.collect::<Vec<_>>().join(" , "), &options[option], letter(option));
+    format!("<think>{said}{all} . so {words} {letter} .</think> <answer>{letter}</answer>")
 }
 
 /// The right answer to a question, with the sentence of some records that decides it, where one does.

@@ -137,7 +137,7 @@ impl Search<'_> {
     /// Records of a level that have the words. Words that name a time find everything of that time: a hit needs a word
     /// or a meaning in common.
     fn find(&self, memory: &mut Memory, level: Level, top: usize) -> Result<Vec<Hit>, ToolError> {
-        let hits = memory.recall(&self.query(level, top), None).map_err(told)?;
+        let hits = memory.recall(&self.query(level, top)).map_err(told)?;
         let found = |hit: &Hit| hit.parts.text.is_some_and(|p| p > 0.0) || hit.parts.vector.is_some();
         Ok(hits.into_iter().filter(found).collect())
     }

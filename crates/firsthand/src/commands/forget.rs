@@ -75,13 +75,12 @@ pub(crate) fn run(options: &ForgetOptions) -> Result<()> {
         writeln!(out, "{}", serde_json::to_string_pretty(&forgotten)?)?;
         return Ok(());
     }
-    let removed = counted(&forgotten.removed);
-    let rebuilt = forgotten.rebuilt;
-    writeln!(
-        out,
-        "forgot {}; {rebuilt} summaries put together anew",
-        if removed.is_empty() { "nothing" } else { &removed }
-    )?;
+    if forgotten.removed.values().all(|count| *count == 0) {
+        writeln!(out, "nothing is meant, and nothing was forgotten")?;
+        return Ok(());
+    }
+    let (removed, rebuilt) = (counted(&forgotten.removed), forgotten.rebuilt);
+    writeln!(out, "forgot {removed}; {rebuilt} summaries put together anew")?;
     let proof = &forgotten.proof;
     let (pieces, bytes) = (proof.pieces, crate::screen::bytes(proof.bytes));
     writeln!(out, "proof: none of {pieces} pieces of it is in the {bytes} of {} files", proof.files)?;

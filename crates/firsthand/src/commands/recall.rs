@@ -5,9 +5,10 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use clap::Args;
+use clap::{Args, ValueEnum};
 use firsthand_base::Moment;
-use firsthand_memory::{Evidence, Hit, Level, Memory, PostgresStore, Query, State, Weekday};
+use firsthand_memory::{By, Evidence, Hit, Level, Memory, PostgresStore, Query, State, Weekday};
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::embed::EncoderFlags;
@@ -60,6 +61,9 @@ pub(crate) struct RecallOptions {
     /// Which day of the week day 1 was, so that names of weekdays mean something.
     #[arg(long, value_name = "WEEKDAY")]
     day_one: Option<Weekday>,
+    /// What is compared.
+    #[arg(long, value_enum, default_value_t)]
+    by: Method,
     /// Most hits.
     #[arg(long, value_name = "N", default_value_t = Query::DEFAULT_TOP)]
     top: usize,
@@ -68,6 +72,29 @@ pub(crate) struct RecallOptions {
     json: bool,
     #[command(flatten)]
     encoder: EncoderFlags,
+}
+
+/// What of a question and a record is compared.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Method {
+    /// Words, and meaning where the memory has vectors and their encoder is given.
+    #[default]
+    Both,
+    /// Words alone.
+    Words,
+    /// Meaning alone.
+    Meaning,
+}
+
+impl From<Method> for By {
+    fn from(method: Method) -> By {
+        match method {
+            Method::Both => By::Both,
+            Method::Words => By::Words,
+            Method::Meaning => By::Meaning,
+        }
+    }
 }
 
 /// Whether a memory is in a database, and not in a folder.
@@ -96,15 +123,14 @@ pub(crate) fn run(options: &RecallOptions) -> Result<()> {
         to: options.to,
         clock: options.at,
         day_one: options.day_one,
+        by: options.by.into(),
         top: options.top,
     };
-    let mut encoder = options.encoder.open()?;
-    let hits = match &mut encoder {
-        Some(encoder) => memory.recall(&query, Some(&mut **encoder))?,
-        None => memory.recall(&query, None)?,
-    };
+    if let Some(encoder) = options.encoder.open()? {
+        memory.attach(Box::new(encoder));
+    }
     let mut shown = Vec::new();
-    for hit in hits {
+    for hit in memory.recall(&query)? {
         let evidence = memory.evidence(&hit.record, LISTED)?;
         shown.push((hit, evidence));
     }

@@ -131,13 +131,14 @@ pub(crate) fn run(options: &RememberOptions) -> Result<()> {
         return Err(wrong_usage("say who looks at the recordings: --model, --endpoint or --captions"));
     }
     let told = options.captions.as_deref().map(|path| told(path, options.wearer.as_deref())).transpose()?;
-    let mut encoder = options.encoder.open()?;
-    let started = Instant::now();
+    let encoder = options.encoder.open()?;
+    let (encodes, started) = (encoder.is_some(), Instant::now());
     let (mut memory, _lock) = open_memory(&options.memory)?;
-    if let Some(encoder) = &encoder {
+    if let Some(encoder) = encoder {
         // Said now, not after hours of captions.
         let kept = Encoder { name: encoder.name().to_owned(), dimensions: encoder.dimensions() };
         memory.store().set_encoder(Some(&kept))?;
+        memory.attach(Box::new(encoder));
     }
     let start = options.start.as_deref().map(|text| media::start(text, memory.store())).transpose()?;
     let mut found = media::find(&options.media, &opener, options.wearer.as_deref(), start);
@@ -168,8 +169,8 @@ pub(crate) fn run(options: &RememberOptions) -> Result<()> {
     drop((looking, writing));
     // Its memory is wanted for the encoder.
     drop(mind);
-    if let (Some(encoder), build::Ended::Done) = (&mut encoder, &done.ended) {
-        encode(&mut memory, &mut **encoder)?;
+    if encodes && matches!(done.ended, build::Ended::Done) {
+        encode(&mut memory)?;
     }
     let spent = report::Spent { wall_s: started.elapsed().as_secs_f64(), model_s, beside_s };
     report::show(options.json, &mut memory, &found, &done, &spent)
@@ -181,11 +182,11 @@ fn told(path: &Path, wearer: Option<&str>) -> Result<Vec<Clip>> {
 }
 
 /// Gives a vector to every record that has none.
-fn encode(memory: &mut Memory, encoder: &mut dyn Embed) -> Result<()> {
+fn encode(memory: &mut Memory) -> Result<()> {
     let (waiting, stop) = (memory.store().without_vector(usize::MAX)?.len(), interrupt::ask_to_stop());
     let bar = Progress::new("encoding", waiting as u64, &Unit::Things("records"));
     let mut last = 0;
-    memory.embed_missing(encoder, 64, &mut |made| {
+    memory.embed_missing(64, &mut |made| {
         bar.add(made - std::mem::replace(&mut last, made));
         !stop.load(Ordering::Relaxed)
     })?;

@@ -15,7 +15,7 @@ use firsthand_serve::{
 };
 
 use crate::commands::remember;
-use crate::embed::Here;
+use crate::embed::{Here, Reader};
 use crate::environment;
 use crate::failure;
 use crate::interrupt;
@@ -212,9 +212,12 @@ impl LimitFlags {
     }
 }
 
-/// An encoder, called as it was named.
-fn encoder(name: &str) -> Result<TextEncoder> {
-    let here = Here::open(&checkpoint_directory(name, "main")?)?;
+/// An encoder, called as it was named. Memories whose vectors are its own are searched by meaning too.
+fn encoder(name: &str, memories: Option<&Memories>) -> Result<TextEncoder> {
+    let here = Arc::new(Here::open(&checkpoint_directory(name, "main")?)?);
+    if let Some(memories) = memories {
+        recollection::attach(memories, &Reader::Here(here.clone()))?;
+    }
     let encode = move |texts: &[&str]| here.counted(texts).map_err(|error| format!("{error:#}"));
     Ok(TextEncoder { name: name.to_owned(), encode: Mutex::new(Box::new(encode)) })
 }
@@ -246,11 +249,11 @@ pub(crate) fn run(verb: ServeVerb) -> Result<()> {
         limits,
     };
     options.validate()?;
+    let encoder = verb.encoder.as_deref().map(|name| encoder(name, memories.as_ref())).transpose()?;
     let days = memories.map(|memories| recollection::days(memories, &name));
     let (flags, sequences) = (verb.model, options.limits.sequences);
     let load = move || load(&flags, sequences).map_err(|error| failure::text(&error));
     let stop = interrupt::ask_to_stop();
-    let encoder = verb.encoder.as_deref().map(encoder).transpose()?;
     let beside = Beside { days, remember: Some(remember::live::remember()), encoder };
     firsthand_serve::serve(options, &name, shown, load, beside, stop, |address: SocketAddr| {
         // A reader that went away does not keep others from asking.

@@ -121,7 +121,7 @@ fn questions_about_a_week_can_be_answered_from_its_clips() {
     }
     // No clip tells what is over only later: what is put down is held at the end of the clip before.
     let mut memory = Memory::open(&made).unwrap();
-    let hits = memory.recall(&Query::new("what did I put on the table"), None).unwrap();
+    let hits = memory.recall(&Query::new("what did I put on the table")).unwrap();
     assert!(!hits.is_empty());
 }
 

@@ -129,7 +129,7 @@ fn a_memory_is_built_and_searched(server: &Server) {
                 Ok(())
             })
             .unwrap();
-        let hits = memory.recall(&Query::new("which box is on shelf 3"), None).unwrap();
+        let hits = memory.recall(&Query::new("which box is on shelf 3")).unwrap();
         found.push((records, hits.into_iter().map(|hit| hit.record).collect::<Vec<_>>()));
     }
     assert!(!found[0].1.is_empty());

@@ -44,7 +44,7 @@ fn egolife_files_come_back_as_they_were() {
     }
     let imported = import(&mut memory, std::slice::from_ref(&root), None, None).unwrap();
     assert_eq!((imported.files, imported.records, imported.linked), (3, 6, 2));
-    let hits = memory.recall(&Query { level: Some(Level::Hour), ..Query::new("shelf") }, None).unwrap();
+    let hits = memory.recall(&Query { level: Some(Level::Hour), ..Query::new("shelf") }).unwrap();
     let hour_record = &hits[0].record;
     assert_eq!(
         (hour_record.wearer.as_str(), hour_record.start.to_string()),
@@ -76,7 +76,7 @@ fn video_files_come_back_as_they_were() {
     let file = folder.path().join("in/0074f737-11cb.json");
     write(&file, &rows);
     import(&mut memory, &[file], None, None).unwrap();
-    let hit = memory.recall(&Query::new("scissors"), None).unwrap().remove(0);
+    let hit = memory.recall(&Query::new("scissors")).unwrap().remove(0);
     assert_eq!((hit.record.level, hit.record.wearer.as_str()), (Level::Clip, "0074f737-11cb"));
     assert_eq!(hit.record.start.ms(), 30_000);
     let out = folder.path().join("out");

@@ -113,7 +113,7 @@ fn recall(
 ) -> firsthand_memory::Result<Vec<Record>> {
     let query = Query { clock: Some(now), top: MOST_RECORDS / 2, ..Query::new(words) };
     // A question without a word to look for leads nowhere, which is no failure.
-    let hits = match memory.recall(&query, None) {
+    let hits = match memory.recall(&query) {
         Err(firsthand_memory::Error::Query(_)) => Vec::new(),
         hits => hits?,
     };

@@ -109,7 +109,7 @@ pub(super) async fn search(State(app): State<Arc<App>>, Json(asked): Json<Asked>
         ..firsthand_memory::Query::new(asked.words)
     };
     with(app, move |memory| {
-        let hits = memory.recall(&query, None).map_err(told)?;
+        let hits = memory.recall(&query).map_err(told)?;
         Ok(Json(json!({"hits": hits})))
     })
     .await

@@ -2,6 +2,9 @@
 //! questions with what one search finds, with the summaries of all days, and with nothing; and how often search alone
 //! finds the moment that decides. What is asked and how comes from the room `agent`; this file counts.
 
+mod search;
+mod table;
+
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::PathBuf;
@@ -13,7 +16,7 @@ use clap::{Args, ValueEnum};
 use firsthand_agent::cott::Asked;
 use firsthand_agent::{Budgets, Manner, Plain, Prompt, Seeker, Verdict, investigate};
 use firsthand_base::{Generate, StopRules};
-use firsthand_memory::{Level, Memory, Query};
+use firsthand_memory::Memory;
 use firsthand_tasks::{Answer, Score};
 use serde::Serialize;
 
@@ -35,8 +38,6 @@ A question counts as right when its letter is; one that is not answered is wrong
 
 /// Tokens planned for one question with everything that was found.
 const TOKENS: usize = 32_768;
-/// Hits of which the best, the best five and all ten are looked at.
-const DEPTHS: [usize; 3] = [1, 5, 10];
 
 /// A way of answering.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum, Serialize)]
@@ -118,14 +119,6 @@ struct Row {
     kinds: BTreeMap<String, (usize, f64)>,
 }
 
-/// How often search finds what decides, by level: among the first 1, 5 and 10.
-#[derive(Serialize)]
-struct Found {
-    level: &'static str,
-    items: usize,
-    recall: [f64; 3],
-}
-
 #[derive(Serialize)]
 struct Report {
     model: Option<String>,
@@ -134,7 +127,7 @@ struct Report {
     /// What a guess among the options is right with.
     chance: f64,
     rows: Vec<Row>,
-    recall: Vec<Found>,
+    recall: Vec<search::Found>,
 }
 
 /// What became of one question.
@@ -173,7 +166,7 @@ pub(super) fn run(options: &MemoryOptions) -> Result<()> {
     let (mut rows, mut recall, mut lines) = (Vec::new(), Vec::new(), String::new());
     for &way in &options.ways {
         if way == Way::Recall {
-            recall = found(&recollection, &asked)?;
+            recall = search::found(&recollection, &asked)?;
         } else if let Some(role) = &mut role {
             let ones = answer(options, way, &recollection, role, &asked)?;
             for one in &ones {
@@ -199,7 +192,7 @@ pub(super) fn run(options: &MemoryOptions) -> Result<()> {
     let mut out = std::io::stdout().lock();
     match options.json {
         true => writeln!(out, "{}", serde_json::to_string(&report)?)?,
-        false => show(&report, &mut out)?,
+        false => table::show(&report, &mut out)?,
     }
     Ok(())
 }
@@ -301,39 +294,6 @@ fn row(way: Way, ones: &[One<'_>]) -> Row {
     }
 }
 
-/// How often a search for the question's words finds a record over the moment that decides.
-fn found(recollection: &Recollection, asked: &[Asked]) -> Result<Vec<Found>> {
-    let bar = Progress::new("searching", (asked.len() * Level::ALL.len()) as u64, &Unit::Things("searches"));
-    let mut all = Vec::new();
-    for level in Level::ALL {
-        let (mut hits, mut items) = ([0usize; 3], 0);
-        for one in asked {
-            bar.add(1);
-            let Some(target) = one.target else { continue };
-            let query = Query {
-                level: Some(level),
-                wearer: Some(one.question.wearer.clone()),
-                clock: Some(one.question.clock),
-                top: DEPTHS[2],
-                ..Query::new(&one.question.text)
-            };
-            items += 1;
-            let place = match with(recollection, &one.question.wearer, |memory| memory.recall(&query, None))?
-            {
-                Ok(hits) => hits.iter().position(|hit| hit.record.start <= target && target < hit.record.end),
-                Err(firsthand_memory::Error::Query(_)) => None,
-                Err(error) => return Err(error.into()),
-            };
-            for (hit, depth) in hits.iter_mut().zip(DEPTHS) {
-                *hit += usize::from(place.is_some_and(|place| place < depth));
-            }
-        }
-        let recall = hits.map(|hit| hit as f64 / items.max(1) as f64);
-        all.push(Found { level: level.name(), items, recall });
-    }
-    Ok(all)
-}
-
 /// What `work` makes of the memory of a wearer.
 fn with<T>(recollection: &Recollection, wearer: &str, work: impl FnOnce(&mut Memory) -> T) -> Result<T> {
     let memory = recollection.memories.of(wearer).ok_or_else(|| {
@@ -344,48 +304,4 @@ fn with<T>(recollection: &Recollection, wearer: &str, work: impl FnOnce(&mut Mem
 
 fn name(way: Way) -> String {
     way.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
-}
-
-fn show(report: &Report, out: &mut impl Write) -> Result<()> {
-    let percent = |share: f64| format!("{:.1}", 100.0 * share);
-    writeln!(
-        out,
-        "{} questions, a guess is right {} % of the time",
-        report.questions,
-        percent(report.chance)
-    )?;
-    if !report.rows.is_empty() {
-        writeln!(
-            out,
-            "{:<10} {:>5} {:>9} {:>14} {:>14} {:>6} {:>9}",
-            "way", "items", "accuracy", "95%", "not in memory", "calls", "median s"
-        )?;
-    }
-    for row in &report.rows {
-        let interval = row
-            .interval
-            .map_or_else(String::new, |[low, high]| format!("{} to {}", percent(low), percent(high)));
-        writeln!(
-            out,
-            "{:<10} {:>5} {:>9} {:>14} {:>14} {:>6.1} {:>9.3}",
-            name(row.way),
-            row.items,
-            percent(row.accuracy.unwrap_or_default()),
-            interval,
-            percent(row.not_in_memory),
-            row.calls,
-            row.median_s
-        )?;
-        for (kind, (items, accuracy)) in &row.kinds {
-            writeln!(out, "  {kind:<14} {items:>5} {:>3}", percent(*accuracy))?;
-        }
-    }
-    for (number, found) in report.recall.iter().enumerate() {
-        if number == 0 {
-            writeln!(out, "{:<10} {:>5} {:>9} {:>9} {:>9}", "recall", "items", "at 1", "at 5", "at 10")?;
-        }
-        let [one, five, ten] = found.recall.map(percent);
-        writeln!(out, "{:<10} {:>5} {one:>9} {five:>9} {ten:>9}", found.level, found.items)?;
-    }
-    Ok(())
 }

@@ -1,0 +1,59 @@
+//! The report of `eval memory` for people. Knows no memory and no model.
+
+use std::io::Write;
+
+use anyhow::Result;
+use clap::ValueEnum;
+
+use super::{Report, name};
+
+/// Prints what each way was right about, and what search finds.
+pub(super) fn show(report: &Report, out: &mut impl Write) -> Result<()> {
+    let percent = |share: f64| format!("{:.1}", 100.0 * share);
+    writeln!(
+        out,
+        "{} questions, a guess is right {} % of the time",
+        report.questions,
+        percent(report.chance)
+    )?;
+    if !report.rows.is_empty() {
+        writeln!(
+            out,
+            "{:<10} {:>5} {:>9} {:>14} {:>14} {:>6} {:>9}",
+            "way", "items", "accuracy", "95%", "not in memory", "calls", "median s"
+        )?;
+    }
+    for row in &report.rows {
+        let interval = row
+            .interval
+            .map_or_else(String::new, |[low, high]| format!("{} to {}", percent(low), percent(high)));
+        writeln!(
+            out,
+            "{:<10} {:>5} {:>9} {:>14} {:>14} {:>6.1} {:>9.3}",
+            name(row.way),
+            row.items,
+            percent(row.accuracy.unwrap_or_default()),
+            interval,
+            percent(row.not_in_memory),
+            row.calls,
+            row.median_s
+        )?;
+        for (kind, (items, accuracy)) in &row.kinds {
+            writeln!(out, "  {kind:<14} {items:>5} {:>3}", percent(*accuracy))?;
+        }
+    }
+    if !report.recall.is_empty() {
+        writeln!(
+            out,
+            "{:<8} {:<8} {:>5} {:>6} {:>6} {:>6}",
+            "recall", "by", "items", "at 1", "at 5", "at 10"
+        )?;
+    }
+    for found in &report.recall {
+        let [one, five, ten] = found.recall.map(percent);
+        let by = found.by.to_possible_value();
+        let by = by.as_ref().map_or("", |by| by.get_name());
+        writeln!(out, "{:<8} {by:<8} {:>5} {one:>6} {five:>6} {ten:>6}", found.level, found.items)?;
+    }
+    Ok(())
+}
