@@ -12,7 +12,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::embed::EncoderFlags;
-use crate::failure::Hint;
+use crate::failure::{Hint, wrong_usage};
 use crate::screen::Paint;
 
 /// Stretches of evidence that are shown for one hit, to people and to programs.
@@ -126,8 +126,12 @@ pub(crate) fn run(options: &RecallOptions) -> Result<()> {
         by: options.by.into(),
         top: options.top,
     };
-    if let Some(encoder) = options.encoder.open()? {
-        memory.attach(Box::new(encoder));
+    match options.encoder.open()? {
+        Some(encoder) => memory.attach(Box::new(encoder)),
+        None if options.by == Method::Meaning => {
+            return Err(wrong_usage("--by meaning needs --encoder, or --encoder-endpoint and --encoder-name"));
+        }
+        None => {}
     }
     let mut shown = Vec::new();
     for hit in memory.recall(&query)? {

@@ -280,6 +280,32 @@ fn vectors_come_from_an_encoder_on_this_machine() {
     assert_eq!((counts.vectors, counts.records()), (6, 6));
     let kept = memory.store().encoder().unwrap().unwrap();
     assert!(kept.name.starts_with("bert-") && kept.dimensions == 32, "{kept}");
+    drop(memory);
+    let encoder = encoder.to_str().unwrap();
+    let recall = ["recall", "--memory", "memory", "something red", "--by", "meaning", "--json"];
+    let blind = program(home).args(recall).output().unwrap();
+    assert_eq!(blind.status.code(), Some(2));
+    assert!(stderr(&blind).contains("--by meaning needs --encoder"), "{}", stderr(&blind));
+    let told = good(&program(home).args(recall).args(["--encoder", encoder]).output().unwrap());
+    let hits: Value = serde_json::from_str(&told).unwrap();
+    assert!(hits[0]["parts"]["vector"].is_f64() && hits[0]["parts"]["text"].is_null(), "{hits}");
+    // Search alone is measured by what it compares.
+    let question = json!([{"ID": 1, "identity": "A1", "question": "what did i buy", "choice_a": "milk", "choice_b": "tea",
+        "answer": "A", "query_time": {"date": "DAY2", "time": "08000000"}, "target_time": {"date": "DAY1", "time": "09003100"}}]);
+    fs_err::write(home.join("q.json"), question.to_string()).unwrap();
+    let eval = ["eval", "memory", "memory", "--questions", "q.json", "--ways", "recall", "--json"];
+    for (more, methods) in [(&[][..], 1), (&["--encoder", encoder][..], 3)] {
+        let told = good(&program(home).args(eval).args(more).output().unwrap());
+        let report: Value = serde_json::from_str(&told).unwrap();
+        let rows = report["recall"].as_array().unwrap();
+        assert_eq!(rows.len(), 5 * methods, "{report}");
+        assert!(rows.iter().all(|row| row["recall"][2] == 1.0), "two clips are among ten: {report}");
+    }
+    // Vectors of no encoder, or of another one, are told before anything is asked.
+    fs_err::write(home.join("plain.json"), rows.to_string()).unwrap();
+    good(&program(home).args(["remember", "--memory", "plain", "--captions", "plain.json"]).output().unwrap());
+    let eval = ["eval", "memory", "plain", "--questions", "q.json", "--ways", "recall", "--encoder", encoder];
+    assert_failure(&program(home).args(eval).output().unwrap(), &["has vectors of bert-", "firsthand remember"]);
 }
 
 #[test]
