@@ -6,6 +6,7 @@
 
 mod export;
 mod filter;
+mod lessons;
 mod observations;
 mod plain_rows;
 mod questions;
@@ -15,6 +16,7 @@ mod statistics;
 
 pub use export::{Exported, alpaca, export, rl_rows, share_gpt};
 pub use filter::{Filter, Rejected};
+pub use lessons::lesson_rows;
 pub use observations::{Observations, Seeing};
 pub use plain_rows::plain_rows;
 pub use questions::{Asked, read_ids, read_questions};

@@ -7,7 +7,7 @@ use std::sync::PoisonError;
 use serde_json::{Value, json};
 
 use super::questions::Asked;
-use crate::seeker::told;
+use crate::seeker::{decisive, told};
 use crate::{Error, Memories, Plain, Prompt, Result};
 
 /// Three rows of ShareGPT for each question. At most `top` clips of a search are shown, and `most_characters` of each
@@ -34,7 +34,7 @@ pub fn plain_rows(
                 "system": system,
                 "conversations": [
                     {"from": "human", "value": user},
-                    {"from": "gpt", "value": told(question, *gold, &records)},
+                    {"from": "gpt", "value": told(question, *gold, decisive(question, *gold, &records).as_ref())},
                 ],
             }));
         }

@@ -380,6 +380,21 @@ fn questions_in_one_turn_cite_what_decides_or_only_answer() {
     let asked: Vec<&Asked> = asked.iter().collect();
     let rows = super::super::plain_rows(&asked, &memories, Prompt::Brief, (3, 400)).unwrap();
     assert_eq!(rows.len(), 9);
+    let lessons = super::super::lesson_rows(&asked, &memories, Prompt::Brief, 3).unwrap();
+    let turns = |id: &str| {
+        let row = lessons.iter().find(|row| row["id"] == id).unwrap();
+        [0, 1].map(|turn| row["conversations"][turn]["value"].as_str().unwrap().to_owned())
+    };
+    let [shown, said] = turns("A1_JAKE-1-named");
+    assert!(
+        shown.starts_with("<information>bedroom</information>\n") && said.contains("so bedroom B"),
+        "{shown}"
+    );
+    let [shown, said] = turns("A1_JAKE-1-fact");
+    assert!(
+        shown.contains("DAY2_10000000 : I put the red cup") && said.contains("at DAY2_10000000 : i put"),
+        "{shown}"
+    );
     let row = |id: &str| {
         let row = rows.iter().find(|row| row["id"] == id).unwrap();
         [0, 1].map(|turn| row["conversations"][turn]["value"].as_str().unwrap().to_owned())

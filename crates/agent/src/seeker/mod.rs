@@ -19,7 +19,7 @@ use serde_json::json;
 use crate::Question;
 use crate::tools::RagLevel;
 use past::{Past, Shown};
-use words::Reading;
+pub(crate) use words::Reading;
 
 /// The searcher.
 #[derive(Clone, Debug, Default)]
@@ -151,16 +151,17 @@ fn chosen(options: &[String], said: &str, option: usize) -> String {
     format!("<think>{said}{all} . so {words} {letter} .</think> <answer>{letter}</answer>")
 }
 
-/// The right answer to a question, with the sentence of some records that decides it, where one does.
-pub(crate) fn told(question: &Question, gold: usize, records: &[Record]) -> String {
+/// The right answer to a question, with the sentence that decides it, where one does.
+pub(crate) fn told(question: &Question, gold: usize, decisive: Option<&Reading>) -> String {
+    let said = decisive.map(|reading| format!("at {} : {} . ", reading.at, reading.sentence.to_lowercase()));
+    chosen(&question.options, &said.unwrap_or_default(), gold)
+}
+
+/// The sentence of some records that speaks for the right answer.
+pub(crate) fn decisive(question: &Question, gold: usize, records: &[Record]) -> Option<Reading> {
     let words: Vec<(Moment, String)> = records.iter().map(|record| (record.start, record.words())).collect();
     let words: Vec<(Moment, &str)> = words.iter().map(|(at, text)| (*at, text.as_str())).collect();
-    let reading = words::read(&question.text, &question.options, &words);
-    let said = match reading.filter(|reading| reading.option == Some(gold)) {
-        Some(reading) => format!("at {} : {} . ", reading.at, reading.sentence.to_lowercase()),
-        None => String::new(),
-    };
-    chosen(&question.options, &said, gold)
+    words::read(&question.text, &question.options, &words).filter(|reading| reading.option == Some(gold))
 }
 
 /// Watching the clip that is nearest to what is asked.

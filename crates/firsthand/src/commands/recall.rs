@@ -129,7 +129,9 @@ pub(crate) fn run(options: &RecallOptions) -> Result<()> {
     match options.encoder.open()? {
         Some(encoder) => memory.attach(Box::new(encoder)),
         None if options.by == Method::Meaning => {
-            return Err(wrong_usage("--by meaning needs --encoder, or --encoder-endpoint and --encoder-name"));
+            return Err(wrong_usage(
+                "--by meaning needs --encoder, or --encoder-endpoint and --encoder-name",
+            ));
         }
         None => {}
     }

@@ -303,9 +303,14 @@ fn vectors_come_from_an_encoder_on_this_machine() {
     }
     // Vectors of no encoder, or of another one, are told before anything is asked.
     fs_err::write(home.join("plain.json"), rows.to_string()).unwrap();
-    good(&program(home).args(["remember", "--memory", "plain", "--captions", "plain.json"]).output().unwrap());
+    good(
+        &program(home).args(["remember", "--memory", "plain", "--captions", "plain.json"]).output().unwrap(),
+    );
     let eval = ["eval", "memory", "plain", "--questions", "q.json", "--ways", "recall", "--encoder", encoder];
-    assert_failure(&program(home).args(eval).output().unwrap(), &["has vectors of bert-", "firsthand remember"]);
+    assert_failure(
+        &program(home).args(eval).output().unwrap(),
+        &["has vectors of bert-", "firsthand remember"],
+    );
 }
 
 #[test]

@@ -30,6 +30,10 @@ pub struct NewModel {
     pub kv_heads: usize,
     /// Width inside the decoder's SwiGLU.
     pub intermediate: usize,
+    /// Key heads of the first block that start out looking at the token before, the one before that, and so on. What
+    /// follows a word that was read earlier is found through such heads, and from nothing they form late or never.
+    #[serde(default)]
+    pub look_back: usize,
     /// Longest sequence, tokens.
     pub context: usize,
     /// Width of the vision tower.
@@ -117,6 +121,9 @@ impl NewModel {
         }
         if kv_heads == 0 || !heads.is_multiple_of(kv_heads) {
             return refuse(format!("{heads} heads cannot share {kv_heads} key and value heads"));
+        }
+        if self.look_back > kv_heads {
+            return refuse(format!("look_back {} of {kv_heads} key heads", self.look_back));
         }
         if vision_heads == 0
             || !vision_width.is_multiple_of(vision_heads)

@@ -16,6 +16,7 @@ fn small() -> NewModel {
         heads: 4,
         kv_heads: 2,
         intermediate: 96,
+        look_back: 2,
         context: 512,
         vision_width: 32,
         vision_layers: 2,
@@ -92,6 +93,7 @@ fn sizes_that_do_not_fit_are_refused() {
         assert!(error.contains(expected), "{error}");
     };
     check(NewModel { heads: 3, ..small() }, "width 64 over 3 heads");
+    check(NewModel { look_back: 3, ..small() }, "look_back 3 of 2");
     check(NewModel { kv_heads: 3, ..small() }, "4 heads cannot share 3");
     check(NewModel { vision_heads: 3, ..small() }, "vision_width 32 over 3 heads");
     check(NewModel { vision_full: vec![7], ..small() }, "block 7 of 2");

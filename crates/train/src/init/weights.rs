@@ -13,6 +13,12 @@ use super::{InitError, NewModel, tokenizer::Tokens};
 const WRITERS: f32 = 0.1;
 /// How much queries are like keys, and outputs like values.
 const ALIKE: f32 = 0.7;
+/// What is left of queries and keys in heads that look at places.
+const CONTENT: f32 = 0.25;
+/// Length of a rotary pair of their biases: one token beside the right place then counts a seventh.
+const PLACE: f32 = 4.5;
+/// Natural logarithm of the rotary base that new checkpoints have, 1,000,000.
+const LN_THETA: f64 = 13.815_510_557_964_274;
 /// How much of a word's row it shares with its other spellings: "cup", " cup", "Cup".
 const SHARED: f32 = 0.8;
 
@@ -67,7 +73,7 @@ fn draw(model: &NewModel, tokens: &Tokens) -> Tensors {
     for i in 0..model.layers {
         let key = |rest: &str| format!("model.layers.{i}.{rest}");
         made.ones(&key("input_layernorm.weight"), width);
-        made.attention(&key("self_attn"), model);
+        made.attention(&key("self_attn"), model, if i == 0 { model.look_back } else { 0 });
         made.ones(&key("post_attention_layernorm.weight"), width);
         made.linear(&key("mlp.gate_proj"), intermediate, width, 1.0, false);
         made.linear(&key("mlp.up_proj"), intermediate, width, 1.0, false);
@@ -127,10 +133,13 @@ impl Drawing {
     /// Queries start half like the keys they meet and outputs half like the values they carry, so that at first a
     /// token looks at what resembles it and takes over what it sees (after Trockman and Kolter 2023, "Mimetic
     /// Initialization of Self-Attention Layers").
-    fn attention(&mut self, key: &str, model: &NewModel) {
+    ///
+    /// The first `look_back` key heads look at places instead: what they read counts little, and their biases are
+    /// turned against each other by as many tokens as they look back.
+    fn attention(&mut self, key: &str, model: &NewModel, look_back: usize) {
         let (width, head) = (model.width, model.head());
         let (rows, shared) = (model.heads * head, model.kv_heads * head);
-        let keys = self.matrix(&format!("{key}.k_proj.weight"), shared, width, 1.0);
+        let mut keys = self.matrix(&format!("{key}.k_proj.weight"), shared, width, 1.0);
         let values = self.matrix(&format!("{key}.v_proj.weight"), shared, width, 1.0);
         let mut queries = self.matrix(&format!("{key}.q_proj.weight"), rows, width, 1.0);
         let mut outputs = self.matrix(&format!("{key}.o_proj.weight"), width, rows, WRITERS);
@@ -144,10 +153,26 @@ impl Drawing {
                 *own = mix(*own, WRITERS * like);
             }
         }
+        let (mut query_bias, mut key_bias) = (vec![0.0; rows], vec![0.0; shared]);
+        for back in 0..look_back.min(model.kv_heads) {
+            let group = model.heads / model.kv_heads;
+            let own = back * group * head..(back + 1) * group * head;
+            queries[own.start * width..own.end * width].iter_mut().for_each(|value| *value *= CONTENT);
+            keys[back * head * width..][..head * width].iter_mut().for_each(|value| *value *= CONTENT);
+            for query in query_bias[own].chunks_mut(head) {
+                turned(query, back + 1);
+            }
+            turned(&mut key_bias[back * head..][..head], 0);
+        }
         self.put(&format!("{key}.o_proj.weight"), &[width, rows], outputs);
-        for (name, count, values) in [("q", rows, queries), ("k", shared, keys), ("v", shared, values)] {
+        let all = [
+            ("q", rows, queries, query_bias),
+            ("k", shared, keys, key_bias),
+            ("v", shared, values, vec![0.0; shared]),
+        ];
+        for (name, count, values, bias) in all {
             self.put(&format!("{key}.{name}_proj.weight"), &[count, width], values);
-            self.put(&format!("{key}.{name}_proj.bias"), &[count], vec![0.0; count]);
+            self.put(&format!("{key}.{name}_proj.bias"), &[count], bias);
         }
     }
 
@@ -168,6 +193,47 @@ impl Drawing {
         let mut normal = Normal::new(self.seed, name);
         unit((0..width).map(|_| normal.next()).collect())
     }
+}
+
+/// A bias that meets its like best when that stands `back` tokens earlier: the fastest quarter of the rotary pairs,
+/// turned back by as many steps. Sums and products alone, so that it is the same on every machine.
+fn turned(bias: &mut [f32], back: usize) {
+    let half = bias.len() / 2;
+    // Each pair turns slower than the one before by the same ratio: theta to the power of -1/half.
+    let slower = exp(-LN_THETA / half as f64);
+    let mut step = back as f64;
+    for pair in 0..half / 4 {
+        let (sin, cos) = sin_cos(step);
+        bias[pair] = PLACE * cos as f32;
+        bias[pair + half] = -PLACE * sin as f32;
+        step *= slower;
+    }
+}
+
+/// e to the power of a small number.
+fn exp(x: f64) -> f64 {
+    let mut term = 1.0;
+    let mut sum = 1.0;
+    for n in 1..40 {
+        term *= x / f64::from(n);
+        sum += term;
+    }
+    sum
+}
+
+/// Of an angle of a few turns at most.
+fn sin_cos(x: f64) -> (f64, f64) {
+    let (mut sin, mut cos, mut term) = (0.0, 0.0, 1.0);
+    for n in 0..60 {
+        match n % 4 {
+            0 => cos += term,
+            1 => sin += term,
+            2 => cos -= term,
+            _ => sin -= term,
+        }
+        term *= x / f64::from(n + 1);
+    }
+    (sin, cos)
 }
 
 fn unit(values: Vec<f32>) -> Vec<f32> {
@@ -199,5 +265,35 @@ impl Normal {
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         ((z ^ (z >> 31)) >> 40) as f32 / (1u64 << 24) as f32
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_turned_bias_meets_its_like_that_many_tokens_earlier() {
+        for (head, back) in [(64, 1), (64, 2), (64, 3), (32, 1)] {
+            let (mut query, mut key) = (vec![0.0; head], vec![0.0; head]);
+            turned(&mut query, back);
+            turned(&mut key, 0);
+            let half = head / 2;
+            let score = |distance: usize| -> f64 {
+                let pair = |i: usize| {
+                    // A query at 0 and a key that many tokens before it, turned as rotary positions turn them.
+                    let angle = -(distance as f64) * 1e6f64.powf(-(i as f64) / half as f64);
+                    let (sin, cos) = angle.sin_cos();
+                    let (a, b) = (f64::from(key[i]), f64::from(key[i + half]));
+                    f64::from(query[i]) * (a * cos - b * sin)
+                        + f64::from(query[i + half]) * (b * cos + a * sin)
+                };
+                (0..half).map(pair).sum()
+            };
+            let best = (0..500).max_by(|a, b| score(*a).total_cmp(&score(*b)));
+            assert_eq!(best, Some(back), "head {head}");
+            // In a softmax the next best place counts a fraction.
+            assert!((score(back) - score(back + 1)) / (head as f64).sqrt() > 0.5);
+        }
     }
 }

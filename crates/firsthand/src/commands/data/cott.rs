@@ -8,7 +8,7 @@ use anyhow::Result;
 use clap::{Args, ValueEnum};
 use firsthand_agent::cott::{
     Asked, Filter, Generation, ModelTeacher, Observations, Record, SeekerTeacher, Statistics, Teacher,
-    export, plain_rows, read_ids,
+    export, lesson_rows, plain_rows, read_ids,
 };
 use firsthand_agent::{Budgets, Manner, Prompt, Seeker};
 use firsthand_base::SamplingOptions;
@@ -103,7 +103,8 @@ pub(super) struct CottOptions {
     #[arg(long)]
     brief: bool,
     /// Also write sft_plain.json: the same questions put in one turn, with what one search finds, with the summaries of all
-    /// days and with nothing. What a policy must learn too if it is to be compared with itself without tools.
+    /// days and with nothing, which a policy must learn too if it is to be compared with itself without tools; and
+    /// sft_lessons.json: short rows from which a model that knows nothing learns to copy and to find letters.
     #[arg(long)]
     plain: bool,
     #[command(flatten)]
@@ -161,6 +162,8 @@ pub(super) fn run(options: &CottOptions) -> Result<()> {
         let shown = (options.tools.top, options.tools.observation_characters);
         let rows = plain_rows(&practised, &recollection.memories, prompt, shown)?;
         save(options, "sft_plain.json", &json!(rows))?;
+        let rows = lesson_rows(&practised, &recollection.memories, prompt, options.tools.top)?;
+        save(options, "sft_lessons.json", &json!(rows))?;
     }
     let statistics = Statistics::of(&records, failures.len(), &filter);
     let rejected: Vec<_> = records
