@@ -27,7 +27,6 @@ const MOST_CUTS: usize = 256;
 const WRONG_TIME: f32 = 0.15;
 /// Of several things found, those this near to the best are the ones meant by "first" and "last".
 const MEANT: f32 = 0.6;
-
 /// What a word in a cut summary counts beside one in a short record: long texts hold many words by chance.
 const LONG_TEXT: f32 = 0.8;
 
