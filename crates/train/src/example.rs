@@ -1,6 +1,5 @@
 //! One row to what a training step takes: the conversation as model input, and which tokens are scored. Every token
-//! of the chosen assistant turns is a target, the one that ends the turn included, and nothing else is, unless a source
-//! asks for everything.
+//! of the chosen assistant turns is a target, the one that ends the turn included, and nothing else is.
 
 use std::sync::Arc;
 
@@ -14,17 +13,14 @@ use crate::rl::environment::Environments;
 /// Opens a row's media, renders its conversation, and marks what is scored. Weights are 1: means are the trainer's.
 pub fn prepare(renderer: &Renderer, row: &Row) -> firsthand_input::Result<(ModelInput, Vec<LossRow>)> {
     let answered = renderer.answered(&row.conversation)?;
-    let input = answered.rendered.input;
-    let whole = 1..input.ids.len();
     let learned = match row.answers {
         Answers::All => &answered.answers[..],
         Answers::Last => &answered.answers[answered.answers.len().saturating_sub(1)..],
-        Answers::Everything => std::slice::from_ref(&whole),
     };
-    let seen = |at: &usize| input.vision.iter().any(|item| item.span.contains(at));
+    let input = answered.rendered.input;
     // A token is predicted from the row before it; turns never begin a prompt.
     let score = |at: usize| LossRow { row: at - 1, target: input.ids[at], weight: 1.0 };
-    let targets = learned.iter().cloned().flatten().filter(|at| !seen(at)).map(score).collect();
+    let targets = learned.iter().cloned().flatten().map(score).collect();
     Ok((input, targets))
 }
 
@@ -193,17 +189,6 @@ mod tests {
             let text = |id: u32| if id == end { "|".to_owned() } else { renderer.text(&[id]) };
             assert_eq!(targets.iter().map(|target| text(target.target)).collect::<String>(), expected);
         }
-    }
-
-    #[test]
-    fn everything_is_all_but_the_media() {
-        let renderer = renderer();
-        let row = Row { answers: Answers::Everything, ..seen("clip.mp4") };
-        let (input, targets) = prepare(&renderer, &row).unwrap();
-        let span = input.vision[0].span.clone();
-        let expected: Vec<usize> = (1..input.ids.len()).filter(|at| !span.contains(at)).collect();
-        assert_eq!(targets.iter().map(|target| target.row + 1).collect::<Vec<_>>(), expected);
-        assert!(targets.iter().all(|target| target.target == input.ids[target.row + 1]));
     }
 
     #[test]

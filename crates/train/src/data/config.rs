@@ -48,19 +48,16 @@ impl Format {
     }
 }
 
-/// What of a conversation is learned.
+/// Which of a conversation's assistant turns are learned.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Answers {
-    /// Every turn of the assistant.
+    /// Every one.
     #[default]
     All,
-    /// The assistant's last turn. For files that hold one row per step of the same dialogue, whose earlier steps would otherwise
+    /// The last one. For files that hold one row per step of the same dialogue, whose earlier steps would otherwise
     /// be learned many times.
     Last,
-    /// Every token but those of media, whoever says it. For models that must first learn to read: what repeats in a
-    /// long observation teaches to copy from it, of which the few words of an answer teach little.
-    Everything,
 }
 
 /// What `firsthand world questions` would be told.
@@ -114,7 +111,7 @@ pub struct SourceConfig {
     /// System turn of rows that bring none. Default: the chat template's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub system: Option<String>,
-    /// What of a conversation is learned.
+    /// Which assistant turns are learned.
     #[serde(default)]
     pub answers: Answers,
     /// Whether the answer of `video-r1`, `st-r1` and `stvqa` rows includes the reasoning.
