@@ -97,3 +97,45 @@ impl Role {
         self.defaults.sampling.clone()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use firsthand_base::Finish;
+
+    use super::*;
+
+    /// Says which tokens it was told to stop at.
+    struct Told;
+
+    impl Generate for Told {
+        fn generate(
+            &mut self,
+            _: &Conversation,
+            _: &SamplingOptions,
+            stop: &StopRules,
+            _: &mut dyn FnMut(&str) -> bool,
+        ) -> Result<Generation, GenerateError> {
+            Ok(Generation {
+                text: format!("{} {:?}", stop.max_tokens, stop.strings),
+                ids: stop.tokens.clone(),
+                new_tokens: 0,
+                logprobs: Vec::new(),
+                finish: Finish::Stop,
+                prompt_tokens: 0,
+                cached_tokens: 0,
+                prompt: String::new(),
+                media: Vec::new(),
+            })
+        }
+    }
+
+    #[test]
+    fn a_checkpoint_ends_at_its_own_end_of_turn_as_well() {
+        let mut ending = Ending { local: Told, ends: vec![7, 8] };
+        let stop = StopRules { max_tokens: 5, tokens: vec![1], strings: vec!["x".into()] };
+        let said =
+            ending.generate(&Conversation::default(), &SamplingOptions::default(), &stop, &mut |_| true);
+        let said = said.unwrap();
+        assert_eq!((said.ids, said.text.as_str()), (vec![1, 7, 8], r#"5 ["x"]"#));
+    }
+}
