@@ -2,50 +2,41 @@
 //! find the letter of an answer that is given in words; then to find the sentence that decides among a few, to say it
 //! and when it was, and to answer. No tool is called, and nothing is said that the records do not.
 
-use std::sync::PoisonError;
-
 use firsthand_base::Moment;
 use firsthand_memory::Record;
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use super::questions::Asked;
-use crate::seeker::{Reading, decisive, told};
-use crate::{Error, Memories, Plain, Prompt, Question, Result, information};
+use super::plain_rows::row;
+use crate::seeker::{Reading, told};
+use crate::{Prompt, Question, information};
 
 /// Other sentences that stand beside the one that decides, at most.
 const MOST_OTHERS: usize = 3;
 
-/// One or two rows of ShareGPT for each question: the second where a sentence of the `top` clips that a search finds
-/// decides it.
-pub fn lesson_rows(asked: &[&Asked], memories: &Memories, prompt: Prompt, top: usize) -> Result<Vec<Value>> {
-    let mut rows = Vec::new();
-    for (number, Asked { question, gold, .. }) in asked.iter().copied().enumerate() {
-        let memory = memories.of(&question.wearer).ok_or_else(|| Error::Tool {
-            tool: "memory".into(),
-            reason: format!("{} is not remembered", question.wearer),
-            remedy: "give the questions of this memory",
-        })?;
-        let mut memory = memory.lock().unwrap_or_else(PoisonError::into_inner);
-        rows.push(row(question, prompt, "named", &question.options[*gold], told(question, *gold, None)));
-        let records = Plain::Flat.records(question, &mut memory, top)?;
-        if let Some(reading) = decisive(question, *gold, &records) {
-            let shown = among(&reading, &records, number);
-            rows.push(row(question, prompt, "fact", &shown, told(question, *gold, Some(&reading))));
-        }
-    }
-    Ok(rows)
+/// The answer is given in words.
+pub(super) fn named(question: &Question, gold: usize, prompt: Prompt) -> Value {
+    lesson(question, prompt, "named", &question.options[gold], told(question, gold, None))
 }
 
-fn row(question: &Question, prompt: Prompt, kind: &str, shown: &str, reply: String) -> Value {
+/// The sentence that decides stands among others of the same records; `number` says where, and among how many.
+pub(super) fn fact(
+    question: &Question,
+    gold: usize,
+    prompt: Prompt,
+    reading: &Reading,
+    records: &[Record],
+    number: usize,
+) -> Value {
+    let shown = among(reading, records, number);
+    lesson(question, prompt, "fact", &shown, told(question, gold, Some(reading)))
+}
+
+fn lesson(question: &Question, prompt: Prompt, kind: &str, shown: &str, reply: String) -> Value {
     let user = format!("{}\n{}", information(shown), question.prompt());
-    json!({
-        "id": format!("{}-{}-{kind}", question.wearer, question.id),
-        "system": prompt.plain(),
-        "conversations": [{"from": "human", "value": user}, {"from": "gpt", "value": reply}],
-    })
+    let id = format!("{}-{}-{kind}", question.wearer, question.id);
+    row(&id, [prompt.plain().to_owned(), user], reply)
 }
 
-/// The sentence that decides among up to three others of the same records, in another place each time.
 fn among(reading: &Reading, records: &[Record], number: usize) -> String {
     let line = |at: Moment, sentence: &str| format!("{at} : {sentence}.");
     let own = line(reading.at, &reading.sentence);

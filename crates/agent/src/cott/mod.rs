@@ -16,9 +16,8 @@ mod statistics;
 
 pub use export::{Exported, alpaca, export, rl_rows, share_gpt};
 pub use filter::{Filter, Rejected};
-pub use lessons::lesson_rows;
 pub use observations::{Observations, Seeing};
-pub use plain_rows::plain_rows;
+pub use plain_rows::{PlainRows, plain_rows};
 pub use questions::{Asked, read_ids, read_questions};
 pub use record::{Failure, RawStep, Record};
 pub use run::{Generation, ModelTeacher, SeekerTeacher, Teacher};

@@ -378,9 +378,9 @@ fn questions_in_one_turn_cite_what_decides_or_only_answer() {
     let memories = scripted_memory::memories(&folder.path().join("memory"));
     let asked = questions(ROWS, Some("A1_JAKE")).unwrap();
     let asked: Vec<&Asked> = asked.iter().collect();
-    let rows = super::super::plain_rows(&asked, &memories, Prompt::Brief, (3, 400)).unwrap();
+    let super::super::PlainRows { plain: rows, lessons } =
+        super::super::plain_rows(&asked, &memories, Prompt::Brief, (3, 400)).unwrap();
     assert_eq!(rows.len(), 9);
-    let lessons = super::super::lesson_rows(&asked, &memories, Prompt::Brief, 3).unwrap();
     let turns = |id: &str| {
         let row = lessons.iter().find(|row| row["id"] == id).unwrap();
         [0, 1].map(|turn| row["conversations"][turn]["value"].as_str().unwrap().to_owned())

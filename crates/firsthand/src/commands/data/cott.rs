@@ -8,7 +8,7 @@ use anyhow::Result;
 use clap::{Args, ValueEnum};
 use firsthand_agent::cott::{
     Asked, Filter, Generation, ModelTeacher, Observations, Record, SeekerTeacher, Statistics, Teacher,
-    export, lesson_rows, plain_rows, read_ids,
+    export, plain_rows, read_ids,
 };
 use firsthand_agent::{Budgets, Manner, Prompt, Seeker};
 use firsthand_base::SamplingOptions;
@@ -161,9 +161,8 @@ pub(super) fn run(options: &CottOptions) -> Result<()> {
     if options.plain {
         let shown = (options.tools.top, options.tools.observation_characters);
         let rows = plain_rows(&practised, &recollection.memories, prompt, shown)?;
-        save(options, "sft_plain.json", &json!(rows))?;
-        let rows = lesson_rows(&practised, &recollection.memories, prompt, options.tools.top)?;
-        save(options, "sft_lessons.json", &json!(rows))?;
+        save(options, "sft_plain.json", &json!(rows.plain))?;
+        save(options, "sft_lessons.json", &json!(rows.lessons))?;
     }
     let statistics = Statistics::of(&records, failures.len(), &filter);
     let rejected: Vec<_> = records
