@@ -1,9 +1,11 @@
 //! A question to a memory, and what comes back.
 
+use std::str::FromStr;
+
 use firsthand_base::Moment;
 use serde::Serialize;
 
-use crate::{Level, Record, Weekday};
+use crate::{Error, Level, Record, Result, Weekday};
 
 /// A question to a memory. `Query::new("where are my keys")` and the fields that matter.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -40,6 +42,28 @@ pub enum By {
     Words,
     /// Meaning alone; refused where there are no vectors.
     Meaning,
+}
+
+impl By {
+    /// All of them, by name.
+    const NAMES: [(&'static str, By); 3] =
+        [("both", By::Both), ("words", By::Words), ("meaning", By::Meaning)];
+
+    /// The name in flags and tables.
+    pub fn name(self) -> &'static str {
+        By::NAMES.into_iter().find(|(_, by)| *by == self).map_or("", |(name, _)| name)
+    }
+}
+
+impl FromStr for By {
+    type Err = Error;
+
+    fn from_str(name: &str) -> Result<By> {
+        let found = By::NAMES.into_iter().find(|(other, _)| *other == name);
+        let unknown =
+            || Error::Query(format!("{name:?} is nothing to compare by; write words, meaning or both"));
+        found.map(|(_, by)| by).ok_or_else(unknown)
+    }
 }
 
 impl Query {

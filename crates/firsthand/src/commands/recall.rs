@@ -5,10 +5,9 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use clap::{Args, ValueEnum};
+use clap::Args;
 use firsthand_base::Moment;
 use firsthand_memory::{By, Evidence, Hit, Level, Memory, PostgresStore, Query, State, Weekday};
-use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::embed::EncoderFlags;
@@ -61,9 +60,9 @@ pub(crate) struct RecallOptions {
     /// Which day of the week day 1 was, so that names of weekdays mean something.
     #[arg(long, value_name = "WEEKDAY")]
     day_one: Option<Weekday>,
-    /// What is compared.
-    #[arg(long, value_enum, default_value_t)]
-    by: Method,
+    /// What is compared: words, meaning (where the memory has vectors and their encoder is given), or both.
+    #[arg(long, value_name = "HOW", default_value = "both")]
+    by: By,
     /// Most hits.
     #[arg(long, value_name = "N", default_value_t = Query::DEFAULT_TOP)]
     top: usize,
@@ -72,29 +71,6 @@ pub(crate) struct RecallOptions {
     json: bool,
     #[command(flatten)]
     encoder: EncoderFlags,
-}
-
-/// What of a question and a record is compared.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum Method {
-    /// Words, and meaning where the memory has vectors and their encoder is given.
-    #[default]
-    Both,
-    /// Words alone.
-    Words,
-    /// Meaning alone.
-    Meaning,
-}
-
-impl From<Method> for By {
-    fn from(method: Method) -> By {
-        match method {
-            Method::Both => By::Both,
-            Method::Words => By::Words,
-            Method::Meaning => By::Meaning,
-        }
-    }
 }
 
 /// Whether a memory is in a database, and not in a folder.
@@ -123,12 +99,12 @@ pub(crate) fn run(options: &RecallOptions) -> Result<()> {
         to: options.to,
         clock: options.at,
         day_one: options.day_one,
-        by: options.by.into(),
+        by: options.by,
         top: options.top,
     };
     match options.encoder.open()? {
         Some(encoder) => memory.attach(Box::new(encoder)),
-        None if options.by == Method::Meaning => {
+        None if options.by == By::Meaning => {
             return Err(wrong_usage(
                 "--by meaning needs --encoder, or --encoder-endpoint and --encoder-name",
             ));

@@ -2,11 +2,10 @@
 
 use anyhow::Result;
 use firsthand_agent::cott::Asked;
-use firsthand_memory::{Level, Query};
+use firsthand_memory::{By, Level, Query};
 use serde::Serialize;
 
 use super::with;
-use crate::commands::recall::Method;
 use crate::progress::{Progress, Unit};
 use crate::recollection::Recollection;
 
@@ -17,16 +16,16 @@ const DEPTHS: [usize; 3] = [1, 5, 10];
 #[derive(Serialize)]
 pub(super) struct Found {
     pub(super) level: &'static str,
-    pub(super) by: Method,
+    pub(super) by: By,
     pub(super) items: usize,
     pub(super) recall: [f64; 3],
 }
 
 /// Every level by words; where there is an encoder, by meaning and by both as well.
 pub(super) fn found(recollection: &Recollection, asked: &[Asked]) -> Result<Vec<Found>> {
-    let methods: &[Method] = match recollection.reads_meaning {
-        true => &[Method::Words, Method::Meaning, Method::Both],
-        false => &[Method::Words],
+    let methods: &[By] = match recollection.reads_meaning {
+        true => &[By::Words, By::Meaning, By::Both],
+        false => &[By::Words],
     };
     let searches = asked.len() * Level::ALL.len() * methods.len();
     let bar = Progress::new("searching", searches as u64, &Unit::Things("searches"));
@@ -51,13 +50,13 @@ pub(super) fn found(recollection: &Recollection, asked: &[Asked]) -> Result<Vec<
 
 /// Where among the hits a record over the deciding moment stands, `usize::MAX` if it is not there; `None` for a question
 /// that no moment decides.
-fn place(recollection: &Recollection, one: &Asked, level: Level, by: Method) -> Result<Option<usize>> {
+fn place(recollection: &Recollection, one: &Asked, level: Level, by: By) -> Result<Option<usize>> {
     let Some(target) = one.target else { return Ok(None) };
     let query = Query {
         level: Some(level),
         wearer: Some(one.question.wearer.clone()),
         clock: Some(one.question.clock),
-        by: by.into(),
+        by,
         top: DEPTHS[2],
         ..Query::new(&one.question.text)
     };

@@ -3,7 +3,6 @@
 use std::io::Write;
 
 use anyhow::Result;
-use clap::ValueEnum;
 
 use super::{Report, name};
 
@@ -51,8 +50,7 @@ pub(super) fn show(report: &Report, out: &mut impl Write) -> Result<()> {
     }
     for found in &report.recall {
         let [one, five, ten] = found.recall.map(percent);
-        let by = found.by.to_possible_value();
-        let by = by.as_ref().map_or("", |by| by.get_name());
+        let by = found.by.name();
         writeln!(out, "{:<8} {by:<8} {:>5} {one:>6} {five:>6} {ten:>6}", found.level, found.items)?;
     }
     Ok(())
