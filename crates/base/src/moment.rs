@@ -211,6 +211,7 @@ mod tests {
         check("DAY1_00000020", Ok(0));
         check("DAY1_00000199", Ok(1000));
         check("DAY1_24000000", Ok(day));
+        check("DAY1_24000017", Ok(day));
         check("DAY12_01000000", Ok(11 * day + 3_600_000));
         check("DAY9999999_23595919", Ok(9_999_999 * day - 50));
         for text in
