@@ -387,3 +387,36 @@ fn the_searcher_is_measured_on_a_simulated_week() {
     assert_eq!(plain.status.code(), Some(2));
     assert!(stderr(&plain).contains("give --ways tools,recall"), "{}", stderr(&plain));
 }
+
+/// The same answers twice are no change; one that was wrong before is a change of one; other questions are refused.
+#[test]
+fn a_run_over_days_is_compared_with_an_earlier_one() {
+    let home = tempfile::tempdir().unwrap();
+    let make = ["world", "memory", "--seeds", "0..2", "--held-out", "--items", "10", "--out", "weeks"];
+    good(&run(home.path(), &make));
+    let ask = ["eval", "memory", "weeks", "--agent-model", "seeker", "--ways", "tools"];
+    good(&run(home.path(), &[&ask[..], &["--answers", "a.jsonl"]].concat()));
+    let answers = fs_err::read_to_string(home.path().join("a.jsonl")).unwrap();
+    fs_err::write(home.path().join("worse.jsonl"), answers.replacen("\"right\":true", "\"right\":false", 1))
+        .unwrap();
+    for (file, better) in [("a.jsonl", 0), ("worse.jsonl", 1)] {
+        let told = good(&run(home.path(), &[&ask[..], &["--json", "--against", file]].concat()));
+        let report: Value = serde_json::from_str(&told).unwrap();
+        let change = &report["changes"][0];
+        assert_eq!(change["difference"]["flips"], json!([better, 0]), "{report}");
+        assert_eq!(change["difference"]["clusters"], 2, "{report}");
+        assert_eq!(change["after"], report["rows"][0]["accuracy"], "{report}");
+    }
+    let shown = good(&run(home.path(), &[&ask[..], &["--against", "a.jsonl"]].concat()));
+    assert!(shown.contains("+0.0"), "{shown}");
+    fs_err::write(home.path().join("other.jsonl"), answers.replace("\"wearer\":\"W", "\"wearer\":\"X"))
+        .unwrap();
+    fs_err::write(home.path().join("broken.jsonl"), "{").unwrap();
+    for (file, why) in
+        [("other.jsonl", "has none of these questions"), ("broken.jsonl", "broken.jsonl, line 1")]
+    {
+        let refused = run(home.path(), &[&ask[..], &["--against", file]].concat());
+        assert_eq!(refused.status.code(), Some(1));
+        assert!(stderr(&refused).contains(why), "{}", stderr(&refused));
+    }
+}

@@ -2,6 +2,7 @@
 //! questions with what one search finds, with the summaries of all days, and with nothing; and how often search alone
 //! finds the moment that decides. What is asked and how comes from the room `agent`; this file counts.
 
+mod against;
 mod search;
 mod table;
 
@@ -18,7 +19,7 @@ use firsthand_agent::{Budgets, Manner, Plain, Prompt, Seeker, Verdict, investiga
 use firsthand_base::{Generate, StopRules};
 use firsthand_memory::Memory;
 use firsthand_tasks::{Answer, Score};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::failure::{failure, wrong_usage};
 use crate::options::model::ModelFlags;
@@ -32,15 +33,17 @@ Examples:
   firsthand world memory --seeds 0..10 --held-out --items 40 --out weeks
   firsthand eval memory weeks --agent-model seeker --ways tools
   firsthand eval memory weeks --agent-model runs/search/final --brief --json
+  firsthand eval memory weeks --agent-model runs/practise/final --brief --ways tools --against before.jsonl
   firsthand eval memory weeks --ways recall
 
-A question counts as right when its letter is; one that is not answered is wrong. Intervals are 95% (Wilson).";
+A question counts as right when its letter is; one that is not answered is wrong. Intervals are 95% (Wilson); of what
+changed against an earlier run they are paired by question and know whose days it is about.";
 
 /// Tokens planned for one question with everything that was found.
 const TOKENS: usize = 32_768;
 
 /// A way of answering.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum Way {
     /// Thinks, calls tools, reads, answers.
@@ -99,6 +102,9 @@ pub(super) struct MemoryOptions {
     /// Also write every question with what became of it to this file, one JSON object a line.
     #[arg(long, value_name = "FILE")]
     answers: Option<PathBuf>,
+    /// Also say what changed since the run that wrote these --answers, paired by question.
+    #[arg(long, value_name = "FILE")]
+    against: Option<PathBuf>,
     #[command(flatten)]
     tools: ToolFlags,
     #[command(flatten)]
@@ -127,6 +133,8 @@ struct Report {
     /// What a guess among the options is right with.
     chance: f64,
     rows: Vec<Row>,
+    /// Since the run of --against, for each way that both took.
+    changes: Vec<against::Change>,
     recall: Vec<search::Found>,
 }
 
@@ -155,6 +163,7 @@ pub(super) fn run(options: &MemoryOptions) -> Result<()> {
     let file = options.questions.clone().unwrap_or_else(|| options.memory.join("egolife-qa.json"));
     let mut asked = recollection.questions(&file, options.wearer.as_deref())?;
     asked.truncate(options.limit.unwrap_or(usize::MAX));
+    let before = options.against.as_deref().map(against::read).transpose()?;
     let answers = options.ways.iter().any(|way| *way != Way::Recall);
     let opener = session::opener(false)?;
     let mut role = match answers {
@@ -163,7 +172,8 @@ pub(super) fn run(options: &MemoryOptions) -> Result<()> {
         }
         false => None,
     };
-    let (mut rows, mut recall, mut lines) = (Vec::new(), Vec::new(), String::new());
+    let (mut rows, mut changes, mut recall) = (Vec::new(), Vec::new(), Vec::new());
+    let mut lines = String::new();
     for &way in &options.ways {
         if way == Way::Recall {
             recall = search::found(&recollection, &asked)?;
@@ -174,6 +184,7 @@ pub(super) fn run(options: &MemoryOptions) -> Result<()> {
                 lines.push('\n');
             }
             rows.push(row(way, &ones));
+            changes.extend(before.as_ref().and_then(|before| against::change(way, before, &ones)));
         }
     }
     if let Some(path) = &options.answers {
@@ -187,6 +198,7 @@ pub(super) fn run(options: &MemoryOptions) -> Result<()> {
         questions: asked.len(),
         chance: chance / asked.len().max(1) as f64,
         rows,
+        changes,
         recall,
     };
     let mut out = std::io::stdout().lock();
@@ -194,7 +206,10 @@ pub(super) fn run(options: &MemoryOptions) -> Result<()> {
         true => writeln!(out, "{}", serde_json::to_string(&report)?)?,
         false => table::show(&report, &mut out)?,
     }
-    Ok(())
+    match &options.against {
+        Some(path) if report.changes.is_empty() => Err(against::nothing_shared(path)),
+        _ => Ok(()),
+    }
 }
 
 /// Every question answered in one way.

@@ -41,6 +41,22 @@ pub(super) fn show(report: &Report, out: &mut impl Write) -> Result<()> {
             writeln!(out, "  {kind:<14} {items:>5} {:>3}", percent(*accuracy))?;
         }
     }
+    for change in &report.changes {
+        let difference = &change.difference;
+        let interval = difference.interval.map_or_else(String::new, |[low, high]| {
+            format!(", 95% {:+.1} to {:+.1}", 100.0 * low, 100.0 * high)
+        });
+        let ([better, worse], groups) = (difference.flips, difference.clusters);
+        writeln!(
+            out,
+            "{}: {} to {}, {:+.1}{interval} ({} questions of {groups} wearers; {better} better, {worse} worse)",
+            name(change.way),
+            percent(change.before),
+            percent(change.after),
+            100.0 * difference.mean,
+            difference.items
+        )?;
+    }
     if !report.recall.is_empty() {
         writeln!(
             out,

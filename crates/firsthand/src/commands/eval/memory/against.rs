@@ -1,0 +1,74 @@
+//! What changed since an earlier run of `eval memory`: its answers beside these, question by question. Knows no memory and
+//! no model.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use anyhow::{Error, Result};
+use firsthand_tasks::metric::statistics::{Difference, Pair, paired};
+use serde::{Deserialize, Serialize};
+
+use super::{One, Way};
+use crate::failure::failure;
+
+/// A line of --answers, as far as it is compared.
+#[derive(Deserialize)]
+struct Line {
+    way: Way,
+    id: String,
+    wearer: String,
+    right: bool,
+}
+
+/// Which questions were answered right before, by how, whose and which.
+pub(super) struct Before(BTreeMap<(Way, String, String), bool>);
+
+/// What changed of one way, over the questions that both runs answered.
+#[derive(Serialize)]
+pub(super) struct Change {
+    pub(super) way: Way,
+    /// Share that was right.
+    pub(super) before: f64,
+    /// Share that is right.
+    pub(super) after: f64,
+    /// The days of one wearer are one cluster.
+    pub(super) difference: Difference,
+}
+
+/// Reads what an earlier run wrote with --answers.
+pub(super) fn read(path: &Path) -> Result<Before> {
+    let text = fs_err::read_to_string(path)?;
+    let lines = text.lines().enumerate().map(|(number, line)| {
+        let line: Line = serde_json::from_str(line).map_err(|error| {
+            failure(
+                format!("{}, line {}: {error}", path.display(), number + 1),
+                "give a file that `eval memory --answers` wrote",
+            )
+        })?;
+        Ok(((line.way, line.wearer, line.id), line.right))
+    });
+    Ok(Before(lines.collect::<Result<_>>()?))
+}
+
+/// The change of a way; `None` where no question was answered in both.
+pub(super) fn change(way: Way, before: &Before, ones: &[One<'_>]) -> Option<Change> {
+    let score = |right: bool| f64::from(u8::from(right));
+    let pairs: Vec<Pair<'_>> = ones
+        .iter()
+        .filter_map(|one| {
+            let right = before.0.get(&(way, one.wearer.to_owned(), one.id.to_owned()))?;
+            Some(Pair { before: score(*right), after: score(one.right), cluster: one.wearer })
+        })
+        .collect();
+    let difference = paired(&pairs)?;
+    let share = |of: fn(&Pair<'_>) -> f64| pairs.iter().map(of).sum::<f64>() / pairs.len() as f64;
+    Some(Change { way, before: share(|pair| pair.before), after: share(|pair| pair.after), difference })
+}
+
+/// Two runs that answered nothing in common.
+pub(super) fn nothing_shared(path: &Path) -> Error {
+    failure(
+        format!("{} has none of these questions, answered in none of these ways", path.display()),
+        "compare runs about the same weeks, with a way that both took",
+    )
+}
