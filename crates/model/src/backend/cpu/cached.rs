@@ -1,7 +1,7 @@
 //! Attention of new tokens over a paged cache. A row of one token reads its blocks in place, some hundreds of
 //! tokens at a time, all query heads of a key/value head together. A row of more tokens gathers each head's keys
-//! and values once and works through strips of queries like `attention`; in [`Order::One`] it is so many rows of one
-//! token.
+//! and values once and works through strips of queries like `attention`; in [`Order::One`] it has the sums of so many
+//! rows of one token, and neighbours read each key and value together.
 #![allow(unsafe_code)]
 
 use std::cell::RefCell;
@@ -23,6 +23,8 @@ use crate::layers::{CacheRow, Heads};
 pub(super) const SPAN: usize = 512;
 /// Queries of a strip of a longer row.
 const STRIP: usize = 32;
+/// Most neighbouring tokens that read the cache together in [`Order::One`].
+const TOGETHER: usize = 8;
 /// Features a value's sum is kept in registers for.
 const WIDTH: usize = 64;
 
@@ -93,14 +95,13 @@ pub(crate) fn forward(
     let mut first = 0;
     let mut single = Vec::new();
     for row in rows {
-        match row.tokens {
-            0 => {}
-            1 => single.push((first, *row)),
-            tokens if Order::current() == Order::One => {
-                let alone = |i| (first + i, CacheRow { tokens: 1, start: row.start + i, ..*row });
-                single.extend((0..tokens).map(alone));
-            }
-            _ => prefill(level, q, first, row, pages, heads, y),
+        if row.tokens <= 1 || Order::current() == Order::One {
+            let alike = strips(row.start, row.tokens);
+            single.extend(
+                alike.map(|(i, tokens)| (first + i, CacheRow { tokens, start: row.start + i, ..*row })),
+            );
+        } else {
+            prefill(level, q, first, row, pages, heads, y);
         }
         first += row.tokens;
     }
@@ -163,7 +164,40 @@ pub(super) struct Partial {
     y: Vec<f32>,
 }
 
-/// Rows of one token; `rows` says where each row's query is.
+/// A row's tokens from position `start`, cut so that neighbours see equally many spans: first of them, count.
+pub(super) fn strips(start: usize, tokens: usize) -> impl Iterator<Item = (usize, usize)> {
+    let mut from = 0;
+    std::iter::from_fn(move || {
+        let count = TOGETHER.min(tokens - from).min(SPAN - (start + from) % SPAN);
+        let strip = (from, count);
+        from += count;
+        (count > 0).then_some(strip)
+    })
+}
+
+/// Queries `[tokens, group, dim]` of the query heads of one key/value head.
+#[derive(Clone, Copy)]
+pub(super) struct Queries<'a> {
+    pub(super) data: &'a [f32],
+    pub(super) group: usize,
+    /// Cached tokens that the first token sees; each next one sees one more.
+    pub(super) sees: usize,
+}
+
+impl Queries<'_> {
+    /// Spans of keys that the tokens see, which is equally many for each.
+    pub(super) fn spans(&self, dim: usize) -> impl Iterator<Item = std::ops::Range<usize>> + use<> {
+        let keys = self.sees + self.data.len() / (self.group * dim) - 1;
+        (0..keys.div_ceil(SPAN)).map(move |span| span * SPAN..((span + 1) * SPAN).min(keys))
+    }
+}
+
+/// The queries of some rows that one key/value head answers.
+pub(super) fn queries_of(q: View<'_>, rows: std::ops::Range<usize>, head: usize, width: usize) -> Vec<f32> {
+    rows.flat_map(|row| &q.row(row)[head * width..][..width]).copied().collect()
+}
+
+/// Rows of neighbours; `rows` says where each row's first query is.
 fn decode(
     level: Level,
     q: View<'_>,
@@ -174,33 +208,35 @@ fn decode(
 ) {
     let Heads { query, key_value, dim } = heads;
     let group = query / key_value;
+    let spans = |row: &CacheRow<'_>| row.start / SPAN + 1;
     let tasks: Vec<(usize, usize, usize)> = (0..rows.len())
-        .flat_map(|row| (0..(rows[row].1.start + 1).div_ceil(SPAN)).map(move |span| (row, span)))
+        .flat_map(|row| (0..spans(&rows[row].1)).map(move |span| (row, span)))
         .flat_map(|(row, span)| (0..key_value).map(move |head| (row, span, head)))
         .collect();
     let mut partials: Vec<Vec<Partial>> = tasks.iter().map(|_| Vec::new()).collect();
     threads::for_pieces(&mut partials, 1, |task, partials| {
         let (row, span, head) = tasks[task];
         let (at, row) = rows[row];
-        let keys = span * SPAN..((span + 1) * SPAN).min(row.start + 1);
-        let queries = &q.row(at)[head * group * dim..][..group * dim];
+        let data = queries_of(q, at..at + row.tokens, head, group * dim);
+        let queries = Queries { data: &data, group, sees: row.start + 1 };
+        let keys = queries.spans(dim).nth(span).expect("as many as tasks");
         partials[0] = span_of(level, queries, &pages, row.blocks, keys, head);
     });
-    for (i, &(at, row)) in rows.iter().enumerate() {
-        let spans = (row.start + 1).div_ceil(SPAN);
-        let first = tasks.iter().position(|task| task.0 == i).expect("every row has a task");
-        for head in 0..query {
-            let parts =
-                (0..spans).map(|span| &partials[first + span * key_value + head / group][head % group]);
-            join(parts, &mut y[(at * query + head) * dim..][..dim]);
+    let mut first = 0;
+    for (at, row) in rows {
+        for (token, head) in (0..row.tokens).flat_map(|token| (0..query).map(move |head| (token, head))) {
+            let parts = (0..spans(row))
+                .map(|span| &partials[first + span * key_value + head / group][token * group + head % group]);
+            join(parts, &mut y[((at + token) * query + head) * dim..][..dim]);
         }
+        first += spans(row) * key_value;
     }
 }
 
-/// All query heads of one key/value head over one span of keys.
+/// All query heads of one key/value head over one span of keys, in the order of the queries.
 pub(super) fn span_of(
     level: Level,
-    queries: &[f32],
+    queries: Queries<'_>,
     pages: &Pages<'_>,
     blocks: &[u32],
     keys: std::ops::Range<usize>,
@@ -208,15 +244,14 @@ pub(super) fn span_of(
 ) -> Vec<Partial> {
     let dim = pages.dim;
     let scale = 1.0 / (dim as f32).sqrt();
-    let group = queries.len() / dim;
     let count = keys.len();
     let runs = pages.runs(blocks, keys.clone(), head);
-    let mut scores = vec![0f32; group * count];
+    let mut scores = vec![0f32; queries.data.len() / dim * count];
     for &(token, at, len) in &runs {
         for t in (0..len).step_by(GROUP) {
             let rows = GROUP.min(len - t);
             let (key, to) = (at + t * dim, token - keys.start + t);
-            for (part, queries) in queries.chunks(MOST_ROWS * dim).enumerate() {
+            for (part, queries) in queries.data.chunks(MOST_ROWS * dim).enumerate() {
                 let mut sums = Sums::default();
                 match pages.k {
                     Elements::F32(data) => dots(level, queries, &data[key..], dim, rows, dim, &mut sums),
@@ -230,9 +265,11 @@ pub(super) fn span_of(
             }
         }
     }
-    let sums: Vec<(f32, f32)> =
-        scores.chunks_exact_mut(count).map(|scores| softmax(level, scores, count, scale)).collect();
-    let mut y = vec![0f32; group * dim];
+    // What a token does not see weighs nothing, which leaves its sums as they are.
+    let seen = |row: usize| (queries.sees + row / queries.group).min(keys.end) - keys.start;
+    let each = scores.chunks_exact_mut(count).enumerate();
+    let sums: Vec<(f32, f32)> = each.map(|(row, scores)| softmax(level, scores, seen(row), scale)).collect();
+    let mut y = vec![0f32; queries.data.len()];
     for &(token, at, len) in &runs {
         let p = &scores[token - keys.start..];
         match pages.v {

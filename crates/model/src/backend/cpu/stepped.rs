@@ -1,12 +1,12 @@
 //! Causal attention over whole sequences in the order of sums that `cached` has for a row of one token: the same bits
-//! as stepping through a cache gives, several times slower than `attention`. Has no backward pass of its own:
+//! as stepping through a cache gives, slower than `attention`. Has no backward pass of its own:
 //! `attention`'s takes its result.
 #![allow(unsafe_code)]
 
 use std::ops::Range;
 
 use super::attention::Inputs;
-use super::cached::{Pages, SPAN, join, span_of};
+use super::cached::{Pages, Queries, join, queries_of, span_of, strips};
 use super::gemm::Elements;
 use super::simd::Level;
 use super::threads::{self, Shared};
@@ -27,18 +27,17 @@ pub(super) fn forward(level: Level, inputs: Inputs<'_>, y: &mut [f32], log_sum: 
         let block_tokens = before.len() + rows.len();
         let (k, v) = (Elements::F32(&k), Elements::F32(&v));
         let pages = Pages { k, v, blocks: 1, block_tokens, heads: 1, dim };
-        for (i, row) in rows.clone().enumerate() {
-            let queries = &inputs.q.row(row)[head * group * dim..][..group * dim];
-            let keys = before.len() + i + 1;
-            let spans: Vec<_> = (0..keys.div_ceil(SPAN))
-                .map(|span| span * SPAN..((span + 1) * SPAN).min(keys))
-                .map(|keys| span_of(level, queries, &pages, &[0], keys, 0))
-                .collect();
-            for g in 0..group {
-                let at = row * query + head * group + g;
+        for (i, count) in strips(before.len(), rows.len()) {
+            let first = rows.start + i;
+            let data = queries_of(inputs.q, first..first + count, head, group * dim);
+            let queries = Queries { data: &data, group, sees: before.len() + i + 1 };
+            let keys = queries.spans(dim);
+            let spans: Vec<_> = keys.map(|keys| span_of(level, queries, &pages, &[0], keys, 0)).collect();
+            for (j, g) in (0..count).flat_map(|j| (0..group).map(move |g| (j, g))) {
+                let at = (first + j) * query + head * group + g;
                 // SAFETY: a row's head belongs to one task.
                 let (to, sum) = unsafe { (y.piece(at * dim, dim), log_sum.piece(at, 1)) };
-                sum[0] = join(spans.iter().map(|heads| &heads[g]), to);
+                sum[0] = join(spans.iter().map(|rows| &rows[j * group + g]), to);
             }
         }
     });
