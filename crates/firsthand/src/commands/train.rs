@@ -36,6 +36,7 @@ A recipe, with the keys most runs need (paths are relative to where the program 
   name = \"cot\"
   format = \"video-r1\"                            # video-r1, st-r1, sharegpt, stvqa, messages
   path = \"Video-R1-COT-165k.json\"
+  only = { problem_type = [\"multiple choice\"] }   # rows with one of these values; all if left out
   [train]
   epochs = 1.0                                   # or steps
   batch = 1

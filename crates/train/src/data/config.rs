@@ -7,6 +7,7 @@ use firsthand_base::{PixelLimits, Sampling};
 use firsthand_tasks::Style;
 use firsthand_world::questions::{Family, Scope};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::row::{Error, Result};
 
@@ -104,6 +105,10 @@ pub struct SourceConfig {
     /// row counts the same.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub weight: Option<f64>,
+    /// Rows that are taken: those that have one of these values under each of these keys, by the names in the file:
+    /// `{ type = ["EntityLog", "EventRecall"] }`. The others are not read.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub only: BTreeMap<String, Vec<Value>>,
     /// How the question is put. Default: `video-r1-training` for `video-r1`, the bare question for `st-r1`, the row's own prompt
     /// for `stvqa`; `sharegpt` and `messages` hold whole turns and take none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -169,6 +174,7 @@ impl SourceConfig {
             media_root: None,
             media_prefix: None,
             weight: None,
+            only: BTreeMap::new(),
             style: None,
             system: None,
             answers: Answers::All,
@@ -179,6 +185,11 @@ impl SourceConfig {
             video: PixelLimits::default(),
             columns: BTreeMap::new(),
         }
+    }
+
+    /// Whether a row is among those that `only` takes.
+    pub(super) fn takes(&self, row: &Value) -> bool {
+        self.only.iter().all(|(key, values)| row.get(key).is_some_and(|value| values.contains(value)))
     }
 
     /// Refuses what no file could make right. Opens nothing.

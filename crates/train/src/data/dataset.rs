@@ -122,9 +122,13 @@ impl Source {
         let media = MediaRules::new(config, folder.unwrap_or(Path::new(".")));
         let reader = Reader { config, media: &media };
         let mut intake = Intake::default();
-        let before = skipped.len();
+        let (before, mut left_out) = (skipped.len(), 0);
         let store = Store::open(config, &mut |found| {
             let Found { file, line, value } = found;
+            if value.as_ref().is_ok_and(|(value, _)| !config.takes(value)) {
+                left_out += 1;
+                return false;
+            }
             let taken = value.and_then(|(value, bytes)| {
                 intake.take(&reader.read(&value, file, line)?)?;
                 hasher.update(bytes);
@@ -140,6 +144,9 @@ impl Source {
             let what = match skipped.get(before) {
                 Some(first) => {
                     format!("none of {} rows can be used; the first: {first}", skipped.len() - before)
+                }
+                None if left_out > 0 => {
+                    format!("none of {left_out} rows is as `only` says; give values that the file has")
                 }
                 None => format!("{}: no rows", config.path.display()),
             };

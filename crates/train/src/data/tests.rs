@@ -193,6 +193,26 @@ fn a_clip_of_a_video_and_columns_by_other_names() {
 }
 
 #[test]
+fn only_rows_with_the_values_asked_for_are_read() {
+    let row = |kind: &str, hops: u8| json!({"instruction": kind, "output": "b", "kind": kind, "hops": hops});
+    let rows =
+        [row("a", 1), row("b", 1), row("a", 2), row("c", 2), json!({"instruction": "d", "output": "b"})];
+    let check = |only: Value, expected: &[&str]| {
+        let mut fixture = fixture(Format::ShareGpt, "rows.jsonl", lines(&rows));
+        fixture.config.only = serde_json::from_value(only).unwrap();
+        let asked = |row: &Row| spoken(row)[0].replace("user: ", "");
+        assert_eq!(fixture.rows().iter().map(asked).collect::<Vec<_>>(), expected);
+    };
+    check(json!({}), &["a", "b", "a", "c", "d"]);
+    check(json!({"kind": ["a", "c"]}), &["a", "a", "c"]);
+    check(json!({"kind": ["a", "b"], "hops": [1]}), &["a", "b"]);
+    let mut fixture = fixture(Format::ShareGpt, "rows.jsonl", lines(&rows));
+    fixture.config.only = [("kind".into(), vec![json!("z")])].into();
+    let error = fixture.open().unwrap_err().to_string();
+    assert!(error.contains("none of 5 rows is as `only` says"), "{error}");
+}
+
+#[test]
 fn messages_are_taken_as_they_stand() {
     let row = json!({"id": "m1", "messages": [
         {"role": "user", "content": [
