@@ -1,5 +1,5 @@
 //! Questions that no single sentence answers: whether something happened on a day, which of two things came first, what
-//! came next or just before. Each is a fixed plan of searches; what they show decides, and where they do not, the
+//! came next or just before, at what hour something is done. Each is a fixed plan of searches; what they show decides, and where they do not, the
 //! question is nobody's here and the searcher goes on as with any other.
 
 use firsthand_base::Moment;
@@ -14,9 +14,12 @@ const HOUR_MS: i64 = 3_600_000;
 /// Hours that are searched for a neighbour.
 const HOURS: i64 = 4;
 
+/// Milliseconds after the full hour within which a habit begins.
+const PUNCTUAL_MS: i64 = 120_000;
+
 /// The next turn of such a question.
 pub(super) fn turn(past: &Past) -> Option<String> {
-    whether(past).or_else(|| earlier(past)).or_else(|| neighbour(past))
+    whether(past).or_else(|| earlier(past)).or_else(|| neighbour(past)).or_else(|| usual(past))
 }
 
 /// A sentence of a clip.
@@ -130,4 +133,35 @@ fn neighbour(past: &Past) -> Option<String> {
         if forward { "next" } else { "before" }
     );
     past.unless_searched(RagLevel::Hour, moment.plus_ms(away * HOUR_MS), &thought, &words)
+}
+
+/// "at what hour do i water the plant ?": what is done as one of these hours begins. A search of the week; where that
+/// shows nothing, one of each hour, the last time that it was.
+fn usual(past: &Past) -> Option<String> {
+    let question = past.question.to_lowercase();
+    let (_, habit) = question.split_once("at what hour do i ")?;
+    let hours: Vec<i64> =
+        past.options.iter().map(|option| option.trim().parse().ok()).collect::<Option<_>>()?;
+    let words = content(habit);
+    let thought = format!("i look when i {} in the week .", words.join(" "));
+    if let Some(turn) = past.unless_searched(RagLevel::Week, Moment::START, &thought, &words) {
+        return Some(turn);
+    }
+    let done = told(past).into_iter().find_map(|told| {
+        let since = told.at.ms_of_day() % HOUR_MS;
+        let hour = hours.iter().position(|hour| *hour == told.at.ms_of_day() / HOUR_MS)?;
+        let is_habit = words.iter().any(|word| told.sentence.starts_with(&format!("i {word} ")));
+        (since < PUNCTUAL_MS && is_habit).then_some((hour, told))
+    });
+    if let Some((option, told)) = done {
+        return Some(choose(past, &format!("at {} : {}", told.at, told.sentence), option));
+    }
+    hours.iter().find_map(|hour| {
+        let today = past.clock.day();
+        let at = [today, today - 1].into_iter().find_map(|day| {
+            Moment::on_day(day, hour * HOUR_MS).filter(|at| at.plus_ms(PUNCTUAL_MS) <= past.clock)
+        })?;
+        let thought = format!("i look what i do at {hour} on day {} .", at.day());
+        past.unless_searched(RagLevel::TenMinutes, at, &thought, &words)
+    })
 }

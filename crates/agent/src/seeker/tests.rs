@@ -139,7 +139,7 @@ fn turns(text: &str, options: &[&str], clock: &str, shown: &[&[(&str, &str)]]) -
 }
 
 #[test]
-fn what_came_first_and_what_came_next() {
+fn what_came_first_what_came_next_and_what_is_usual() {
     let check = |text: &str, options: &[&str], shown: &[&[(&str, &str)]], calls: &[&str], letter: &str| {
         let said = turns(text, options, "DAY3_12000000", shown);
         for (turn, call) in said.iter().zip(calls) {
@@ -176,4 +176,11 @@ fn what_came_first_and_what_came_next() {
         &["week", "DAY2_09000000"],
         "D",
     );
+    // Not what is done at any time of such an hour; where the week shows nothing, each hour is looked at.
+    let water = ("DAY2_17003000", "I walk to the hall. I water the fern with the red can.");
+    let late = ("DAY1_16400000", "I water the fern with the red can.");
+    let hours = &["16", "17"];
+    let usual = "at what hour do i water the fern ?";
+    check(usual, hours, &[&[late, water]], &["\"water\",\"fern\""], "B");
+    check(usual, hours, &[&[late], &[late], &[water]], &["week", "DAY2_16000000", "DAY2_17000000"], "B");
 }
