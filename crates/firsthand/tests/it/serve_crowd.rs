@@ -24,14 +24,6 @@ fn endless(is_streamed: bool) -> Value {
     json!({"messages": messages, "max_tokens": 1500, "response_format": format, "stream": is_streamed})
 }
 
-fn wait(served: &Served, what: &str, until: impl Fn() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(15);
-    while !until() {
-        assert!(Instant::now() < deadline, "{what}: {}", served.get("/metrics").body);
-        std::thread::sleep(Duration::from_millis(20));
-    }
-}
-
 #[test]
 fn a_thousand_clients_that_go_away_leave_nothing_behind() {
     let home = tempfile::tempdir().unwrap();
@@ -69,7 +61,7 @@ fn a_thousand_clients_that_go_away_leave_nothing_behind() {
             });
         }
     });
-    wait(&served, "places are free again", || {
+    served.until("places are free again", || {
         served.metric("requests_inside") == 0.0
             && served.metric("sequences_running") == 0.0
             && served.metric("sequences_waiting") == 0.0
@@ -126,7 +118,7 @@ fn slow_clients_keep_nobody_out() {
         }
         over.store(true, Ordering::Relaxed);
     });
-    wait(&served, "nobody is inside", || served.metric("requests_inside") == 0.0);
+    served.until("nobody is inside", || served.metric("requests_inside") == 0.0);
     hello(&served);
 }
 

@@ -124,6 +124,15 @@ impl Served {
         line.unwrap_or_else(|| panic!("{name} is missing in {page}")).parse().unwrap()
     }
 
+    /// Waits until something is true of it: who has read an answer may be ahead of the server's books.
+    pub(crate) fn until(&self, what: &str, is_true: impl Fn() -> bool) {
+        let deadline = Instant::now() + Duration::from_secs(15);
+        while !is_true() {
+            assert!(Instant::now() < deadline, "{what}: {}", self.get("/metrics").body);
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
     /// Waits for its end; its exit code.
     pub(crate) fn wait(mut self) -> Option<i32> {
         self.child.wait().unwrap().code()
