@@ -66,7 +66,30 @@ impl Bench {
 }
 
 fn seekers<'a>(count: usize) -> Vec<Box<dyn Teacher + 'a>> {
-    (0..count).map(|_| Box::new(SeekerTeacher(Seeker::new())) as Box<dyn Teacher>).collect()
+    (0..count)
+        .map(|_| Box::new(SeekerTeacher { seeker: Seeker::new(), varies: false }) as Box<dyn Teacher>)
+        .collect()
+}
+
+/// By the name of a question, whoever asks and whenever: some searches say which of several is looked for, some do not.
+#[test]
+fn a_teacher_that_varies_says_which_or_does_not() {
+    let mut asked = questions(ROWS, Some("A1_JAKE")).unwrap().swap_remove(0);
+    let mut ways = |varies: bool| -> Vec<bool> {
+        let mut teacher = SeekerTeacher { seeker: Seeker::new(), varies };
+        let names = (0..40).map(|id| id.to_string());
+        names
+            .map(|id| {
+                asked.question.id = id;
+                teacher.ready(&asked);
+                teacher.seeker.says_which
+            })
+            .collect()
+    };
+    let drawn = ways(true);
+    assert_eq!(drawn, ways(true));
+    assert!((10..=30).contains(&drawn.iter().filter(|says| **says).count()), "{drawn:?}");
+    assert_eq!(ways(false), [true; 40]);
 }
 
 /// A teacher that counts its questions and fails on some.

@@ -30,6 +30,8 @@ pub struct Seeker {
     pub most_calls: usize,
     /// Whether it watches recordings where records leave a question open.
     pub watches: bool,
+    /// Whether its searches say which of several it looks for: the last or the first.
+    pub says_which: bool,
 }
 
 impl Seeker {
@@ -38,7 +40,7 @@ impl Seeker {
 
     /// One that knows nothing beforehand.
     pub fn new() -> Seeker {
-        Seeker { target: None, most_calls: 10, watches: true }
+        Seeker { target: None, most_calls: 10, watches: true, says_which: true }
     }
 
     /// The next turn.
@@ -186,7 +188,7 @@ impl Generate for Seeker {
         _: &StopRules,
         on_text: &mut dyn FnMut(&str) -> bool,
     ) -> Result<Generation, GenerateError> {
-        let past = Past::of(conversation).map_err(GenerateError::Request)?;
+        let past = Past::of(conversation, self.says_which).map_err(GenerateError::Request)?;
         let text = self.turn(&past);
         on_text(&text);
         Ok(Generation {

@@ -68,7 +68,7 @@ fn earlier(past: &Past) -> Option<String> {
     let (_, rest) = question.split_once("which did i ")?;
     let (doing, _) = rest.split_once(" first")?;
     for option in [one, other] {
-        let words = [doing, option, "first"].map(str::to_owned);
+        let words = past.and_which([doing, option].map(str::to_owned).to_vec(), Some("first"));
         let thought = format!("i look when i {doing} the {option} on day {} .", day.day());
         if let Some(turn) = past.unless_searched(RagLevel::Day, day, &thought, &words) {
             return Some(turn);
@@ -101,7 +101,7 @@ fn neighbour(past: &Past) -> Option<String> {
     let doing = |words: &str| if words.contains("put") { "put" } else { "pick up" };
     let (_, thing) = known.split_once(" the ")?;
     let (known, asked) = (format!("i {} the {thing}", doing(known)), doing(asked));
-    let words = [doing(&known), thing, "last"].map(str::to_owned);
+    let words = past.and_which([doing(&known), thing].map(str::to_owned).to_vec(), Some("last"));
     let thought = format!("i look when i last {} the {thing} .", words[0]);
     if let Some(turn) = past.unless_searched(RagLevel::Week, Moment::START, &thought, &words) {
         return Some(turn);
@@ -127,7 +127,7 @@ fn neighbour(past: &Past) -> Option<String> {
     }
     let order = if forward { "first" } else { "last" };
     let away = if forward { searched } else { -1 - searched };
-    let words = [asked, order].map(str::to_owned);
+    let words = past.and_which(vec![asked.to_owned()], Some(order));
     let thought = format!(
         "at {moment} : {known} . i look what i {asked} {} .",
         if forward { "next" } else { "before" }

@@ -46,6 +46,8 @@ pub(super) struct Past {
     pub(super) clock: Moment,
     pub(super) tools: Vec<String>,
     pub(super) looks: Vec<Look>,
+    /// Whether searches say which of several is looked for.
+    says_which: bool,
 }
 
 fn text(message: &firsthand_base::Message) -> String {
@@ -58,7 +60,7 @@ fn text(message: &firsthand_base::Message) -> String {
 
 impl Past {
     /// Reads a conversation of an episode.
-    pub(super) fn of(conversation: &Conversation) -> Result<Past, String> {
+    pub(super) fn of(conversation: &Conversation, says_which: bool) -> Result<Past, String> {
         let said =
             |role: Role| conversation.messages.iter().filter(move |message| message.role == role).map(text);
         let asked = said(Role::User).next().ok_or("nobody asks anything")?;
@@ -76,6 +78,7 @@ impl Past {
             clock,
             tools: tools.collect(),
             looks: Vec::new(),
+            says_which,
         };
         for (turn, observed) in said(Role::Assistant).zip(said(Role::User).skip(1)) {
             if let Action::Tool(call) = Step::parse(&turn).action {
@@ -114,7 +117,7 @@ impl Past {
 
     /// What a search looks for: the question's words, and the order it asks for.
     fn sought(&self) -> Vec<String> {
-        let mut words = match sought(&self.question, &self.options) {
+        let words = match sought(&self.question, &self.options) {
             words if words.is_empty() => vec![self.question.trim().to_owned()],
             words => words,
         };
@@ -124,7 +127,12 @@ impl Past {
             ["last", "first"].into_iter().find(|order| asked.split_whitespace().any(|word| word == *order));
         // Where something was left is where it was put last.
         let order = order.or_else(|| asked.split_whitespace().any(|word| word == "leave").then_some("last"));
-        words.extend(order.map(str::to_owned));
+        self.and_which(words, order)
+    }
+
+    /// Words of a search, with the one that says which of several is looked for.
+    pub(super) fn and_which(&self, mut words: Vec<String>, which: Option<&str>) -> Vec<String> {
+        words.extend(which.filter(|_| self.says_which).map(str::to_owned));
         words
     }
 

@@ -125,7 +125,7 @@ fn turns(text: &str, options: &[&str], clock: &str, shown: &[&[(&str, &str)]]) -
     ];
     let mut said = Vec::new();
     for clips in shown.iter().map(Some).chain([None]) {
-        let past = Past::of(&Conversation { messages: messages.clone() }).unwrap();
+        let past = Past::of(&Conversation { messages: messages.clone() }, true).unwrap();
         let turn = Seeker::new().turn(&past);
         said.push(turn.clone());
         let Some(clips) = clips else { break };
@@ -136,6 +136,20 @@ fn turns(text: &str, options: &[&str], clock: &str, shown: &[&[(&str, &str)]]) -
         messages.push(say(firsthand_base::Role::User, found));
     }
     said
+}
+
+#[test]
+fn searches_say_which_of_several_unless_told_not_to() {
+    let asked =
+        "in which room did i last put the cup ? <timestamp>DAY3_12000000</timestamp>\nA. hall\nB. study";
+    let parts = vec![firsthand_base::Part::Text(asked.to_owned())];
+    let conversation =
+        Conversation { messages: vec![firsthand_base::Message { role: firsthand_base::Role::User, parts }] };
+    for says_which in [true, false] {
+        let turn = Seeker { says_which, ..Seeker::new() }.turn(&Past::of(&conversation, says_which).unwrap());
+        assert_eq!(turn.contains("\"last\""), says_which, "{turn}");
+        assert!(turn.contains("\"cup\""), "{turn}");
+    }
 }
 
 #[test]

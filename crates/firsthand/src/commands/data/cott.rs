@@ -75,6 +75,10 @@ pub(super) struct CottOptions {
     /// Who answers: what --model takes, URL#NAME, or `seeker`.
     #[arg(long, value_name = "WHO", default_value = Seeker::NAME)]
     teacher: String,
+    /// The seeker searches in two ways, drawn for each question: it says which of several it looks for (the last, the first),
+    /// or leaves that out, as who knows when may. Practice then has something to choose between.
+    #[arg(long)]
+    vary: bool,
     /// Whose questions rows without an identity are.
     #[arg(long, value_name = "NAME")]
     wearer: Option<String>,
@@ -120,6 +124,9 @@ pub(super) fn run(options: &CottOptions) -> Result<()> {
     if options.parallel == 0 || options.turns == 0 {
         return Err(wrong_usage("--parallel and --turns must be at least 1"));
     }
+    if options.vary && options.teacher != Seeker::NAME {
+        return Err(wrong_usage("--vary is for the seeker; a model varies by --temperature"));
+    }
     let recollection = Recollection::open(&options.memory, &options.tools, &options.model)?;
     let asked = recollection.questions(&options.questions, options.wearer.as_deref())?;
     let prompt = if options.brief { Prompt::Brief } else { Prompt::Full };
@@ -135,7 +142,7 @@ pub(super) fn run(options: &CottOptions) -> Result<()> {
         tools: recollection.tools.clone(),
         manner: &manner,
         observations: options.observations.mode(),
-        teacher: &options.teacher,
+        teacher: if options.vary { "seeker, varied" } else { &options.teacher },
     };
     let bar = Progress::new("answering", asked.len() as u64, &Unit::Things("questions"));
     let mut told = 0;
@@ -196,7 +203,9 @@ type Teachers = Vec<Box<dyn Teacher>>;
 fn teachers(options: &CottOptions) -> Result<(Teachers, SamplingOptions, usize)> {
     if options.teacher == Seeker::NAME {
         // What it says is the memory's; the recordings are not watched for a guess.
-        let one = || Box::new(SeekerTeacher(Seeker { watches: false, ..Seeker::new() })) as Box<dyn Teacher>;
+        let seeker = Seeker { watches: false, ..Seeker::new() };
+        let one =
+            || Box::new(SeekerTeacher { seeker: seeker.clone(), varies: options.vary }) as Box<dyn Teacher>;
         return Ok(((0..options.parallel).map(|_| one()).collect(), SamplingOptions::default(), 1024));
     }
     let opener = session::opener(false)?;
