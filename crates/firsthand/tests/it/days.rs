@@ -412,9 +412,11 @@ fn a_run_over_days_is_compared_with_an_earlier_one() {
     fs_err::write(home.path().join("other.jsonl"), answers.replace("\"wearer\":\"W", "\"wearer\":\"X"))
         .unwrap();
     fs_err::write(home.path().join("broken.jsonl"), "{").unwrap();
-    for (file, why) in
-        [("other.jsonl", "has none of these questions"), ("broken.jsonl", "broken.jsonl, line 1")]
-    {
+    for (file, why) in [
+        ("other.jsonl", "has none of these questions"),
+        ("broken.jsonl", "broken.jsonl, line 1"),
+        ("none.jsonl", "give a file that"),
+    ] {
         let refused = run(home.path(), &[&ask[..], &["--against", file]].concat());
         assert_eq!(refused.status.code(), Some(1));
         assert!(stderr(&refused).contains(why), "{}", stderr(&refused));

@@ -11,6 +11,8 @@ use serde::{Deserialize, Serialize};
 use super::{One, Way};
 use crate::failure::failure;
 
+const REMEDY: &str = "give a file that `eval memory --answers` wrote";
+
 /// A line of --answers, as far as it is compared.
 #[derive(Deserialize)]
 struct Line {
@@ -37,14 +39,10 @@ pub(super) struct Change {
 
 /// Reads what an earlier run wrote with --answers.
 pub(super) fn read(path: &Path) -> Result<Before> {
-    let text = fs_err::read_to_string(path)?;
+    let text = fs_err::read_to_string(path).map_err(|error| failure(error.to_string(), REMEDY))?;
     let lines = text.lines().enumerate().map(|(number, line)| {
-        let line: Line = serde_json::from_str(line).map_err(|error| {
-            failure(
-                format!("{}, line {}: {error}", path.display(), number + 1),
-                "give a file that `eval memory --answers` wrote",
-            )
-        })?;
+        let line: Line = serde_json::from_str(line)
+            .map_err(|error| failure(format!("{}, line {}: {error}", path.display(), number + 1), REMEDY))?;
         Ok(((line.way, line.wearer, line.id), line.right))
     });
     Ok(Before(lines.collect::<Result<_>>()?))
