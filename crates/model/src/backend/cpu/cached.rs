@@ -93,11 +93,11 @@ pub(crate) fn forward(
     y: &mut [f32],
 ) {
     let mut first = 0;
-    let mut single = Vec::new();
+    let mut neighbours = Vec::new();
     for row in rows {
         if row.tokens <= 1 || Order::current() == Order::One {
             let alike = strips(row.start, row.tokens);
-            single.extend(
+            neighbours.extend(
                 alike.map(|(i, tokens)| (first + i, CacheRow { tokens, start: row.start + i, ..*row })),
             );
         } else {
@@ -105,7 +105,7 @@ pub(crate) fn forward(
         }
         first += row.tokens;
     }
-    decode(level, q, &single, pages, heads, y);
+    decode(level, q, &neighbours, pages, heads, y);
 }
 
 /// A row of several tokens, whose queries start at `first`.
