@@ -66,7 +66,8 @@ impl Store {
         keep: &mut dyn FnMut(Found<'_>) -> bool,
     ) -> Result<Store> {
         let named = |&column: &&'static str| config.columns.get(column).map_or(column, String::as_str);
-        let wanted: Vec<&str> = columns.iter().map(named).collect();
+        let asked_for = config.only.keys().map(String::as_str);
+        let wanted: Vec<&str> = columns.iter().map(named).chain(asked_for).collect();
         let (mut tables, mut places) = (Vec::new(), Vec::new());
         for path in table_files(config)? {
             let broken = |error: ParquetError| {

@@ -94,6 +94,18 @@ fn words(row: &Row) -> Vec<&str> {
 }
 
 #[test]
+fn rows_are_chosen_by_a_column_that_their_reader_does_not_know() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("train-0.parquet");
+    write(&path);
+    let mut config = SourceConfig::new("stvqa", Format::Stvqa, path);
+    config.only = [("rating".into(), vec![2.into(), 4.into()])].into();
+    let dataset = Dataset::open(&[config]).unwrap();
+    let lines = |index| dataset.row(RowId { source: 0, index }).unwrap().line;
+    assert_eq!((0..dataset.len()).map(lines).collect::<Vec<_>>(), [3, 5]);
+}
+
+#[test]
 fn rows_of_a_folder_are_read_in_any_order() {
     let folder = tempfile::tempdir().unwrap();
     write(&folder.path().join("train-00000-of-00002.parquet"));
