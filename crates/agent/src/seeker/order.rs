@@ -1,6 +1,6 @@
 //! Questions that no single sentence answers: whether something happened on a day, which of two things came first, what
-//! came next or just before, at what hour something is done. Each is a fixed plan of searches; what they show decides, and where they do not, the
-//! question is nobody's here and the searcher goes on as with any other.
+//! came next or just before, at what hour something is done. Each is a fixed plan of searches; what they show decides,
+//! and where they do not, the question is nobody's here and the searcher goes on as with any other.
 
 use firsthand_base::Moment;
 

@@ -417,8 +417,10 @@ fn a_run_over_days_is_compared_with_an_earlier_one() {
         ("broken.jsonl", "broken.jsonl, line 1"),
         ("none.jsonl", "give a file that"),
     ] {
-        let refused = run(home.path(), &[&ask[..], &["--against", file]].concat());
+        let refused =
+            run(home.path(), &[&ask[..], &["--against", file, "--answers", "never.jsonl"]].concat());
         assert_eq!(refused.status.code(), Some(1));
+        assert!(!home.path().join("never.jsonl").exists(), "{file}: refused before anything is asked");
         assert!(stderr(&refused).contains(why), "{}", stderr(&refused));
     }
 }

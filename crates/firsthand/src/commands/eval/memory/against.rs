@@ -4,7 +4,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use anyhow::{Error, Result};
+use anyhow::Result;
+use firsthand_agent::cott::Asked;
 use firsthand_tasks::metric::statistics::{Difference, Pair, paired};
 use serde::{Deserialize, Serialize};
 
@@ -37,15 +38,32 @@ pub(super) struct Change {
     pub(super) difference: Difference,
 }
 
-/// Reads what an earlier run wrote with --answers.
-pub(super) fn read(path: &Path) -> Result<Before> {
+/// Reads what an earlier run wrote with --answers. One that answered none of these questions in these ways is refused, before
+/// anything is asked.
+pub(super) fn read(path: &Path, ways: &[Way], asked: &[Asked]) -> Result<Before> {
     let text = fs_err::read_to_string(path).map_err(|error| failure(error.to_string(), REMEDY))?;
     let lines = text.lines().enumerate().map(|(number, line)| {
         let line: Line = serde_json::from_str(line)
             .map_err(|error| failure(format!("{}, line {}: {error}", path.display(), number + 1), REMEDY))?;
         Ok(((line.way, line.wearer, line.id), line.right))
     });
-    Ok(Before(lines.collect::<Result<_>>()?))
+    let before = Before(lines.collect::<Result<_>>()?);
+    let shares = |way: &Way| {
+        asked.iter().any(|one| before.right(*way, &one.question.wearer, &one.question.id).is_some())
+    };
+    match ways.iter().any(shares) {
+        true => Ok(before),
+        false => Err(failure(
+            format!("{} has none of these questions, answered in none of these ways", path.display()),
+            "compare runs about the same weeks, with a way that both took",
+        )),
+    }
+}
+
+impl Before {
+    fn right(&self, way: Way, wearer: &str, id: &str) -> Option<bool> {
+        self.0.get(&(way, wearer.to_owned(), id.to_owned())).copied()
+    }
 }
 
 /// The change of a way; `None` where no question was answered in both.
@@ -54,19 +72,11 @@ pub(super) fn change(way: Way, before: &Before, ones: &[One<'_>]) -> Option<Chan
     let pairs: Vec<Pair<'_>> = ones
         .iter()
         .filter_map(|one| {
-            let right = before.0.get(&(way, one.wearer.to_owned(), one.id.to_owned()))?;
-            Some(Pair { before: score(*right), after: score(one.right), cluster: one.wearer })
+            let right = before.right(way, one.wearer, one.id)?;
+            Some(Pair { before: score(right), after: score(one.right), cluster: one.wearer })
         })
         .collect();
     let difference = paired(&pairs)?;
     let share = |of: fn(&Pair<'_>) -> f64| pairs.iter().map(of).sum::<f64>() / pairs.len() as f64;
     Some(Change { way, before: share(|pair| pair.before), after: share(|pair| pair.after), difference })
-}
-
-/// Two runs that answered nothing in common.
-pub(super) fn nothing_shared(path: &Path) -> Error {
-    failure(
-        format!("{} has none of these questions, answered in none of these ways", path.display()),
-        "compare runs about the same weeks, with a way that both took",
-    )
 }
