@@ -3,7 +3,7 @@
 
 use firsthand_base::Moment;
 
-use crate::extract::{budget, extract};
+use crate::extract::extract;
 use crate::{Level, Record, Result, Scope, State, Store};
 
 /// Finer records of one level that a cut looks at: a day has 2880 clips.
@@ -25,7 +25,7 @@ pub(crate) fn summarise(summary: &Record, pieces: &[Record]) -> Option<Record> {
     people.dedup();
     Some(Record {
         end,
-        text: extract(pieces, budget(summary.level)),
+        text: extract(summary.level, pieces),
         transcript: None,
         people,
         evidence: Vec::new(),

@@ -195,9 +195,9 @@ fn published_summaries_without_sources_are_rebuilt_by_their_time() {
         texts,
         [
             ("We bake bread.".to_owned(), State::Whole),
-            ("We bake bread.".to_owned(), State::Open),
+            ("10:00 We bake bread.".to_owned(), State::Open),
             ("A walk.".to_owned(), State::Whole),
-            ("We bake bread. A walk.".to_owned(), State::Open),
+            ("10:00 We bake bread.\n11:00 A walk.".to_owned(), State::Open),
         ]
     );
     assert_eq!(memory.store().children(ids[4]).unwrap().len(), 2);
@@ -240,7 +240,7 @@ fn faults_are_found_and_mended() {
     store.write(&[Change::put(emptied)]).unwrap();
     let faults = memory.check(true).unwrap();
     assert!(faults[0].what.contains("waits without a text") && faults[0].repaired);
-    assert_eq!(memory.store().get(&[RecordId(2)]).unwrap()[0].text, "takes a cup");
+    assert_eq!(memory.store().get(&[RecordId(2)]).unwrap()[0].text, "10:00 takes a cup");
     assert_eq!(memory.check(false).unwrap(), []);
 }
 

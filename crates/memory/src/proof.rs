@@ -9,7 +9,7 @@ use std::path::Path;
 use aho_corasick::{AhoCorasick, AhoCorasickBuilder, MatchKind};
 use serde::Serialize;
 
-use crate::extract::split;
+use crate::extract::sentences;
 use crate::terms::words;
 use crate::{Error, Record, Result, Store, stem};
 
@@ -47,7 +47,7 @@ impl Texts {
         let texts = std::iter::once(&record.text).chain(&record.transcript).chain(&record.people);
         for text in texts.chain(record.evidence.iter().map(|evidence| &evidence.file)).chain([&record.wearer])
         {
-            self.pieces.extend(split(text).flat_map(pieces).map(str::to_owned));
+            self.pieces.extend(sentences(text).into_iter().flat_map(pieces).map(str::to_owned));
             for word in words(text) {
                 // As texts have it and as the index has it.
                 self.pieces

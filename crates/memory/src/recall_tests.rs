@@ -306,7 +306,7 @@ fn a_day_cut_by_the_clock_tells_what_had_happened() {
     let hits = memory.recall(&query).unwrap();
     let day = &hits[0].record;
     assert_eq!((day.state, day.end), (State::Partial, at(2, 10, 30, 30)));
-    assert_eq!(day.text, "I cook eggs and drink tea Tasha shows me photos on her phone");
+    assert_eq!(day.text, "08:10 I cook eggs and drink tea\n10:30 Tasha shows me photos on her phone");
     assert_eq!(day.sources.len(), 2);
     // At its very end the day is whole.
     let query = Query { clock: Some(at(2, 23, 0, 0)), ..query };

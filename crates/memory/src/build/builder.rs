@@ -6,7 +6,8 @@
 use firsthand_base::Moment;
 
 use super::ledger::Open;
-use super::{Captioned, Clip, Extract, Failure, Fault, Ledger, Spans, Summarise, Totals, window};
+use super::{Captioned, Clip, Failure, Fault, Ledger, Spans, Summarise, Summary, Totals, window};
+use crate::extract::extract;
 use crate::{Change, Error, Evidence, Level, Memory, Record, RecordId, Result, Scope, State};
 
 /// Puts clips into a memory, and summaries after them.
@@ -203,8 +204,7 @@ impl<'a> Builder<'a> {
             Err(Fault::This(reason)) => {
                 state = State::Open;
                 self.ledger.failure(&failed(wearer, level, &parts, reason))?;
-                let extracted = Extract.summarise(level, &parts);
-                extracted.unwrap_or_default()
+                Summary { text: extract(level, &parts), ..Summary::default() }
             }
         };
         if state == State::Whole {

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use firsthand_base::Moment;
 use proptest::prelude::*;
 
-use super::{Builder, Captioned, Clip, Extract, Fault, Ledger, Summarise, Summary, extract, window};
+use super::{Builder, Captioned, Clip, Extract, Fault, Ledger, Summarise, Summary, window};
+use crate::extract::extract;
 use crate::{Level, Memory, Record, RecordId, State};
 
 pub(super) fn scratch() -> (tempfile::TempDir, Memory) {

@@ -8,7 +8,6 @@ mod builder;
 mod calendar;
 mod captions;
 mod clips;
-mod extract;
 mod ledger;
 mod run;
 mod spans;
@@ -25,7 +24,6 @@ pub use builder::Builder;
 pub use calendar::read_date;
 pub use captions::read_captions;
 pub use clips::{CLIP_MS, Clip, cut};
-pub use extract::{Extract, extract};
 pub(crate) use ledger::forget_notes;
 pub use ledger::{Failure, Ledger, Maker, Recording, Totals};
 pub use run::{Ended, Report, Step, Untold, follow, remember};
@@ -37,6 +35,7 @@ pub use window::{Window, window};
 use firsthand_base::FrameId;
 use serde::{Deserialize, Serialize};
 
+use crate::extract::extract;
 use crate::{Level, Record};
 
 /// What one caption or summary took.
@@ -97,4 +96,14 @@ pub trait Caption {
 pub trait Summarise {
     /// A summary of a level from the finer records it stands on, which come by start and are never none.
     fn summarise(&mut self, level: Level, parts: &[Record]) -> Result<Summary, Fault>;
+}
+
+/// Summaries without a model: sentences of the finer records.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Extract;
+
+impl Summarise for Extract {
+    fn summarise(&mut self, level: Level, parts: &[Record]) -> Result<Summary, Fault> {
+        Ok(Summary { text: extract(level, parts), ..Summary::default() })
+    }
 }
