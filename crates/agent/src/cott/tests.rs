@@ -88,7 +88,7 @@ fn a_teacher_that_varies_says_which_or_does_not() {
     };
     let drawn = ways(true);
     assert_eq!(drawn, ways(true));
-    assert!((10..=30).contains(&drawn.iter().filter(|says| **says).count()), "{drawn:?}");
+    assert!((5..=18).contains(&drawn.iter().filter(|says| **says).count()), "{drawn:?}");
     assert_eq!(ways(false), [true; 40]);
 }
 

@@ -75,8 +75,8 @@ pub(super) struct CottOptions {
     /// Who answers: what --model takes, URL#NAME, or `seeker`.
     #[arg(long, value_name = "WHO", default_value = Seeker::NAME)]
     teacher: String,
-    /// The seeker searches in two ways, drawn for each question: it says which of several it looks for (the last, the first),
-    /// or leaves that out, as who knows when may. Practice then has something to choose between.
+    /// The seeker searches in two ways, drawn for each question: one time in four it says which of several it looks for (the
+    /// last, the first), else it leaves that out, as who knows when may. Practice then has something to choose between.
     #[arg(long)]
     vary: bool,
     /// Whose questions rows without an identity are.
