@@ -146,7 +146,9 @@ fn searches_say_which_of_several_unless_told_not_to() {
     let conversation =
         Conversation { messages: vec![firsthand_base::Message { role: firsthand_base::Role::User, parts }] };
     for says_which in [true, false] {
-        let turn = Seeker { says_which, ..Seeker::new() }.turn(&Past::of(&conversation, says_which).unwrap());
+        let mut seeker = Seeker { says_which, ..Seeker::new() };
+        let (sampling, stop) = (SamplingOptions::default(), StopRules::default());
+        let turn = seeker.generate(&conversation, &sampling, &stop, &mut |_| true).unwrap().text;
         assert_eq!(turn.contains("\"last\""), says_which, "{turn}");
         assert!(turn.contains("\"cup\""), "{turn}");
     }
