@@ -27,26 +27,25 @@ struct Sentence<'a> {
 
 /// A summary of a level, put together from sentences of finer records, which come by start.
 pub(crate) fn extract(level: Level, parts: &[Record]) -> String {
-    let mut sentences = Vec::new();
+    let mut all: Vec<Sentence<'_>> = Vec::new();
     let mut seen = HashSet::new();
     for (part, record) in parts.iter().enumerate() {
         let said = (record.level == Level::Clip).then_some(record.transcript.as_deref()).flatten();
         for (is_said, text) in [(false, Some(record.text.as_str())), (true, said)] {
-            for text in text.map(self::sentences).unwrap_or_default() {
-                let all: HashSet<String> = terms(text).into_iter().collect();
+            for text in text.map(sentences).unwrap_or_default() {
+                let terms: HashSet<String> = terms(text).into_iter().collect();
                 let fresh = seen.insert(text);
-                if !all.is_empty() && fresh {
-                    let words = text.split_whitespace().count();
+                if !terms.is_empty() && fresh {
                     let is_speech = is_said || text.contains('"');
-                    sentences.push(Sentence { part, text, terms: all, words, is_speech });
+                    all.push(Sentence { part, text, terms, words: count_words(text), is_speech });
                 }
             }
         }
     }
-    let chosen = choose(&sentences, budget(level));
+    let chosen = choose(&all, budget(level));
     let mut summary = String::new();
     let mut last = None;
-    for sentence in chosen.into_iter().map(|index| &sentences[index]) {
+    for sentence in chosen.into_iter().map(|index| &all[index]) {
         if last != Some(sentence.part) {
             if !summary.is_empty() {
                 summary.push('\n');
@@ -60,6 +59,11 @@ pub(crate) fn extract(level: Level, parts: &[Record]) -> String {
         summary.push_str(sentence.text);
     }
     summary
+}
+
+/// Words of a text; of scripts without spaces two letters are one.
+fn count_words(text: &str) -> usize {
+    text.split_whitespace().count() + text.chars().filter(|letter| *letter >= '\u{2e80}').count() / 2
 }
 
 /// Greedy cover: the sentence with the most words that nothing chosen says yet, for its length. What people said
@@ -199,6 +203,10 @@ mod tests {
         assert!(summary.contains("Cleo is my cousin"), "{summary}");
         let words = summary.split_whitespace().count();
         assert!((budget(Level::TenMinutes) - 8..=budget(Level::TenMinutes)).contains(&words), "{words}");
+        let wide: String = (0..400).map(|i| format!("我看{i}号的红色杯子。")).collect();
+        let summary = extract(Level::TenMinutes, &[part(Level::Clip, 0, &wide)]);
+        let words = count_words(&summary);
+        assert!((budget(Level::TenMinutes) - 8..=budget(Level::TenMinutes) + 10).contains(&words), "{words}");
         let long = "word ".repeat(300);
         assert_eq!(extract(Level::TenMinutes, &[part(Level::Clip, 0, &long)]), long.trim());
     }
