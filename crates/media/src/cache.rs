@@ -1,15 +1,19 @@
-//! Prepared media kept for the next question about them, bounded in bytes, the longest unused dropped first; and
-//! the content hashes they are keyed by. Holds values only: nothing here reads pixels.
+//! Prepared media and lists of packets kept for the next question about them, bounded in bytes, the longest unused
+//! dropped first, and what they are keyed by. Holds values only: nothing here reads a file or a pixel.
 
 use std::collections::HashMap;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
-use std::time::SystemTime;
+use std::sync::{Arc, Mutex};
 
 use firsthand_base::Digest;
 use fs_err as fs;
 
+use crate::video::Video;
 use crate::{Picture, Prepared};
+
+/// Most bytes of packet lists. One of ten hours at 30 frames a second takes 35 MB.
+const MOST_LISTED: usize = 64 << 20;
 
 /// Prepared media by key.
 #[derive(Debug, Default)]
@@ -23,7 +27,40 @@ struct Inner {
     entries: HashMap<Digest, Entry>,
     bytes: usize,
     clock: u64,
-    files: HashMap<PathBuf, (u64, SystemTime, Digest)>,
+    /// The longest unused first.
+    listed: Vec<(FileKey, Arc<Video>)>,
+}
+
+/// A file in the state in which it was found: its true path, its place on the disk, its length, and when its
+/// content and its entry last changed. A film of gigabytes is known by these without being read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct FileKey {
+    path: PathBuf,
+    device: u64,
+    inode: u64,
+    length: u64,
+    /// Seconds and nanoseconds.
+    changed: [i64; 4],
+}
+
+impl FileKey {
+    /// Looks at a file's entry. A folder is an error, and so are pipes and devices, which may never end.
+    pub(crate) fn of(path: &Path) -> std::io::Result<FileKey> {
+        let metadata = fs::metadata(path)?;
+        if metadata.is_dir() {
+            return Err(std::io::ErrorKind::IsADirectory.into());
+        }
+        if !metadata.is_file() {
+            return Err(std::io::Error::other("it is not a regular file"));
+        }
+        Ok(FileKey {
+            path: fs::canonicalize(path)?,
+            device: metadata.dev(),
+            inode: metadata.ino(),
+            length: metadata.len(),
+            changed: [metadata.mtime(), metadata.mtime_nsec(), metadata.ctime(), metadata.ctime_nsec()],
+        })
+    }
 }
 
 #[derive(Debug)]
@@ -73,25 +110,24 @@ impl Cache {
         }
     }
 
-    /// BLAKE3 of a file's content. Read again only when its size or its time of change differs.
-    pub(crate) fn file_hash(&self, path: &Path) -> std::io::Result<Digest> {
-        let metadata = fs::metadata(path)?;
-        if !metadata.is_file() && !metadata.is_dir() {
-            // A pipe or a device may never end.
-            return Err(std::io::Error::other("it is not a regular file"));
+    /// The packet list of a file that has not changed since, under the name that errors call it.
+    pub(crate) fn listed(&self, file: &FileKey, name: &str) -> Option<Arc<Video>> {
+        let mut inner = self.lock();
+        let at = inner.listed.iter().position(|(known, video)| known == file && video.name() == name)?;
+        let entry = inner.listed.remove(at);
+        inner.listed.push(entry);
+        inner.listed.last().map(|(_, video)| video.clone())
+    }
+
+    /// Keeps a packet list, and drops others where there are too many bytes of them.
+    pub(crate) fn list(&self, file: FileKey, video: &Arc<Video>) {
+        let mut inner = self.lock();
+        inner.listed.retain(|(known, _)| known.path != file.path);
+        inner.listed.push((file, video.clone()));
+        let mut bytes: usize = inner.listed.iter().map(|(_, video)| video.bytes()).sum();
+        while bytes > MOST_LISTED && inner.listed.len() > 1 {
+            bytes -= inner.listed.remove(0).1.bytes();
         }
-        let (size, changed) = (metadata.len(), metadata.modified()?);
-        let path = fs::canonicalize(path)?;
-        if let Some((s, c, digest)) = self.lock().files.get(&path)
-            && (*s, *c) == (size, changed)
-        {
-            return Ok(*digest);
-        }
-        let mut hasher = blake3::Hasher::new();
-        hasher.update_reader(fs::File::open(&path)?)?;
-        let digest = Digest(*hasher.finalize().as_bytes());
-        self.lock().files.insert(path, (size, changed, digest));
-        Ok(digest)
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Inner> {

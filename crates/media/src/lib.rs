@@ -25,7 +25,7 @@ pub use error::{Error, Refusal, Result};
 pub use fetch::discard_downloads;
 pub use location::display_location;
 pub use opener::{OpenMedia, Opener, OpenerOptions};
-pub use picture::{Picture, Prepared, Probe};
+pub use picture::{Picture, Prepared, Probe, Survey};
 pub use sampling::{Choice, Timeline, choose};
 pub use size::{SizeRule, smart_resize};
 pub use version::{decoder_version, missing_decoders};

@@ -2,17 +2,18 @@
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use firsthand_base::{Digest, FrameId, ImagePart, MediaTime, Sampling, VideoPart, VideoSource};
 use serde::{Deserialize, Serialize};
 
-use crate::cache::Cache;
+use crate::cache::{Cache, FileKey};
 use crate::location::{self, Location};
 use crate::resize::resize;
 use crate::still::{self, Still, StillOptions};
 use crate::video::{self, Budget, Video};
 use crate::{
-    Choice, Error, Picture, Prepared, Probe, Refusal, Result, SizeRule, choose, display_location, fetch,
+    Choice, Error, Picture, Prepared, Probe, Refusal, Result, SizeRule, Survey, choose, display_location, fetch,
 };
 
 /// A video after resizing may have as many pixels as this many of the largest pictures, far more than the longest
@@ -138,8 +139,8 @@ impl Opener {
                 if !self.cache.is_on() {
                     return self.decode_video(&path, &name, part, rule);
                 }
-                let hash = self.cache.file_hash(&path).map_err(|e| Error::read(&name, &e))?;
-                let key = self.key(&hash, part, rule);
+                let file = FileKey::of(&path).map_err(|e| Error::read(&name, &e))?;
+                let key = self.key(&file, part, rule);
                 if let Some(prepared) = self.cache.get(&key) {
                     return Ok(prepared);
                 }
@@ -150,18 +151,47 @@ impl Opener {
         }
     }
 
+    /// Says what [`Opener::video`] would give, without the pixels: chosen frames with their hashes, and sizes. Frames
+    /// are let go of as they are decoded, so hours at any rate take no more memory than minutes.
+    pub fn survey(&self, part: &VideoPart, rule: &SizeRule) -> Result<Survey> {
+        let VideoSource::File(location) = &part.source else {
+            return Ok(Survey::of(&self.video(part, rule)?));
+        };
+        let name = display_location(location);
+        let video = self.list(&self.video_file(location, &name)?, &name)?;
+        let timeline = video.timeline();
+        let choice =
+            choose(&part.sampling, &part.span, &timeline).map_err(|refusal| Error::choice(&name, refusal))?;
+        let mut wanted = choice.indices.clone();
+        wanted.sort_unstable();
+        wanted.dedup();
+        let look = |frame, picture: Picture| {
+            (frame_id(&video, frame, &picture), [picture.height, picture.width])
+        };
+        let seen = video::decode(&video, &wanted, self.budget(), &look)?;
+        let original_size = one_size(&name, seen.iter().map(|(_, size)| *size))?;
+        let resized = rule
+            .video_size(original_size, choice.indices.len(), &part.limits)
+            .map_err(|refusal| Error::size(&name, refusal))?;
+        let frames = choice.indices.iter().map(|frame| {
+            let place = wanted.binary_search(frame).expect("every chosen frame was decoded");
+            seen[place].0.clone()
+        });
+        Ok(Survey { frames: frames.collect(), resized, sample_fps: Some(choice.sample_fps), original_size })
+    }
+
     /// Says what a medium is.
     pub fn probe(&self, location: &str) -> Result<Probe> {
         let name = display_location(location);
         if let Location::File(path) = location::parse(location, self.options.max_image_bytes)?
             && !still::looks_like_one(&self.head(&path, &name)?)
         {
-            return Ok(Video::open(&path, &name)?.probe());
+            return Ok(self.list(&path, &name)?.probe());
         }
         if let Location::Remote(url) = location::parse(location, self.options.max_image_bytes)? {
             let path = fetch::file(&url, &self.options)?;
             if !still::looks_like_one(&self.head(&path, &name)?) {
-                return Ok(Video::open(&path, &name)?.probe());
+                return Ok(self.list(&path, &name)?.probe());
             }
         }
         let still = self.still(location)?;
@@ -216,6 +246,17 @@ impl Opener {
         Ok(bytes)
     }
 
+    /// The packet list of a film, read once for as long as the file does not change.
+    fn list(&self, path: &Path, name: &str) -> Result<Arc<Video>> {
+        let file = FileKey::of(path).map_err(|e| Error::read(name, &e))?;
+        if let Some(video) = self.cache.listed(&file, name) {
+            return Ok(video);
+        }
+        let video = Arc::new(Video::open(path, name)?);
+        self.cache.list(file, &video);
+        Ok(video)
+    }
+
     fn video_file(&self, location: &str, name: &str) -> Result<PathBuf> {
         match location::parse(location, self.options.max_image_bytes)? {
             Location::File(path) => Ok(path),
@@ -234,9 +275,9 @@ impl Opener {
         let Some(VideoSource::File(location)) = parts.first().map(|part| &part.source) else { return };
         let name = display_location(location);
         let Ok(path) = self.video_file(location, &name) else { return };
-        let Ok(hash) = self.cache.file_hash(&path) else { return };
+        let Ok(file) = FileKey::of(&path) else { return };
         let same = parts.iter().filter(|part| part.source == parts[0].source);
-        let keyed = same.map(|part| (self.key(&hash, part, rule), *part));
+        let keyed = same.map(|part| (self.key(&file, part, rule), *part));
         let missing: Vec<(Digest, &VideoPart)> =
             keyed.filter(|(key, _)| self.cache.get(key).is_none()).collect();
         if !self.cache.is_on() || missing.len() < 2 {
@@ -263,30 +304,38 @@ impl Opener {
         parts: &[&VideoPart],
         rule: &SizeRule,
     ) -> Result<Vec<Result<Prepared>>> {
-        let video = Video::open(path, name)?;
+        let video = self.list(path, name)?;
+        let timeline = video.timeline();
         let choose = |part: &&VideoPart| {
-            let choice = choose(&part.sampling, &part.span, &video.timeline())
+            let choice = choose(&part.sampling, &part.span, &timeline)
                 .map_err(|refusal| Error::choice(name, refusal))?;
             self.check_frames(name, choice.indices.len())?;
+            self.check_film(&video, choice.indices.len(), part, rule)?;
             Ok(choice)
         };
         let choices: Vec<Result<Choice>> = parts.iter().map(choose).collect();
-        let mut wanted: Vec<usize> =
-            choices.iter().flatten().flat_map(|choice| choice.indices.clone()).collect();
-        wanted.sort_unstable();
-        wanted.dedup();
-        let budget = Budget { max_pixels: self.options.max_picture_pixels, threads: self.threads() };
+        let sorted = |indices: &[usize]| {
+            let mut indices = indices.to_vec();
+            indices.sort_unstable();
+            indices.dedup();
+            indices
+        };
+        let takes: Vec<Vec<usize>> = choices
+            .iter()
+            .map(|choice| choice.as_ref().map_or(Vec::new(), |c| sorted(&c.indices)))
+            .collect();
+        let wanted = sorted(&takes.concat());
         let decode = |frame, picture: Picture| {
-            let id = FrameId { index: frame, time: video.time(frame), hash: picture.hash() };
-            let takes = parts.iter().zip(&choices).map(|(part, choice)| {
-                let choice = choice.as_ref().ok().filter(|choice| choice.indices.contains(&frame))?;
+            let id = frame_id(&video, frame, &picture);
+            let takes = parts.iter().zip(&choices).zip(&takes).map(|((part, choice), takes)| {
+                let choice = choice.as_ref().ok().filter(|_| takes.binary_search(&frame).is_ok())?;
                 Some(self.finish(name, choice.indices.len(), &id, &picture, part, rule))
             });
             takes.collect::<Vec<_>>()
         };
         let decoded = match wanted.is_empty() {
             true => Vec::new(),
-            false => video::decode(&video, &wanted, budget, &decode)?,
+            false => video::decode(&video, &wanted, self.budget(), &decode)?,
         };
         // By part: what was decoded of the frames it takes, in the order of the stream.
         let mut shown: Vec<Vec<(usize, Result<Shown>)>> = parts.iter().map(|_| Vec::new()).collect();
@@ -296,6 +345,22 @@ impl Opener {
             }
         }
         Ok(choices.into_iter().zip(shown).map(|(choice, shown)| in_order(name, &choice?, shown)).collect())
+    }
+
+    fn budget(&self) -> Budget {
+        Budget { max_pixels: self.options.max_picture_pixels, threads: self.threads() }
+    }
+
+    /// Refuses what a film would become by its stated size, before a frame of it is decoded.
+    fn check_film(&self, video: &Video, frames: usize, part: &VideoPart, rule: &SizeRule) -> Result<()> {
+        if video.size().contains(&0) {
+            return Ok(());
+        }
+        match rule.video_size(video.size(), frames, &part.limits) {
+            Ok(size) => self.check_resized(video.name(), size, frames),
+            // Said of the frames' own size, when there is one.
+            Err(_) => Ok(()),
+        }
     }
 
     /// One decoded frame, identified and resized.
@@ -418,16 +483,13 @@ impl Opener {
         }
     }
 
-    /// What a prepared video depends on: the bytes of the file and every rule applied to them.
-    fn key(&self, file: &Digest, part: &VideoPart, rule: &SizeRule) -> Digest {
+    /// What a prepared video depends on: the file as it is now and every rule applied to it.
+    fn key(&self, file: &FileKey, part: &VideoPart, rule: &SizeRule) -> Digest {
         let rules = format!(
-            "{:?}{:?}{:?}{rule:?}{}",
+            "{file:?}{:?}{:?}{:?}{rule:?}{}",
             part.sampling, part.span, part.limits, self.options.keep_originals
         );
-        let mut hasher = blake3::Hasher::new();
-        hasher.update(&file.0);
-        hasher.update(rules.as_bytes());
-        Digest(*hasher.finalize().as_bytes())
+        Digest(*blake3::hash(rules.as_bytes()).as_bytes())
     }
 }
 
@@ -443,14 +505,7 @@ struct Shown {
 fn in_order(name: &str, choice: &Choice, decoded: Vec<(usize, Result<Shown>)>) -> Result<Prepared> {
     let decoded: Vec<(usize, Shown)> =
         decoded.into_iter().map(|(frame, shown)| Ok((frame, shown?))).collect::<Result<_>>()?;
-    let original_size = decoded[0].1.original_size;
-    if decoded.iter().any(|(_, shown)| shown.original_size != original_size) {
-        return Err(Error::Decode {
-            location: name.into(),
-            reason: "its frames change size".into(),
-            remedy: "convert it to one size with `ffmpeg -i IN OUT.mp4`",
-        });
-    }
+    let original_size = one_size(name, decoded.iter().map(|(_, shown)| shown.original_size))?;
     let place = |index: &usize| {
         decoded.binary_search_by_key(index, |(frame, _)| *frame).expect("every chosen frame was decoded")
     };
@@ -462,6 +517,23 @@ fn in_order(name: &str, choice: &Choice, decoded: Vec<(usize, Result<Shown>)>) -
         sample_fps: Some(choice.sample_fps),
         original_size,
     })
+}
+
+fn frame_id(video: &Video, frame: usize, picture: &Picture) -> FrameId {
+    FrameId { index: frame, time: video.time(frame), hash: picture.hash() }
+}
+
+/// The size that all frames of a film have.
+fn one_size(name: &str, mut sizes: impl Iterator<Item = [usize; 2]>) -> Result<[usize; 2]> {
+    let first = sizes.next().expect("a choice of frames is not empty");
+    match sizes.all(|size| size == first) {
+        true => Ok(first),
+        false => Err(Error::Decode {
+            location: name.into(),
+            reason: "its frames change size".into(),
+            remedy: "convert it to one size with `ffmpeg -i IN OUT.mp4`",
+        }),
+    }
 }
 
 fn side(prepared: &Prepared) -> [usize; 2] {

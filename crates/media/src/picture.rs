@@ -58,6 +58,32 @@ pub struct Prepared {
     pub original_size: [usize; 2],
 }
 
+/// What a model would see of one image or video, without its pixels.
+#[derive(Clone, Debug)]
+pub struct Survey {
+    /// The chosen frames in order; one for an image.
+    pub frames: Vec<FrameId>,
+    /// `[height, width]` of every frame after resizing.
+    pub resized: [usize; 2],
+    /// As [`Prepared::sample_fps`].
+    pub sample_fps: Option<f64>,
+    /// `[height, width]` after rotation, before resizing.
+    pub original_size: [usize; 2],
+}
+
+impl Survey {
+    /// What is said of a medium whose pictures are there.
+    pub fn of(prepared: &Prepared) -> Survey {
+        let first = &prepared.pictures[0];
+        Survey {
+            frames: prepared.frames.clone(),
+            resized: [first.height, first.width],
+            sample_fps: prepared.sample_fps,
+            original_size: prepared.original_size,
+        }
+    }
+}
+
 /// What a file is, found without decoding pictures beyond what opening it takes.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Probe {

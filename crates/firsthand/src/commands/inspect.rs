@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use anyhow::Result;
 use clap::Args;
 use firsthand_base::{FrameId, Part};
-use firsthand_media::{Prepared, Probe, SizeRule};
+use firsthand_media::{Picture, Prepared, Probe, SizeRule, Survey};
 use serde::Serialize;
 
 use crate::canvas;
@@ -82,16 +82,20 @@ pub(crate) fn run(options: &InspectOptions) -> Result<()> {
     let part = rules.part(&options.medium, &opener)?;
     let rule = SizeRule::qwen_vl_utils(PATCH * MERGE);
     let opening = Working::new("opening");
-    let (kind, prepared) = match &part {
-        Part::Image(image) => ("image", opener.image(image, &rule)?),
-        Part::Video(video) => ("video", opener.video(video, &rule)?),
+    let (kind, seen, pictures) = match &part {
+        Part::Image(image) => with_pictures("image", opener.image(image, &rule)?),
+        // Only a contact sheet needs the pictures; a film of hours has too many to hold.
+        Part::Video(video) if options.contact_sheet.is_none() => {
+            ("video", opener.survey(video, &rule)?, Vec::new())
+        }
+        Part::Video(video) => with_pictures("video", opener.video(video, &rule)?),
         Part::Text(_) => unreachable!("a location is a medium"),
     };
+    let report = report(options, kind, opener.probe(&options.medium)?, &seen);
     drop(opening);
-    let report = report(options, kind, opener.probe(&options.medium)?, &prepared);
     if let Some(path) = &options.contact_sheet {
-        let captions: Vec<_> = prepared.frames.iter().map(caption).collect();
-        canvas::contact_sheet(&prepared.pictures, &captions, TILE).save(path)?;
+        let captions: Vec<_> = seen.frames.iter().map(caption).collect();
+        canvas::contact_sheet(&pictures, &captions, TILE).save(path)?;
     }
     let mut stdout = std::io::stdout().lock();
     if options.json {
@@ -101,13 +105,17 @@ pub(crate) fn run(options: &InspectOptions) -> Result<()> {
     print(&mut stdout, &report)
 }
 
+fn with_pictures(kind: &'static str, prepared: Prepared) -> (&'static str, Survey, Vec<Picture>) {
+    (kind, Survey::of(&prepared), prepared.pictures)
+}
+
 fn caption(frame: &FrameId) -> String {
     format!("frame {} at {:.3} s", frame.index, frame.time.seconds())
 }
 
-fn report(options: &InspectOptions, kind: &'static str, probe: Probe, prepared: &Prepared) -> Report {
-    let first = &prepared.pictures[0];
-    let grid = [prepared.pictures.len().div_ceil(TEMPORAL_PATCH), first.height / PATCH, first.width / PATCH];
+fn report(options: &InspectOptions, kind: &'static str, probe: Probe, seen: &Survey) -> Report {
+    let [height, width] = seen.resized;
+    let grid = [seen.frames.len().div_ceil(TEMPORAL_PATCH), height / PATCH, width / PATCH];
     let chosen = |frame: &FrameId| Chosen {
         index: frame.index,
         time_s: frame.time.seconds(),
@@ -117,12 +125,12 @@ fn report(options: &InspectOptions, kind: &'static str, probe: Probe, prepared: 
         medium: firsthand_media::display_location(&options.medium),
         kind,
         probe,
-        resized: [first.height, first.width],
+        resized: seen.resized,
         grid,
         tokens: grid.iter().product::<usize>() / (MERGE * MERGE),
-        sample_fps: prepared.sample_fps,
+        sample_fps: seen.sample_fps,
         decoder: firsthand_media::decoder_version(),
-        chosen: prepared.frames.iter().map(chosen).collect(),
+        chosen: seen.frames.iter().map(chosen).collect(),
     }
 }
 

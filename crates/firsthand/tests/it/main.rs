@@ -19,6 +19,7 @@ mod hub_server;
 mod inspect;
 mod interrupt;
 mod live;
+mod long_film;
 mod manifest;
 mod memory;
 mod page;

@@ -279,18 +279,12 @@ impl<'a> Worker<'a> {
             self.next = self.next.map(|next| next + 1);
             return Ok(Some(packet));
         }
-        let mut packet = Packet::empty();
-        loop {
-            match packet.read(&mut self.input) {
-                Ok(()) if packet.stream() == self.video.index.stream => {
-                    self.next = self.next.map(|next| next + 1);
-                    return Ok(Some(packet));
-                }
-                Ok(()) => {}
-                Err(ffmpeg::Error::Eof) => return Ok(None),
-                Err(e) => return Err(fault(&self.video.name, format!("it cannot be read on ({e})"))),
-            }
+        let packet = native::next_packet(&mut self.input, self.video.index.stream)
+            .map_err(|e| fault(&self.video.name, format!("it cannot be read on ({e})")))?;
+        if packet.is_some() {
+            self.next = self.next.map(|next| next + 1);
         }
+        Ok(packet)
     }
 }
 

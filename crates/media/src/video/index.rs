@@ -2,7 +2,7 @@
 //! the whole file once, without decoding, as torchcodec's exact mode does; so frame counts and rates agree.
 
 use ffmpeg_next::format::context::Input;
-use ffmpeg_next::{self as ffmpeg, Packet};
+use ffmpeg_next::Packet;
 
 use super::{fault, native};
 use crate::Result;
@@ -18,6 +18,7 @@ pub(super) struct Entry {
 }
 
 /// The packets of one stream.
+#[derive(Debug)]
 pub(super) struct Index {
     pub(super) stream: usize,
     pub(super) time_base: (i32, i32),
@@ -49,12 +50,10 @@ impl Index {
             first_ticks: i64::MAX,
             end_ticks: i64::MIN,
         };
-        let mut packet = Packet::empty();
         loop {
-            match packet.read(input) {
-                Ok(()) if packet.stream() == stream => index.push(&packet),
-                Ok(()) => {}
-                Err(ffmpeg::Error::Eof) => break,
+            match native::next_packet(input, stream) {
+                Ok(Some(packet)) => index.push(&packet),
+                Ok(None) => break,
                 Err(e) => {
                     let frames = index.shown.len();
                     return Err(fault(
@@ -76,6 +75,8 @@ impl Index {
         index.shown.sort_by_key(|&p| packets[p].ticks);
         // Two frames of one time cannot be told apart by it.
         index.is_timed &= index.shown.windows(2).all(|w| packets[w[0]].ticks < packets[w[1]].ticks);
+        index.packets.shrink_to_fit();
+        index.shown.shrink_to_fit();
         Ok(index)
     }
 
@@ -117,14 +118,19 @@ impl Index {
         if duration > 0.0 { self.frames() as f64 / duration } else { header_rate }
     }
 
+    /// Bytes of memory that the list takes.
+    pub(super) fn bytes(&self) -> usize {
+        self.packets.len() * size_of::<Entry>() + self.shown.len() * size_of::<usize>()
+    }
+
     /// Whether frames stay for clearly different times: more than a fifth of the mean apart, which the rounding of
     /// coarse clocks does not reach.
     pub(super) fn variable_rate(&self) -> bool {
-        let steps: Vec<i64> = (1..self.frames()).map(|i| self.ticks(i) - self.ticks(i - 1)).collect();
-        let (Some(&least), Some(&most)) = (steps.iter().min(), steps.iter().max()) else {
+        let steps = || (1..self.frames()).map(|i| self.ticks(i) - self.ticks(i - 1));
+        let (Some(least), Some(most)) = (steps().min(), steps().max()) else {
             return false;
         };
-        let mean = steps.iter().sum::<i64>() as f64 / steps.len() as f64;
+        let mean = steps().sum::<i64>() as f64 / steps().len() as f64;
         (most - least) as f64 > mean * 0.2
     }
 

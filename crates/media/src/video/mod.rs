@@ -24,7 +24,8 @@ const REMEDY: &str = "check that the file plays, or convert it with `ffmpeg -i I
 /// Bytes from the start of a file within which its size is announced.
 const HEAD: u64 = 4096;
 
-/// An opened file whose packets have been listed.
+/// A file whose packets have been listed. It holds no handle: whoever decodes opens the file anew.
+#[derive(Debug)]
 pub(crate) struct Video {
     path: String,
     name: String,
@@ -148,6 +149,16 @@ impl Video {
     pub(crate) fn time(&self, frame: usize) -> MediaTime {
         let (numerator, denominator) = self.index.time_base;
         MediaTime::new(self.index.ticks(frame) - self.index.ticks(0), numerator, denominator)
+    }
+
+    /// What errors call the file.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Bytes of memory that it takes.
+    pub(crate) fn bytes(&self) -> usize {
+        self.index.bytes()
     }
 
     /// `[height, width]` as shown.

@@ -9,6 +9,7 @@ use ffmpeg_next::ffi;
 use ffmpeg_next::format::context::Input;
 use ffmpeg_next::frame;
 use ffmpeg_next::packet::{Packet, Ref};
+use ffmpeg_next::{self as ffmpeg};
 
 /// What a frame must have in common with the last one for its converter to serve again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -158,6 +159,20 @@ unsafe fn colours(context: *mut ffi::SwsContext, source: Source) {
 pub(super) fn seek(input: &mut Input, stream: usize, ticks: i64) -> bool {
     // SAFETY: the input is open and the stream exists in it.
     unsafe { ffi::avformat_seek_file(input.as_mut_ptr(), stream as c_int, i64::MIN, ticks, ticks, 0) >= 0 }
+}
+
+/// The next packet of a stream; `None` at the end of the file. Each is a value of its own: `Packet::read` takes a new
+/// buffer without releasing the one it holds, so one packet read into again and again keeps the whole film.
+pub(super) fn next_packet(input: &mut Input, stream: usize) -> Result<Option<Packet>, ffmpeg::Error> {
+    loop {
+        let mut packet = Packet::empty();
+        match packet.read(input) {
+            Ok(()) if packet.stream() == stream => return Ok(Some(packet)),
+            Ok(()) => {}
+            Err(ffmpeg::Error::Eof) => return Ok(None),
+            Err(error) => return Err(error),
+        }
+    }
 }
 
 /// Tells the demuxer that only one stream is wanted.
