@@ -314,7 +314,7 @@ impl Episode {
 }
 
 fn message(role: Role, text: String) -> Message {
-    Message { role, parts: vec![Part::Text(text)] }
+    Message::new(role, vec![Part::Text(text)])
 }
 
 /// What equal calls have in common, whatever the order of their arguments.

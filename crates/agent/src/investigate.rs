@@ -173,8 +173,7 @@ pub fn summarize(
     let question = trace.question.prompt();
     let values = [("question", question.as_str()), ("found", found.trim_end()), ("form", form)];
     let text = fill(include_str!("../prompts/summary.md"), &values)?;
-    let conversation =
-        Conversation { messages: vec![Message { role: Role::User, parts: vec![Part::Text(text)] }] };
+    let conversation = Conversation { messages: vec![Message::new(Role::User, vec![Part::Text(text)])] };
     let started = Instant::now();
     let stop = StopRules { max_tokens: manner.turn_tokens, ..StopRules::default() };
     let said = model.generate(&conversation, &manner.sampling, &stop, &mut |_| true);

@@ -44,7 +44,7 @@ impl Plain {
         (top, most_characters): (usize, usize),
     ) -> Result<Conversation> {
         let records = self.records(question, memory, top)?;
-        let say = |role, text| Message { role, parts: vec![Part::Text(text)] };
+        let say = |role, text| Message::new(role, vec![Part::Text(text)]);
         let [system, user] = self.turns(question, &records, prompt, most_characters);
         Ok(Conversation { messages: vec![say(Role::System, system), say(Role::User, user)] })
     }

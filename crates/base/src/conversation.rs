@@ -1,6 +1,7 @@
 //! What is said to a model: messages made of text, images and videos, before anything is opened or encoded.
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use crate::{PixelLimits, Sampling, Span};
 
@@ -82,6 +83,16 @@ pub struct Message {
     pub role: Role,
     /// What is said and shown, in order.
     pub parts: Vec<Part>,
+    /// What chat templates are given beside role and content, under the names that they read: `tool_calls` (as OpenAI
+    /// writes them, the arguments an object), `tool_call_id` and `name`. Empty for most turns.
+    pub fields: Map<String, Value>,
+}
+
+impl Message {
+    /// A turn of parts alone.
+    pub fn new(role: Role, parts: Vec<Part>) -> Self {
+        Message { role, parts, fields: Map::new() }
+    }
 }
 
 /// Turns in order. An empty conversation is refused by `Render`.
@@ -94,7 +105,7 @@ pub struct Conversation {
 impl Conversation {
     /// One user turn with the given parts.
     pub fn user(parts: Vec<Part>) -> Self {
-        Conversation { messages: vec![Message { role: Role::User, parts }] }
+        Conversation { messages: vec![Message::new(Role::User, parts)] }
     }
 
     /// Every part in order of appearance.

@@ -12,7 +12,7 @@ fn renderer() -> Renderer {
 }
 
 fn said(role: Role, words: &str) -> Message {
-    Message { role, parts: vec![Part::Text(words.into())] }
+    Message::new(role, vec![Part::Text(words.into())])
 }
 
 fn picture() -> Part {
@@ -83,7 +83,7 @@ fn what_cannot_be_learned_is_refused() {
     };
     check(vec![], "empty");
     check(vec![said(Role::Assistant, "hi")], "messages[0]: the assistant speaks first");
-    let shows = Message { role: Role::Assistant, parts: vec![picture()] };
+    let shows = Message::new(Role::Assistant, vec![picture()]);
     check(vec![said(Role::User, "hi"), shows], "messages[1]: the assistant shows a medium");
     check(vec![said(Role::User, "<|image_pad|>"), said(Role::Assistant, "hi")], "stands for a medium");
 }

@@ -12,7 +12,7 @@ impl Renderer {
     /// are broken up: a tool's text is only text.
     pub fn between(&self, words: &str) -> Result<Vec<u32>> {
         const SAID: &str = "x";
-        let message = |role, text: &str| Message { role, parts: vec![Part::Text(text.to_owned())] };
+        let message = |role, text: &str| Message::new(role, vec![Part::Text(text.to_owned())]);
         let mut conversation = Conversation { messages: vec![message(Role::User, "x")] };
         let asked = self.template().render(&conversation)?;
         conversation.messages.push(message(Role::Assistant, SAID));
@@ -55,8 +55,7 @@ mod tests {
     }
 
     fn said(turns: &[(Role, &str)]) -> Conversation {
-        let message =
-            |&(role, text): &(Role, &str)| Message { role, parts: vec![Part::Text(text.to_owned())] };
+        let message = |&(role, text): &(Role, &str)| Message::new(role, vec![Part::Text(text.to_owned())]);
         Conversation { messages: turns.iter().map(message).collect() }
     }
 

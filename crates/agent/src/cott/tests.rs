@@ -362,7 +362,7 @@ fn ids_of_benchmarks_are_texts_whatever_they_were_written_as() {
 
 #[test]
 fn modes_show_a_teacher_so_much_of_its_past() {
-    let text = |role: Role, text: &str| Message { role, parts: vec![Part::Text(text.into())] };
+    let text = |role: Role, text: &str| Message::new(role, vec![Part::Text(text.into())]);
     let call = |level: &str| crate::scripted_tools::call("rag", json!({"level": level}));
     let mut messages = vec![text(Role::System, "sys"), text(Role::User, "q")];
     for (level, found) in [("week", "one"), ("day", "two"), ("hour", "three")] {

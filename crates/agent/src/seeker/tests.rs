@@ -114,8 +114,7 @@ fn whether_something_happened_is_yes_or_no() {
 
 /// The turns of a question whose searches show these clips, one list after the other.
 fn turns(text: &str, options: &[&str], clock: &str, shown: &[&[(&str, &str)]]) -> Vec<String> {
-    let say =
-        |role, text: String| firsthand_base::Message { role, parts: vec![firsthand_base::Part::Text(text)] };
+    let say = |role, text: String| firsthand_base::Message::new(role, vec![firsthand_base::Part::Text(text)]);
     let options: String =
         ('A'..='Z').zip(options).map(|(letter, option)| format!("\n{letter}. {option}")).collect();
     let asked = format!("{text} <timestamp>{clock}</timestamp>{options}");
@@ -144,7 +143,7 @@ fn searches_say_which_of_several_unless_told_not_to() {
         "in which room did i last put the cup ? <timestamp>DAY3_12000000</timestamp>\nA. hall\nB. study";
     let parts = vec![firsthand_base::Part::Text(asked.to_owned())];
     let conversation =
-        Conversation { messages: vec![firsthand_base::Message { role: firsthand_base::Role::User, parts }] };
+        Conversation { messages: vec![firsthand_base::Message::new(firsthand_base::Role::User, parts)] };
     for says_which in [true, false] {
         let mut seeker = Seeker { says_which, ..Seeker::new() };
         let (sampling, stop) = (SamplingOptions::default(), StopRules::default());

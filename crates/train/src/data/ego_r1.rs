@@ -42,7 +42,7 @@ pub(super) fn read(reader: &Reader<'_>, fields: Fields<'_>, row: &mut Row) -> Re
     for (letter, option) in ('A'..='Z').zip(&options) {
         words.push_str(&format!("\n{letter}. {option}"));
     }
-    row.conversation.messages.push(Message { role: Role::User, parts: vec![Part::Text(words)] });
+    row.conversation.messages.push(Message::new(Role::User, vec![Part::Text(words)]));
     reader.say(row, format!("<answer>{answer}</answer>"));
     row.id = fields.id(&["ID", "id"]);
     row.facts.insert("problem".into(), question.into());

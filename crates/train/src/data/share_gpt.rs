@@ -43,7 +43,7 @@ pub(super) fn read(reader: &Reader<'_>, fields: Fields<'_>, row: &mut Row) -> Re
             Role::Assistant => vec![Part::Text(text)],
             _ => waiting.place(&text)?,
         };
-        row.conversation.messages.push(Message { role, parts });
+        row.conversation.messages.push(Message::new(role, parts));
     }
     waiting.check_empty()
 }

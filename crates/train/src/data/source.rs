@@ -51,9 +51,7 @@ impl Reader<'_> {
     /// The system turn: the row's own, else the recipe's, else none.
     pub(super) fn open(&self, row: &mut Row, own: Option<&str>) {
         if let Some(text) = own.or(self.config.system.as_deref()) {
-            row.conversation
-                .messages
-                .push(Message { role: Role::System, parts: vec![Part::Text(text.to_owned())] });
+            row.conversation.messages.push(Message::new(Role::System, vec![Part::Text(text.to_owned())]));
         }
     }
 
@@ -69,14 +67,14 @@ impl Reader<'_> {
         self.open(row, prompt.system.as_deref());
         let mut parts = media;
         parts.insert(if prompt.media_first { parts.len() } else { 0 }, Part::Text(prompt.user));
-        row.conversation.messages.push(Message { role: Role::User, parts });
+        row.conversation.messages.push(Message::new(Role::User, parts));
         Ok(())
     }
 
     /// The assistant's turn.
     pub(super) fn say(&self, row: &mut Row, text: String) {
         let parts = vec![Part::Text(text)];
-        row.conversation.messages.push(Message { role: Role::Assistant, parts });
+        row.conversation.messages.push(Message::new(Role::Assistant, parts));
     }
 }
 

@@ -35,7 +35,7 @@ pub(super) fn read(reader: &Reader<'_>, fields: Fields<'_>, row: &mut Row) -> Re
             let text = fields.text("problem")?.replace("<image>", "");
             reader.open(row, None);
             let parts = vec![picture, Part::Text(format!(" {}", text.trim()))];
-            row.conversation.messages.push(Message { role: Role::User, parts });
+            row.conversation.messages.push(Message::new(Role::User, parts));
         }
         Some(style) => {
             let text = fields.text("question_only")?;

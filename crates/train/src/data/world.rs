@@ -34,7 +34,7 @@ pub(super) fn read(reader: &Reader<'_>, value: &Value, row: &mut Row) -> Result<
         (None, false) => answer.clone(),
     };
     let parts = vec![medium, Part::Text(drawn.unwrap_or_else(|| question.prompt()))];
-    row.conversation.messages.push(Message { role: Role::User, parts });
+    row.conversation.messages.push(Message::new(Role::User, parts));
     reader.say(row, reply);
     row.id = Some(question.id.clone());
     row.options = question.options.clone();

@@ -83,7 +83,7 @@ impl Environment for One {
 fn row(id: &str, words: &str) -> Row {
     let part = Part::Text(words.to_owned());
     Row {
-        conversation: Conversation { messages: vec![Message { role: Role::User, parts: vec![part] }] },
+        conversation: Conversation { messages: vec![Message::new(Role::User, vec![part])] },
         answers: Answers::All,
         source: "rows".into(),
         file: "rows.jsonl".into(),

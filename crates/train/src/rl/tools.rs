@@ -115,7 +115,7 @@ mod tests {
         let facts = json!({"problem": "where is the cup", "clock": "DAY2_12000000", "wearer": wearer});
         let part = Part::Text("unused".into());
         Row {
-            conversation: Conversation { messages: vec![Message { role: Role::User, parts: vec![part] }] },
+            conversation: Conversation { messages: vec![Message::new(Role::User, vec![part])] },
             answers: Answers::All,
             source: "rows".into(),
             file: "rows.jsonl".into(),

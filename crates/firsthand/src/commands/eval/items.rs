@@ -148,6 +148,6 @@ impl Item {
             }),
         };
         let parts = vec![medium, Part::Text(self.question.prompt())];
-        Some(Conversation { messages: vec![Message { role: Role::User, parts }] })
+        Some(Conversation { messages: vec![Message::new(Role::User, parts)] })
     }
 }
