@@ -16,7 +16,7 @@ from pathlib import Path
 
 import torch
 
-from reference import cases, checkpoints, encoder, fixtures, media, tables
+from reference import cases, checkpoints, encoder, fixtures, media, tables, templates
 from reference.pipeline import Reference
 
 GRADIENT_CASE = {"qwen2_vl": "mixed", "qwen2_5_vl": "mixed", "qwen2": "turns"}
@@ -128,6 +128,7 @@ def main() -> None:
         export_family(family, root)
     encoder.export(root)
     tables.write_all(root, Reference(root / "qwen2_5_vl"))
+    templates.export(root)
     fixtures.write_json(root / "card.json", card(root))
 
 

@@ -180,7 +180,7 @@ fn looks(
             _ => {
                 let who = if role == "video" { "video-model" } else { "image-model" };
                 let role = Role::open(who, word, model, &opener, LOOK_TOKENS)?;
-                let sampling = role.sampling();
+                let sampling = role.sampling()?;
                 let (max_tokens, manifest) = (role.defaults.stop.max_tokens.min(512), role.manifest);
                 let model: Arc<Mutex<dyn Generate + Send>> = Arc::new(Mutex::new(role.model));
                 let is_tiny = manifest.model == tiny::NAME;

@@ -93,8 +93,9 @@ impl Role {
     }
 
     /// How it samples by itself.
-    pub(crate) fn sampling(&self) -> SamplingOptions {
-        self.defaults.sampling.clone()
+    pub(crate) fn sampling(&self) -> Result<SamplingOptions> {
+        self.defaults.check(&[])?;
+        Ok(self.defaults.sampling.clone())
     }
 }
 

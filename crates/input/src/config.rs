@@ -137,6 +137,18 @@ pub struct GenerationDefaults {
     pub stop: StopRules,
     /// Settings of generation_config.json that change what is generated and are not supported, as `key = value`.
     pub unsupported: Vec<String>,
+    /// Settings of generation_config.json that no generation can follow. They matter to a run that asks for them, which
+    /// [`GenerationDefaults::check`] finds out; until then `sampling` has what is off.
+    pub broken: Vec<Broken>,
+}
+
+/// A setting that no generation can follow.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Broken {
+    /// The setting's name.
+    pub key: &'static str,
+    /// What it should be and what it is.
+    pub what: String,
 }
 
 /// Keys that change the chosen tokens, each with the value that means "off".
@@ -168,23 +180,43 @@ impl GenerationDefaults {
         Ok(defaults)
     }
 
+    /// Refuses a run that follows a setting which cannot be followed: one that is not among those `given` in its place.
+    pub fn check(&self, given: &[&str]) -> Result<()> {
+        match self.broken.iter().find(|broken| !given.contains(&broken.key)) {
+            None => Ok(()),
+            Some(Broken { key, what }) => Err(Error::Conversation(format!(
+                "generation_config.json of the checkpoint: {key}: {what}; give another {key} yourself, or mend the file"
+            ))),
+        }
+    }
+
     fn read(&mut self, file: &JsonFile) -> Result<()> {
-        let in_range = |key: &str, range: std::ops::RangeInclusive<f64>, default: f64| -> Result<f32> {
-            let value = file.number(key)?.unwrap_or(default);
-            let expected = format!("{} to {}", range.start(), range.end());
-            if range.contains(&value) { Ok(value as f32) } else { Err(file.wrong(key, &expected)) }
+        let mut broken = Vec::new();
+        let mut number = |key: &'static str, [least, most]: [f64; 2], default: f64, off: f64| {
+            let Some(found) = file.get(key) else { return default };
+            let is_count = matches!(key, "top_k" | "max_new_tokens");
+            let fits = |value: &f64| (least..=most).contains(value) && (!is_count || value.fract() == 0.0);
+            found.as_f64().filter(fits).unwrap_or_else(|| {
+                let found = found.as_str().map_or_else(|| found.to_string(), str::to_owned);
+                let kind = if is_count { "a whole number" } else { "a number" };
+                broken.push(Broken {
+                    key,
+                    what: format!("expected {kind} from {least} to {most}, found {found}"),
+                });
+                off
+            })
         };
         let sampling = &mut self.sampling;
-        sampling.repetition_penalty = in_range("repetition_penalty", 1e-3..=1e3, 1.0)?;
+        sampling.repetition_penalty = number("repetition_penalty", [1e-3, 1e3], 1.0, 1.0) as f32;
         if file.flag("do_sample")?.unwrap_or(false) {
             // The reference's own defaults where the checkpoint is silent: temperature 1, top-k 50, top-p 1.
-            sampling.temperature = in_range("temperature", 0.0..=1e3, 1.0)?;
-            sampling.top_k = file.integer("top_k")?.unwrap_or(50);
-            sampling.top_p = in_range("top_p", 0.0..=1.0, 1.0)?;
+            sampling.temperature = number("temperature", [0.0, 1e3], 1.0, 1.0) as f32;
+            sampling.top_k = number("top_k", [0.0, f64::from(u32::MAX)], 50.0, 0.0) as usize;
+            sampling.top_p = number("top_p", [0.0, 1.0], 1.0, 1.0) as f32;
         }
-        if let Some(most) = file.integer("max_new_tokens")? {
-            self.stop.max_tokens = most;
-        }
+        let most = self.stop.max_tokens as f64;
+        self.stop.max_tokens = number("max_new_tokens", [0.0, f64::from(u32::MAX)], most, most) as usize;
+        self.broken = broken;
         self.stop.tokens = token_ids(file, "eos_token_id")?;
         for (key, off) in UNSUPPORTED {
             match file.get(key) {
@@ -299,17 +331,29 @@ mod tests {
                 None,
                 "patch_size: expected 1 to 1024",
             ),
-            (
-                good,
-                Some(r#"{"top_p":2,"do_sample":true}"#),
-                "generation_config.json: top_p: expected 0 to 1, found 2",
-            ),
             (good, Some(r#"{"eos_token_id":"a"}"#), "eos_token_id: expected a token id"),
         ];
         for (config, generation, expected) in cases {
             let error = open(config, generation).unwrap_err().to_string();
             assert!(error.contains(expected), "{error}\n  {expected}");
         }
+        // What no run can follow matters to a run that follows it.
+        for (text, key, what) in [
+            (r#"{"top_p":2,"do_sample":true}"#, "top_p", "a number from 0 to 1, found 2"),
+            (r#"{"top_k":-1,"do_sample":true}"#, "top_k", "a whole number from 0 to 4294967295, found -1"),
+            (r#"{"top_k":1.5,"do_sample":true}"#, "top_k", "found 1.5"),
+            (r#"{"repetition_penalty":0}"#, "repetition_penalty", "a number from 0.001 to 1000, found 0"),
+            (r#"{"temperature":NaN,"do_sample":true,"top_p":1}"#, "temperature", "found NaN"),
+            (r#"{"temperature":-Infinity,"do_sample":true}"#, "temperature", "found -Infinity"),
+            (r#"{"max_new_tokens":-5}"#, "max_new_tokens", "found -5"),
+        ] {
+            let (_, defaults) = open(good, Some(text)).unwrap();
+            let error = defaults.check(&["seed"]).unwrap_err().to_string();
+            assert!(error.contains(what) && error.starts_with("generation_config.json"), "{error}");
+            assert!(defaults.check(&[key]).is_ok(), "{text}");
+        }
+        let (_, unused) = open(good, Some(r#"{"temperature":NaN,"top_k":-1,"top_p":7}"#)).unwrap();
+        assert!(unused.check(&[]).is_ok(), "without do_sample nothing of it is followed");
         let error = Config::open(Path::new("/nowhere")).unwrap_err().to_string();
         assert!(error.starts_with("/nowhere/config.json: no such file; give"), "{error}");
     }

@@ -35,8 +35,10 @@ impl JsonFile {
     pub(crate) fn open(dir: &Path, name: &str) -> Result<Option<JsonFile>> {
         let path = dir.join(name);
         let Some(text) = read_text(&path)? else { return Ok(None) };
-        let value: Value = serde_json::from_str(&text).map_err(|error| {
-            Error::checkpoint(&path, format!("broken JSON: {error}; fetch the file again"))
+        let value: Value = serde_json::from_str(&text).or_else(|error| {
+            // Python writes and reads numbers that are none; here they are texts, which no reader of numbers takes.
+            serde_json::from_str(&without_odd_numbers(&text))
+                .map_err(|_| Error::checkpoint(&path, format!("broken JSON: {error}; fetch the file again")))
         })?;
         if !value.is_object() {
             return Err(Error::checkpoint(&path, "expected a JSON object"));
@@ -80,6 +82,32 @@ impl JsonFile {
         let Some(value) = self.get(key) else { return Ok(None) };
         value.as_str().map(Some).ok_or_else(|| self.wrong(key, "a string"))
     }
+}
+
+/// JSON text with `NaN` and the infinities as texts.
+fn without_odd_numbers(text: &str) -> String {
+    let (mut out, mut rest, mut is_text) = (String::with_capacity(text.len()), text, false);
+    while let Some(c) = rest.chars().next() {
+        let odd = ["NaN", "Infinity", "-Infinity"].into_iter().find(|odd| !is_text && rest.starts_with(odd));
+        let taken = match (odd, c) {
+            (Some(odd), _) => {
+                out.push_str(&format!("\"{odd}\""));
+                odd.len()
+            }
+            (None, '\\') if is_text => {
+                let end = rest.char_indices().nth(2).map_or(rest.len(), |(end, _)| end);
+                out.push_str(&rest[..end]);
+                end
+            }
+            _ => {
+                is_text ^= c == '"';
+                out.push(c);
+                c.len_utf8()
+            }
+        };
+        rest = &rest[taken..];
+    }
+    out
 }
 
 /// A non-negative whole number, also when written as a float (`256.0`).

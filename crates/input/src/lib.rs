@@ -17,10 +17,12 @@ mod preprocess;
 mod python;
 mod renderer;
 mod template;
+mod template_file;
 mod tokenizer;
+mod tools;
 
 pub use answered::Answered;
-pub use config::{Family, GenerationDefaults};
+pub use config::{Broken, Family, GenerationDefaults};
 pub use error::{Error, Result};
 pub use manifest::manifest;
 pub use marked::MarkedTokenizer;

@@ -81,11 +81,6 @@ fn read_message(value: &Value, at: &str) -> Result<Message> {
         let hint = if value.is_array() { "; give one conversation, not a batch" } else { "" };
         return Err(Error::message(at, format!("expected an object, found {}{hint}", brief(value))));
     };
-    for (key, value) in fields {
-        if !["role", "content"].contains(&key.as_str()) && !value.is_null() {
-            return Err(Error::message(format!("{at}.{key}"), "unknown key; a message has role and content"));
-        }
-    }
     let role = match fields.get("role").and_then(Value::as_str) {
         Some("system") => Role::System,
         Some("user") => Role::User,
@@ -97,7 +92,9 @@ fn read_message(value: &Value, at: &str) -> Result<Message> {
             return Err(Error::message(format!("{at}.role"), what));
         }
     };
+    let extra = read_fields(role, fields, at)?;
     let parts = match fields.get("content") {
+        None | Some(Value::Null) if extra.contains_key("tool_calls") => Vec::new(),
         Some(Value::String(text)) => vec![Part::Text(text.clone())],
         Some(Value::Array(items)) => items
             .iter()
@@ -110,7 +107,82 @@ fn read_message(value: &Value, at: &str) -> Result<Message> {
             return Err(Error::message(format!("{at}.content"), what));
         }
     };
-    Ok(Message { role, parts })
+    Ok(Message { role, parts, fields: extra })
+}
+
+/// What a message has beside role and content: `tool_calls` of the assistant, `tool_call_id` of a tool, a `name`.
+fn read_fields(role: Role, fields: &Map<String, Value>, at: &str) -> Result<Map<String, Value>> {
+    let mut read = Map::new();
+    for (key, value) in fields.iter().filter(|(_, value)| !value.is_null()) {
+        let at = format!("{at}.{key}");
+        let value = match (key.as_str(), role, value) {
+            ("role" | "content", ..) => continue,
+            ("tool_calls", Role::Assistant, Value::Array(calls)) if !calls.is_empty() => {
+                let read = |(index, call)| read_call(call, &format!("{at}[{index}]"));
+                calls.iter().enumerate().map(read).collect::<Result<_>>()?
+            }
+            ("tool_calls", Role::Assistant, Value::Array(_)) => {
+                return Err(Error::message(at, "empty; leave it out where the turn calls nothing"));
+            }
+            ("tool_calls", Role::Assistant, _) => {
+                let what =
+                    "expected [{\"id\", \"type\": \"function\", \"function\": {\"name\", \"arguments\"}}]";
+                return Err(Error::message(at, format!("{what}, found {}", brief(value))));
+            }
+            ("tool_calls", ..) => return Err(Error::message(at, "only the assistant calls tools")),
+            ("tool_call_id", Role::Tool, Value::String(_)) | ("name", _, Value::String(_)) => value.clone(),
+            ("tool_call_id", Role::Tool, _) | ("name", ..) => {
+                return Err(Error::message(at, format!("expected a string, found {}", brief(value))));
+            }
+            ("tool_call_id", ..) => {
+                return Err(Error::message(at, "only a message of the role tool answers a call"));
+            }
+            _ => {
+                let what = "unknown key; a message has role, content, name, tool_calls and tool_call_id";
+                return Err(Error::message(at, what));
+            }
+        };
+        read.insert(key.clone(), value);
+    }
+    Ok(read)
+}
+
+/// A call, its arguments as the value that their text says: templates write them as JSON. Text that is no JSON stays as it
+/// is; no text at all is no arguments.
+fn read_call(call: &Value, at: &str) -> Result<Value> {
+    let mut call = call.clone();
+    let (function, at) = match call.get("function") {
+        Some(_) => (&mut call["function"], format!("{at}.function")),
+        None => (&mut call, at.to_owned()),
+    };
+    let Value::Object(function) = function else {
+        return Err(Error::message(at, format!("expected an object, found {}", brief(function))));
+    };
+    if function.get("name").and_then(Value::as_str).is_none_or(str::is_empty) {
+        let found = function.get("name").map_or_else(|| "nothing".to_owned(), brief);
+        return Err(Error::message(
+            format!("{at}.name"),
+            format!("expected a function's name, found {found}"),
+        ));
+    }
+    let none = || Value::Object(Map::new());
+    let arguments = match function.get("arguments") {
+        None | Some(Value::Null) => none(),
+        Some(Value::String(text)) if text.trim().is_empty() => none(),
+        Some(Value::String(text)) => match serde_json::from_str(text) {
+            Ok(Value::Null) => none(),
+            Ok(value) => value,
+            Err(_) => Value::String(text.clone()),
+        },
+        Some(value @ Value::Object(_)) => value.clone(),
+        Some(value) => {
+            let what =
+                format!("expected an object or its JSON as text (\"{{}}\" for none), found {}", brief(value));
+            return Err(Error::message(format!("{at}.arguments"), what));
+        }
+    };
+    function.insert("arguments".to_owned(), arguments);
+    Ok(call)
 }
 
 /// What a part is, from its keys first (as qwen-vl-utils decides) and its `type` where the keys leave it open.

@@ -34,6 +34,18 @@ pub(crate) fn tojson(value: &Value, options: Kwargs) -> Result<String, Error> {
     Ok(writer.out)
 }
 
+/// A value as Python's `json.dumps(value, ensure_ascii=False)` writes it, as far as it is not nested too deeply.
+pub(crate) fn dumps(value: &serde_json::Value) -> String {
+    let (item, key) = (", ".to_owned(), ": ".to_owned());
+    let (ensure_ascii, sort_keys, indent) = (false, false, None);
+    let mut writer = Writer { out: String::new(), ensure_ascii, sort_keys, indent, item, key };
+    match writer.value(&Value::from_serialize(value), 0) {
+        Ok(()) => writer.out,
+        // What was read is nested less deeply than is written: readers stop at 128.
+        Err(_) => value.to_string(),
+    }
+}
+
 struct Writer {
     out: String,
     ensure_ascii: bool,

@@ -75,7 +75,7 @@ impl Renderer {
     pub fn open(dir: &Path, options: RenderOptions, opener: impl Into<Arc<Opener>>) -> Result<Renderer> {
         let config = Config::open(dir)?;
         let tokenizer = Tokenizer::open(dir)?;
-        let template = Template::open(dir, tokenizer.named_tokens())?;
+        let template = Template::open(dir, config.vision.is_some(), tokenizer.named_tokens())?;
         let end = tokenizer.named_tokens().find(|(role, _)| *role == "eos_token");
         let end = end.and_then(|(_, name)| tokenizer.token_id(name));
         let defaults = GenerationDefaults::open(dir, &config, end)?;
@@ -141,8 +141,8 @@ impl Renderer {
         self.input_with(conversation, &[], &*self.opener)
     }
 
-    /// The same with tools, which the chat template describes in its own words (JSON schemas of functions, as OpenAI
-    /// writes them), and with media that somebody else opens.
+    /// The same with tools (JSON schemas of functions, as OpenAI writes them), which the chat template describes in its own
+    /// words, or else Qwen2.5's say, and with media that somebody else opens.
     pub fn input_with(
         &self,
         conversation: &Conversation,
@@ -150,14 +150,12 @@ impl Renderer {
         media: &dyn OpenMedia,
     ) -> Result<Rendered> {
         self.check(conversation)?;
+        for (index, tool) in tools.iter().enumerate() {
+            self.refuse_names(&tool.to_string(), &format!("tools[{index}]"))?;
+        }
         let prompt = self.template.render_with(conversation, tools)?;
         let ids = self.tokenizer.encode(&prompt)?;
         self.with_opened(conversation, prompt, &ids, media)
-    }
-
-    /// Whether the chat template describes tools to the model.
-    pub fn takes_tools(&self) -> bool {
-        self.template.takes_tools()
     }
 
     /// Refuses conversations that no template could make right.
@@ -290,7 +288,7 @@ impl Renderer {
 
     /// Refuses words that spell a placeholder. Neighbouring text parts are joined first, as templates join them.
     fn refuse_placeholders(&self, conversation: &Conversation) -> Result<()> {
-        let Some(vision) = &self.vision else {
+        if self.vision.is_none() {
             return match conversation.parts().find_map(kind_of) {
                 None => Ok(()),
                 Some(_) => Err(Error::Conversation(format!(
@@ -298,7 +296,7 @@ impl Renderer {
                     self.dir.display()
                 ))),
             };
-        };
+        }
         for (index, message) in conversation.messages.iter().enumerate() {
             let mut words = String::new();
             for part in &message.parts {
@@ -307,15 +305,21 @@ impl Renderer {
                     Part::Image(_) | Part::Video(_) => words.push('\n'),
                 }
             }
-            for name in [&vision.image_name, &vision.video_name] {
-                if words.contains(name.as_str()) {
-                    return Err(Error::message(
-                        format!("messages[{index}]"),
-                        format!(
-                            "the text contains {name}, which stands for a medium; remove it, or give a medium as its own part"
-                        ),
-                    ));
-                }
+            words.extend(message.fields.values().map(|value| format!("\n{value}")));
+            self.refuse_names(&words, &format!("messages[{index}]"))?;
+        }
+        Ok(())
+    }
+
+    /// Refuses text at a place that contains a placeholder's name.
+    fn refuse_names(&self, words: &str, at: &str) -> Result<()> {
+        let Some(vision) = &self.vision else { return Ok(()) };
+        for name in [&vision.image_name, &vision.video_name] {
+            if words.contains(name.as_str()) {
+                let what = format!(
+                    "the text contains {name}, which stands for a medium; remove it, or give a medium as its own part"
+                );
+                return Err(Error::message(at, what));
             }
         }
         Ok(())
@@ -431,7 +435,7 @@ fn kind_of(part: &Part) -> Option<VisionKind> {
 
 /// A location for a manifest: a `data:` URI becomes its hash.
 fn short_location(location: &str) -> String {
-    if !location.starts_with("data:") {
+    if !location.get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case("data:")) {
         return location.to_owned();
     }
     format!("data:blake3,{}", blake3::hash(location.as_bytes()).to_hex())

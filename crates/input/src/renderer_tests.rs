@@ -240,7 +240,7 @@ fn damaged_checkpoints_are_refused_with_the_file() {
 #[test]
 fn a_turn_of_each_role_is_written() {
     let renderer = open(&checkpoint("qwen2")).unwrap();
-    let turn = |role, words: &str| Message { role, parts: vec![text(words)] };
+    let turn = |role, words: &str| Message::new(role, vec![text(words)]);
     let conversation = Conversation {
         messages: vec![
             turn(Role::System, "s"),
@@ -251,7 +251,7 @@ fn a_turn_of_each_role_is_written() {
     };
     let prompt = renderer.input(&conversation).unwrap().prompt;
     let expected = "<|im_start|>system\ns<|im_end|>\n<|im_start|>user\nu<|im_end|>\n<|im_start|>assistant\na<|im_end|>\n\
-                    <|im_start|>tool\nt<|im_end|>\n<|im_start|>assistant\n";
+                    <|im_start|>user\n<tool_response>\nt\n</tool_response><|im_end|>\n<|im_start|>assistant\n";
     assert_eq!(prompt, expected);
     let bad = json!([{"role": "user", "content": [{"type": "image", "image": "x", "size": 3}]}]);
     assert_eq!(read_message_list(&bad).unwrap_err().to_string(), "messages[0].content[0].size: unknown key");

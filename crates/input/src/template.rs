@@ -1,5 +1,6 @@
 //! The checkpoint's own chat template, rendered in the environment the reference library gives it. The template
-//! decides every word around the conversation; this file only finds it, feeds it and reports what it says.
+//! decides every word around the conversation; this file only feeds it and reports what it says. Which file it comes from
+//! is `template_file`'s business, what is said of tools where it knows none `tools`'.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -10,8 +11,9 @@ use minijinja::{Environment, ErrorKind, context};
 use minijinja_contrib::pycompat::unknown_method_callback;
 
 use crate::error::{Error, Result, one_line};
-use crate::json::{JsonFile, read_text};
 use crate::python;
+use crate::template_file::{Source, Sources, find};
+use crate::tools::{Takes, in_words};
 
 /// Steps a template may take: more than a hundred for each part of the longest conversation that is read.
 const MOST_STEPS: u64 = 8_000_000;
@@ -19,37 +21,41 @@ const MOST_STEPS: u64 = 8_000_000;
 const LARGEST_PROMPT: usize = 256 << 20;
 const NAME: &str = "chat";
 
-/// A checkpoint's chat template.
+/// A checkpoint's chat template, and the one for prompts with tools where it has two.
 #[derive(Debug)]
 pub(crate) struct Template {
+    default: Form,
+    tool_use: Option<Form>,
+}
+
+/// One template.
+#[derive(Debug)]
+struct Form {
     environment: Environment<'static>,
     path: PathBuf,
     /// Whether the template writes content that is one string, and content that is a list of parts.
     takes_text: bool,
     takes_parts: bool,
-    /// Whether the template writes the tools it is given.
-    takes_tools: bool,
+    /// What of tools the template writes.
+    takes: Takes,
+    /// Whether a turn that only calls may have no content, as the reference gives it.
+    takes_silence: bool,
+    /// What it says for the system where no turn does.
+    system: Option<String>,
 }
 
 impl Template {
-    /// Finds and compiles the template: chat_template.jinja, else chat_template.json, else tokenizer_config.json.
-    /// `tokens` are the special tokens by role, as the template may use them.
+    /// Finds and compiles the templates of a checkpoint, which `sees` images or does not. `tokens` are the special tokens by
+    /// role, as templates may use them.
     pub(crate) fn open<'a>(
         dir: &Path,
+        sees: bool,
         tokens: impl Iterator<Item = (&'static str, &'a str)>,
     ) -> Result<Template> {
-        let (path, source) = find(dir)?;
-        let mut environment = environment();
-        for (role, name) in tokens {
-            environment.add_global(role, name);
-        }
-        environment
-            .add_template_owned(NAME, without_generation_tags(&source))
-            .map_err(|error| Error::checkpoint(&path, format!("chat template: {}", one_line(error))))?;
-        let mut template =
-            Template { environment, path, takes_text: true, takes_parts: true, takes_tools: false };
-        template.probe()?;
-        Ok(template)
+        let Sources { default, tool_use } = find(dir, sees)?;
+        let tokens: Vec<(&str, &str)> = tokens.collect();
+        let tool_use = tool_use.map(|source| Form::open(source, &tokens)).transpose()?;
+        Ok(Template { default: Form::open(default, &tokens)?, tool_use })
     }
 
     /// The prompt for a conversation, with the opening of the assistant's turn at its end.
@@ -63,20 +69,45 @@ impl Template {
         conversation: &Conversation,
         tools: &[serde_json::Value],
     ) -> Result<String> {
-        self.render_all(&self.messages(conversation)?, tools, true)
-    }
-
-    pub(crate) fn takes_tools(&self) -> bool {
-        self.takes_tools
+        let form = if tools.is_empty() { None } else { self.tool_use.as_ref() };
+        form.unwrap_or(&self.default).render(conversation, tools, true)
     }
 
     /// A conversation as it stands, with nothing after its last turn.
     pub(crate) fn render_answered(&self, conversation: &Conversation) -> Result<String> {
-        self.render_values(&self.messages(conversation)?, false)
+        self.default.render(conversation, &[], false)
     }
 
-    fn messages(&self, conversation: &Conversation) -> Result<Vec<Value>> {
-        conversation.messages.iter().map(|message| self.message(message)).collect()
+    pub(crate) fn wrong(&self, what: &str) -> Error {
+        self.default.wrong(what)
+    }
+}
+
+impl Form {
+    fn open((path, source): Source, tokens: &[(&'static str, &str)]) -> Result<Form> {
+        let mut environment = environment();
+        for (role, name) in tokens {
+            environment.add_global(*role, *name);
+        }
+        environment
+            .add_template_owned(NAME, without_generation_tags(&source))
+            .map_err(|error| Error::checkpoint(&path, format!("chat template: {}", one_line(error))))?;
+        let (takes_text, takes_parts, takes) = (true, true, Takes::default());
+        let mut form = Form { environment, path, takes_text, takes_parts, takes, takes_silence: true, system: None };
+        form.probe()?;
+        Ok(form)
+    }
+
+    fn render(
+        &self,
+        conversation: &Conversation,
+        tools: &[serde_json::Value],
+        opens: bool,
+    ) -> Result<String> {
+        let (conversation, tools) = in_words(conversation, tools, self.takes, self.system.as_deref());
+        let messages: Vec<Value> =
+            conversation.messages.iter().map(|message| self.message(message)).collect::<Result<_>>()?;
+        self.render_all(&messages, tools, opens)
     }
 
     /// Tries both forms of content on the template, and whether it opens the assistant's turn when asked to.
@@ -110,12 +141,65 @@ impl Template {
                         know it is its turn; use the model's own template";
             return Err(self.wrong(what));
         }
-        let tool = serde_json::json!({"type": "function", "function": {
-            "name": "probing", "description": "", "parameters": {"type": "object", "properties": {}},
-        }});
-        let told = self.render_all(std::slice::from_ref(&message), &[tool], true);
-        self.takes_tools = told.is_ok_and(|prompt| prompt.contains("probing"));
+        (self.takes, self.takes_silence) = self.probe_tools(&message);
+        self.system = self.probe_system(&message);
         Ok(())
+    }
+
+    /// What of tools the template writes, after a user's turn, and whether calls need no content beside them.
+    fn probe_tools(&self, user: &Value) -> (Takes, bool) {
+        let word = "probing";
+        let tool = serde_json::json!({"type": "function", "function": {
+            "name": word, "description": "", "parameters": {"type": "object", "properties": {}},
+        }});
+        let told = self.render_all(std::slice::from_ref(user), &[tool], true);
+        // Nine letters and digits, which Mistral's templates demand.
+        let id = "call00001";
+        let function = context! { name => word, arguments => context! {} };
+        let calls = vec![context! { id => id, type => "function", function => function }];
+        let silent = context! { role => "assistant", tool_calls => calls };
+        let spoken = context! { role => "assistant", content => "", tool_calls => calls };
+        let writes = |call: &Value| {
+            let called = self.render_all(&[user.clone(), call.clone()], &[], true);
+            called.is_ok_and(|prompt| prompt.contains(word))
+        };
+        let takes_silence = writes(&silent);
+        let call = if takes_silence { silent } else { spoken };
+        let calls = takes_silence || writes(&call);
+        let content = self.words("found");
+        let after = |role: &str| {
+            let result = context! { role => role, content => content, tool_call_id => id, name => "f" };
+            let turns = [user.clone(), call.clone(), result];
+            self.render_all(&turns, &[], true).ok().filter(|prompt| prompt.contains("found"))
+        };
+        // A role that is written as any other would be is none that the template knows.
+        let results = match (after("tool"), after("elder")) {
+            (None, _) => false,
+            (Some(_), None) => true,
+            (Some(known), Some(unknown)) => known != unknown.replace("elder", "tool"),
+        };
+        let tools = told.is_ok_and(|prompt| prompt.contains(word));
+        (Takes { tools, calls, results: calls && results }, takes_silence)
+    }
+
+    /// What the template says for the system where no turn does: a prompt without a system turn, less what stands around the
+    /// words of one.
+    fn probe_system(&self, user: &Value) -> Option<String> {
+        let mark = "probed system";
+        let system = context! { role => "system", content => self.words(mark) };
+        let with = self.render_values(&[system, user.clone()], true).ok()?;
+        let without = self.render_values(std::slice::from_ref(user), true).ok()?;
+        let (before, after) = with.split_once(mark)?;
+        let words = without.strip_prefix(before)?.strip_suffix(after)?;
+        (!words.is_empty()).then(|| words.to_owned())
+    }
+
+    /// Words as the template takes them.
+    fn words(&self, text: &str) -> Value {
+        match self.takes_text {
+            true => Value::from(text),
+            false => vec![context! { type => "text", text => text }].into(),
+        }
     }
 
     /// A message as the reference gives it to templates. Words alone are one string, as text-only templates demand;
@@ -138,7 +222,12 @@ impl Template {
             }
             _ => message.parts.iter().map(part_value).collect(),
         };
-        Ok(context! { role => message.role.name(), content })
+        let role = ("role".to_owned(), Value::from(message.role.name()));
+        // A turn that only calls has no content, as in the reference, which drops what is null.
+        let is_silent = self.takes_silence && message.parts.is_empty() && message.fields.contains_key("tool_calls");
+        let content = (!is_silent).then(|| ("content".to_owned(), content));
+        let fields = message.fields.iter().map(|(key, value)| (key.clone(), Value::from_serialize(value)));
+        Ok(std::iter::once(role).chain(content).chain(fields).collect())
     }
 
     fn render_values(&self, messages: &[Value], add_generation_prompt: bool) -> Result<String> {
@@ -173,7 +262,7 @@ impl Template {
         )
     }
 
-    pub(crate) fn wrong(&self, what: &str) -> Error {
+    fn wrong(&self, what: &str) -> Error {
         Error::checkpoint(&self.path, format!("chat template {what}"))
     }
 }
@@ -203,48 +292,6 @@ fn environment() -> Environment<'static> {
         Err::<Value, _>(minijinja::Error::new(ErrorKind::InvalidOperation, message))
     });
     environment
-}
-
-fn find(dir: &Path) -> Result<(PathBuf, String)> {
-    let jinja = dir.join("chat_template.jinja");
-    if let Some(source) = read_text(&jinja)? {
-        return Ok((jinja, source));
-    }
-    for name in ["chat_template.json", "tokenizer_config.json"] {
-        let Some(file) = JsonFile::open(dir, name)? else { continue };
-        if let Some(source) = choose(&file)? {
-            return Ok((file.path, source));
-        }
-    }
-    let what = "no chat_template.jinja, chat_template.json or chat_template in tokenizer_config.json; \
-                fetch the model's own template";
-    Err(Error::checkpoint(dir, what))
-}
-
-/// A template is a string, or several by name, of which `default` is taken; a single one needs no name.
-fn choose(file: &JsonFile) -> Result<Option<String>> {
-    use serde_json::Value as Json;
-    let named: Vec<(&str, &str)> = match file.get("chat_template") {
-        None => return Ok(None),
-        Some(Json::String(source)) => return Ok(Some(source.clone())),
-        Some(Json::Object(by_name)) => {
-            by_name.iter().filter_map(|(name, source)| Some((name.as_str(), source.as_str()?))).collect()
-        }
-        Some(Json::Array(entries)) => entries
-            .iter()
-            .filter_map(|e| Some((e.get("name")?.as_str()?, e.get("template")?.as_str()?)))
-            .collect(),
-        Some(_) => Vec::new(),
-    };
-    match (named.iter().find(|(name, _)| *name == "default"), &named[..]) {
-        (Some((_, source)), _) | (None, [(_, source)]) => Ok(Some((*source).to_owned())),
-        (None, []) => Err(file.wrong("chat_template", "a template, or templates by name")),
-        (None, several) => {
-            let names: Vec<&str> = several.iter().map(|(name, _)| *name).collect();
-            let what = format!("chat_template: none of {} is named default; rename one", names.join(", "));
-            Err(Error::checkpoint(&file.path, what))
-        }
-    }
 }
 
 /// `{% generation %} .. {% endgeneration %}` marks the assistant's words for training and writes nothing itself;

@@ -2,7 +2,7 @@
 //! tokens that only tokenizer_config.json lists, and the settings that the reference library gives it.
 //! Text from ids that come one by one is the engine's business, which decodes through `Render::text`.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
@@ -20,6 +20,10 @@ pub struct Tokenizer {
     inner: tokenizers::Tokenizer,
     path: PathBuf,
     named: Vec<(&'static str, String)>,
+    /// Ids of tokens whose names are their text.
+    added: HashSet<u32>,
+    /// The byte that each character of a token's name stands for; `None` where names are pieces of text.
+    byte_of: Option<HashMap<char, u8>>,
 }
 
 impl Tokenizer {
@@ -42,7 +46,10 @@ impl Tokenizer {
             add_tokens(&mut inner, &config)?;
             named = named_tokens(&config);
         }
-        Ok(Tokenizer { inner, path, named })
+        let added = inner.get_added_tokens_decoder().into_keys().collect();
+        let decoder = inner.get_decoder().and_then(|decoder| serde_json::to_string(decoder).ok());
+        let is_of_bytes = decoder.is_some_and(|decoder| decoder.contains("\"ByteLevel\""));
+        Ok(Tokenizer { inner, path, named, added, byte_of: is_of_bytes.then(byte_characters) })
     }
 
     /// Ids of `text`, in which the names of added tokens stand for those tokens.
@@ -78,6 +85,28 @@ impl Tokenizer {
     /// The name of a token.
     pub fn token_name(&self, id: u32) -> Option<String> {
         self.inner.id_to_token(id)
+    }
+
+    /// The bytes of one token: its own, also where they are a part of a character. Those of a special token are its name's;
+    /// an id without a token has none.
+    pub fn bytes_of(&self, id: u32) -> Vec<u8> {
+        let Some(name) = self.inner.id_to_token(id) else { return Vec::new() };
+        if self.added.contains(&id) {
+            return name.into_bytes();
+        }
+        match &self.byte_of {
+            Some(byte_of) => name
+                .chars()
+                .flat_map(|c| byte_of.get(&c).map_or_else(|| c.to_string().into_bytes(), |byte| vec![*byte]))
+                .collect(),
+            // A vocabulary of pieces writes a blank as U+2581 and a lone byte as <0xE9>.
+            None => match name.strip_prefix("<0x").and_then(|rest| rest.strip_suffix('>')) {
+                Some(hex) if hex.len() == 2 && u8::from_str_radix(hex, 16).is_ok() => {
+                    u8::from_str_radix(hex, 16).into_iter().collect()
+                }
+                _ => name.replace('\u{2581}', " ").into_bytes(),
+            },
+        }
     }
 
     /// The bytes that each id writes, in order of ids; `None` for special tokens, which write nothing, and for ids

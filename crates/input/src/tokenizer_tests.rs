@@ -89,3 +89,19 @@ proptest! {
         prop_assert_eq!(tokenizer().decode(&ids), text);
     }
 }
+
+#[test]
+fn the_bytes_of_tokens_are_those_of_their_text() {
+    let tokenizer = Tokenizer::open(&firsthand_golden::checkpoint("qwen2_5_vl")).unwrap();
+    for text in ["where is it?", "é ü 浴室 杯 😀👩‍👧 \u{0}\n", " two  blanks\t"] {
+        let ids = tokenizer.encode(text).unwrap();
+        let bytes: Vec<u8> = ids.iter().flat_map(|&id| tokenizer.bytes_of(id)).collect();
+        assert_eq!(bytes, text.as_bytes(), "{text}");
+    }
+    let ids = tokenizer.encode("浴").unwrap();
+    assert!(ids.len() > 1, "a character of several tokens");
+    assert_ne!(tokenizer.bytes_of(ids[0]), "\u{fffd}".as_bytes());
+    let end = tokenizer.token_id("<|im_end|>").unwrap();
+    assert_eq!(tokenizer.bytes_of(end), b"<|im_end|>");
+    assert!(tokenizer.bytes_of(1 << 20).is_empty());
+}

@@ -56,6 +56,7 @@ impl Choosing {
 impl SamplingFlags {
     /// Flags over the checkpoint's settings.
     pub(crate) fn resolve(&self, defaults: &GenerationDefaults) -> Result<Choosing> {
+        defaults.check(&self.given())?;
         let mut sampling = SamplingOptions { seed: self.seed, ..defaults.sampling.clone() };
         if self.greedy {
             sampling = SamplingOptions { seed: self.seed, ..SamplingOptions::default() };
@@ -82,6 +83,19 @@ impl SamplingFlags {
         }
         let note = self.note(&sampling, &stop, defaults);
         Ok(Choosing { sampling, stop, note })
+    }
+
+    /// The checkpoint's settings that flags stand for, or leave without effect.
+    fn given(&self) -> Vec<&'static str> {
+        let is_likeliest = self.greedy || self.temperature == Some(0.0);
+        let given = [
+            ("temperature", self.greedy || self.temperature.is_some()),
+            ("top_k", is_likeliest || self.top_k.is_some()),
+            ("top_p", is_likeliest || self.top_p.is_some()),
+            ("repetition_penalty", self.greedy || self.repetition_penalty.is_some()),
+            ("max_new_tokens", self.max_tokens.is_some()),
+        ];
+        given.into_iter().filter(|(_, is_given)| *is_given).map(|(key, _)| key).collect()
     }
 
     fn note(&self, sampling: &SamplingOptions, stop: &StopRules, defaults: &GenerationDefaults) -> String {

@@ -221,7 +221,7 @@ fn answer<'a>(
     let prompt = if options.brief { Prompt::Brief } else { Prompt::Full };
     let turn_tokens = role.defaults.stop.max_tokens.min(1024);
     let budgets = Budgets { turns: options.turns.into(), ..Budgets::default() };
-    let manner = Manner { prompt, budgets, sampling: role.sampling(), turn_tokens };
+    let manner = Manner { prompt, budgets, sampling: role.sampling()?, turn_tokens };
     let bar =
         Progress::new(&format!("answering, {}", name(way)), asked.len() as u64, &Unit::Things("questions"));
     let mut all = Vec::new();
