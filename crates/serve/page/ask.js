@@ -18,6 +18,8 @@ const STYLES = {
   "video-r1": "Video-R1",
   "st-r1": "ST-R1",
   spatialthinker: "SpatialThinker (scene graph)",
+  "spatialthinker-eval-literal": "SpatialThinker, as evaluated",
+  "spatialthinker-train": "SpatialThinker, long",
   egothinker: "EgoThinker",
 };
 

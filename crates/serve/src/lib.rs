@@ -18,6 +18,7 @@ mod http;
 mod live;
 mod log;
 mod mcp;
+mod mcp_lines;
 mod media;
 mod options;
 mod page;

@@ -14,7 +14,7 @@ use rmcp::service::RequestContext;
 use rmcp::{RoleServer, ServerHandler};
 use serde_json::{Value, json};
 
-use crate::app::App;
+use crate::app::{App, brief};
 use crate::chat::asking;
 use crate::chat::fields::Fields;
 use crate::chat::messages;
@@ -56,26 +56,7 @@ impl ServerHandler for Mcp {
         _: Option<PaginatedRequestParams>,
         _: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
-        let mut tools = vec![
-            tool("ask", include_str!("mcp_ask.txt"), media_schema(true)),
-            tool("inspect", include_str!("mcp_inspect.txt"), media_schema(false)),
-        ];
-        if self.app.has_days() {
-            let app = self.app.clone();
-            let days = tokio::task::spawn_blocking(move || app.days()).await;
-            let days = days
-                .map_err(|error| internal(&error.to_string()))?
-                .map_err(|refusal| internal(&refusal.message))?;
-            for described in days.tools.descriptions() {
-                let name = OF_MEMORY.iter().find(|(_, own)| *own == described.name).map(|(name, _)| *name);
-                let mut schema = described.schema.clone();
-                if days.wearers.len() > 1 {
-                    schema["properties"]["wearer"] = json!({"type": "string", "enum": days.wearers});
-                }
-                tools.push(tool(name.unwrap_or(&described.name), &described.about, schema));
-            }
-        }
-        Ok(ListToolsResult::with_all_items(tools))
+        Ok(ListToolsResult::with_all_items(self.tools().await?))
     }
 
     async fn call_tool(
@@ -87,7 +68,16 @@ impl ServerHandler for Mcp {
         let said = match &*call.name {
             "ask" => self.ask(arguments).await,
             "inspect" => self.inspect(arguments).await,
-            name => self.remember(name, arguments).await,
+            name => {
+                let tools = self.tools().await?;
+                let names: Vec<&str> = tools.iter().map(|tool| &*tool.name).collect();
+                if !names.contains(&name) {
+                    let what =
+                        format!("there is no tool {:?}; the tools are {}", brief(name), names.join(", "));
+                    return Err(ErrorData::invalid_params(what, None));
+                }
+                self.remember(name, arguments).await
+            }
         };
         Ok(match said {
             Ok(Said { words, links, structure }) => {
@@ -149,6 +139,30 @@ fn message(fields: &mut Fields, question: Option<&str>) -> Answered<Value> {
 }
 
 impl Mcp {
+    /// The tools that there are.
+    async fn tools(&self) -> Result<Vec<Tool>, ErrorData> {
+        let mut tools = vec![
+            tool("ask", include_str!("mcp_ask.txt"), media_schema(true)),
+            tool("inspect", include_str!("mcp_inspect.txt"), media_schema(false)),
+        ];
+        if self.app.has_days() {
+            let app = self.app.clone();
+            let days = tokio::task::spawn_blocking(move || app.days()).await;
+            let days = days
+                .map_err(|error| internal(&error.to_string()))?
+                .map_err(|refusal| internal(&refusal.message))?;
+            for described in days.tools.descriptions() {
+                let name = OF_MEMORY.iter().find(|(_, own)| *own == described.name).map(|(name, _)| *name);
+                let mut schema = described.schema.clone();
+                if days.wearers.len() > 1 {
+                    schema["properties"]["wearer"] = json!({"type": "string", "enum": days.wearers});
+                }
+                tools.push(tool(name.unwrap_or(&described.name), &described.about, schema));
+            }
+        }
+        Ok(tools)
+    }
+
     /// Clients of MCP share one place in the queue.
     const KEY: Key = Key::MAX - 2;
 

@@ -17,6 +17,7 @@ use crate::gauges::Gauges;
 use crate::http::listener::listen;
 use crate::live::{Live, Remember};
 use crate::mcp::Mcp;
+use crate::mcp_lines::Lines;
 use crate::media::Media;
 use crate::media::fetch::Remote;
 use crate::media::pool::Pool;
@@ -149,9 +150,17 @@ pub fn serve_stdio<R: Runner + 'static>(
                 return Err(Error::Model(reason.unwrap_or_else(|| "the model's thread ended".into())));
             }
         }
-        let served = rmcp::serve_server(Mcp { app }, rmcp::transport::stdio()).await;
-        let served = served.map_err(|error| Error::System(error.to_string()))?;
-        served.waiting().await.map_err(|error| Error::System(error.to_string())).map(drop)
+        let (input, output) = rmcp::transport::stdio();
+        let (lines, library) = Lines::between(input, output);
+        let wrong = |error: &dyn std::fmt::Display| Error::System(error.to_string());
+        let ended = match rmcp::serve_server(Mcp { app }, library).await {
+            Ok(served) => served.waiting().await.map_err(|error| wrong(&error)).map(drop),
+            // A client that goes before it has begun is no fault.
+            Err(rmcp::service::ServerInitializeError::ConnectionClosed(_)) => Ok(()),
+            Err(error) => Err(wrong(&error)),
+        };
+        lines.finish().await;
+        ended
     });
     runtime.shutdown_timeout(Duration::from_secs(1));
     result

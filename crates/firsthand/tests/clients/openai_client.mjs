@@ -5,7 +5,10 @@ import assert from "node:assert/strict";
 import fs from "node:fs";
 import { createRequire } from "node:module";
 
-const OpenAI = createRequire(process.cwd() + "/")("openai").default;
+const installed = createRequire(process.cwd() + "/");
+const OpenAI = installed("openai").default;
+const { zodFunction, zodResponseFormat } = installed("openai/helpers/zod");
+const { z } = installed("zod");
 const [url, folder] = process.argv.slice(2);
 const client = new OpenAI({ baseURL: url + "/v1", apiKey: "a-long-secret", maxRetries: 0 });
 const model = (await client.models.list()).data[0].id;
@@ -49,6 +52,23 @@ assert.ok(["kitchen", "hall"].includes(JSON.parse(call.arguments).room));
 const response_format = { type: "json_schema", json_schema: { name: "r", strict: true, schema: parameters } };
 const shaped = await client.chat.completions.create({ model, messages, response_format, max_tokens: 100 });
 assert.ok(["kitchen", "hall"].includes(JSON.parse(shaped.choices[0].message.content).room));
+
+const Room = z.enum(["kitchen", "hall"]);
+const Look = z.object({ room: Room, near: z.object({ again: Room, sure: z.boolean() }), list: z.array(Room).max(2), maybe: Room.nullable() });
+const Step = z.object({ room: Room, get then() { return Step.nullable(); } });
+const parsed = await client.chat.completions.parse({
+  model, messages, max_tokens: 200, tool_choice: "required", tools: [zodFunction({ name: "look", parameters: Look })],
+});
+Look.parse(parsed.choices[0].message.tool_calls[0].function.parsed_arguments);
+const two = [zodFunction({ name: "look", parameters: Look }), zodFunction({ name: "walk", parameters: z.object({ first: Step }) })];
+for (const name of ["look", "walk"]) {
+  const choice = { type: "function", function: { name } };
+  const one = (await client.chat.completions.create({ model, messages, max_tokens: 60, tools: two, tool_choice: choice })).choices[0];
+  assert.equal(one.message.tool_calls[0].function.name, name);
+  if (one.finish_reason !== "length") JSON.parse(one.message.tool_calls[0].function.arguments);
+}
+const formed = await client.chat.completions.parse({ model, messages, max_tokens: 200, response_format: zodResponseFormat(Look, "look") });
+Look.parse(formed.choices[0].message.parsed);
 
 await assert.rejects(client.chat.completions.create({ model, messages, presence_penalty: 1 }), (error) => error.status === 400);
 console.log(JSON.stringify({ model, text: streamed, width: vectors.data[0].embedding.length }));

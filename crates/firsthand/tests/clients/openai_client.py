@@ -5,9 +5,11 @@ FOLDER holds clip.mp4 and photo.jpg. Prints one line of JSON with what it saw.""
 import base64
 import json
 import sys
+from enum import Enum
+from typing import Annotated, Literal, Optional, Union
 
-from openai import BadRequestError, NotFoundError, OpenAI
-from pydantic import BaseModel
+from openai import BadRequestError, NotFoundError, OpenAI, pydantic_function_tool
+from pydantic import BaseModel, Field
 
 url, folder = sys.argv[1], sys.argv[2]
 client = OpenAI(base_url=url + "/v1", api_key="a-long-secret", max_retries=0)
@@ -140,6 +142,136 @@ answered = [
     {"role": "tool", "tool_call_id": call.id, "content": "a cup"},
 ]
 client.chat.completions.create(model=model, messages=answered, tools=[look], tool_choice="none", max_tokens=4)
+
+
+
+class Room(str, Enum):
+    KITCHEN = "kitchen"
+    HALL = "hall"
+
+
+class Near(BaseModel):
+    room: Room
+    sure: bool
+
+
+class Wait(BaseModel):
+    kind: Literal["wait"]
+
+
+class Go(BaseModel):
+    kind: Literal["go"]
+    to: Room
+
+
+class Look(BaseModel):
+    """look at a place"""
+
+    room: Room
+    near: Near = Field(description="what is near")
+    others: list[Near] = Field(max_length=1)
+    then: Annotated[Union[Wait, Go], Field(discriminator="kind")]
+    rooms: set[Room] = Field(max_length=2)
+
+
+class Path(BaseModel):
+    room: Room
+    following: Optional["Path"]
+
+
+parsed = client.chat.completions.parse(
+    model=model,
+    messages=question,
+    tools=[pydantic_function_tool(Look)],
+    tool_choice={"type": "function", "function": {"name": "Look"}},
+    max_tokens=200,
+)
+found = parsed.choices[0].message.tool_calls[0].function.parsed_arguments
+assert isinstance(found, Look) and isinstance(found.near.room, Room), parsed
+both = [pydantic_function_tool(Look), pydantic_function_tool(Near), pydantic_function_tool(Path)]
+for seed in range(2):
+    several = client.chat.completions.create(
+        model=model, messages=question, tools=both, tool_choice="required", max_tokens=200, seed=seed, temperature=1.5
+    ).choices[0]
+    function = several.message.tool_calls[0].function
+    if several.finish_reason == "tool_calls":
+        {"Look": Look, "Near": Near, "Path": Path}[function.name].model_validate_json(function.arguments)
+placed = client.chat.completions.parse(model=model, messages=question, response_format=Near, max_tokens=100)
+assert isinstance(placed.choices[0].message.parsed, Near), placed
+bare = {"type": "function", "function": {"name": "stay"}}
+for function in ({}, {"parameters": None}, {"parameters": {}}, {"parameters": {"properties": {"room": {"enum": ["hall"]}}, "required": ["room"], "additionalProperties": False}}):
+    tool = {"type": "function", "function": {"name": "stay", **function}}
+    stayed = client.chat.completions.create(model=model, messages=question, tools=[tool], tool_choice="required", max_tokens=40)
+    arguments = stayed.choices[0].message.tool_calls[0].function.arguments
+    assert json.loads(arguments) in ({}, {"room": "hall"}), (function, arguments)
+
+# A call that is cut is a call, however it is asked for.
+few = {"model": model, "tools": [look], "tool_choice": "required"}
+cut = client.chat.completions.create(**few, messages=question, max_tokens=9).choices[0]
+assert cut.finish_reason == "length" and cut.message.content is None, cut
+assert cut.message.tool_calls[0].function.name == "look", cut
+pieces = list(client.chat.completions.create(**few, messages=question, max_tokens=9, stream=True))
+deltas = [piece.choices[0].delta.tool_calls for piece in pieces if piece.choices[0].delta.tool_calls]
+assert deltas[0][0].function.arguments == cut.message.tool_calls[0].function.arguments, deltas
+assert pieces[-1].choices[0].finish_reason == "length", pieces
+flat_look = {"type": "function", **look["function"]}
+item = client.responses.create(
+    model=model, input="where is the red cup ?", tools=[flat_look], tool_choice="required", max_output_tokens=16
+)
+assert item.status == "incomplete" and item.output[0].type == "function_call", item
+assert item.output[0].status == "incomplete" and item.output[0].name == "look", item
+
+# What a token is made of makes up the text.
+told = client.chat.completions.create(
+    model=model, messages=question, max_tokens=16, temperature=1.5, seed=3, logprobs=True, top_logprobs=2
+).choices[0]
+said = b"".join(bytes(token.bytes) for token in told.logprobs.content)
+assert said.decode().removesuffix("<|im_end|>") == told.message.content, (said, told.message.content)
+
+# One history has the same tokens whichever way it is sent.
+call = lambda number: {"id": f"c{number}", "type": "function", "function": {"name": "look", "arguments": '{"room": "hall"}'}}
+history = [
+    {"role": "user", "name": "anna", "content": "where ?"},
+    {"role": "assistant", "content": None, "tool_calls": [call(1), call(2)]},
+    {"role": "tool", "tool_call_id": "c1", "content": "a cup"},
+    {"role": "tool", "tool_call_id": "c2", "content": "nothing"},
+]
+items = [
+    {"role": "user", "content": "where ?"},
+    *({"type": "function_call", "call_id": f"c{n}", "name": "look", "arguments": '{"room": "hall"}'} for n in (1, 2)),
+    {"type": "function_call_output", "call_id": "c1", "output": "a cup"},
+    {"type": "function_call_output", "call_id": "c2", "output": [{"type": "input_text", "text": "nothing"}]},
+]
+whole = client.chat.completions.create(model=model, messages=history, max_tokens=4, extra_body={"prompt_text": True})
+prompt = whole.firsthand["prompt_text"]
+assert '{"name": "look", "arguments": {"room": "hall"}}' in prompt and "anna" not in prompt, prompt
+results = "<|im_start|>user\n<tool_response>\na cup\n</tool_response>\n<tool_response>\nnothing\n</tool_response><|im_end|>"
+assert results in prompt, prompt
+same = client.responses.create(
+    model=model, input=items, max_output_tokens=4, metadata={"a": "b"}, temperature=0.5, instructions=None
+)
+assert same.usage.input_tokens == whole.usage.prompt_tokens, (same, whole)
+assert same.metadata == {"a": "b"} and same.temperature == 0.5 and same.tool_choice == "auto", same
+# What means "off" elsewhere is taken.
+off = {"top_k": -1, "min_p": 0, "mm_processor_kwargs": {}, "chat_template_kwargs": {}, "skip_special_tokens": True, "repetition_penalty": 1}
+client.chat.completions.create(model=model, messages=question, max_tokens=1, parallel_tool_calls=False, tools=[look], extra_body=off)
+try:
+    client.chat.completions.create(model=model, messages=question, extra_body={"min_p": 0.1})
+    raise SystemExit("min_p was taken")
+except BadRequestError as error:
+    assert error.param == "min_p", error
+lost = {"type": "object", "properties": {"a": {"$ref": "#/$defs/A"}}}
+try:
+    tools = [look, {"type": "function", "function": {"name": "lost", "parameters": lost}}]
+    client.chat.completions.create(model=model, messages=question, tools=tools, tool_choice="required")
+    raise SystemExit("a pointer to nowhere was followed")
+except BadRequestError as error:
+    assert error.param == "tools[1].function.parameters", error
+try:
+    client.responses.create(model=model, input=[items[0], {"role": "user", "content": [{"type": "input_file"}]}])
+    raise SystemExit("a file was read")
+except BadRequestError as error:
+    assert error.param.startswith("input[1].content[0]"), error
 
 response = client.responses.create(model=model, input="where is the red cup ?", max_output_tokens=16)
 assert response.output_text == streamed, response

@@ -1,11 +1,13 @@
 //! Official clients, unmodified, against the program with the model inside it. They are installed below `target/` the
 //! first time; where that cannot be done, the test says so aloud and passes.
 
+use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
+use crate::program::program;
 use crate::served::Served;
 
 pub(crate) fn target() -> PathBuf {
@@ -33,13 +35,15 @@ pub(crate) fn python(module: &str, packages: &[&str]) -> Option<PathBuf> {
     import().then_some(python)
 }
 
-/// A folder in which node finds `package`.
-fn node(package: &str) -> Option<PathBuf> {
+/// A folder in which node finds `packages`.
+fn node(packages: &[&str]) -> Option<PathBuf> {
     let folder = target().join("clients-js");
-    let is_there = || folder.join("node_modules").join(package).is_dir();
+    let is_there = || packages.iter().all(|package| folder.join("node_modules").join(package).is_dir());
     if !is_there() {
         fs_err::create_dir_all(&folder).unwrap();
-        runs(Command::new("npm").args(["install", "--silent", "--no-save", package]).current_dir(&folder));
+        let mut install = Command::new("npm");
+        install.args(["install", "--silent", "--no-save"]).args(packages);
+        runs(install.current_dir(&folder));
     }
     (is_there() && runs(Command::new("node").arg("--version"))).then_some(folder)
 }
@@ -71,7 +75,7 @@ fn the_official_python_client_is_served() {
 
 #[test]
 fn the_official_javascript_client_is_served() {
-    let Some(folder) = node("openai") else { return skipped("the OpenAI client for JavaScript") };
+    let Some(folder) = node(&["openai", "zod"]) else { return skipped("the OpenAI client for JavaScript") };
     let home = tempfile::tempdir().unwrap();
     let served = Served::start(home.path(), &[]);
     let mut command = Command::new("node");
@@ -102,6 +106,52 @@ fn the_examples_of_the_page_run() {
         assert!(output.status.success(), "{example}\n{output:?}");
         assert!(!output.stdout.is_empty() || example.contains("-o "), "{example} says nothing");
     }
+}
+
+#[test]
+fn a_client_of_mcp_that_writes_wrongly_is_told_and_goes_on() {
+    let home = tempfile::tempdir().unwrap();
+    let mut child = program(home.path())
+        .arg("mcp")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let call = |id: u64, method: &str, params: Value| {
+        json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params}).to_string()
+    };
+    let who = json!({"name": "test", "version": "1"});
+    let lines = [
+        ("{\"jsonrpc\": ".to_owned(), -32700),
+        (call(1, "initialize", json!({"capabilities": {}, "clientInfo": who})), -32602),
+        (
+            call(
+                2,
+                "initialize",
+                json!({"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": who}),
+            ),
+            0,
+        ),
+        ("not JSON".to_owned(), -32700),
+        (call(3, "tools/call", json!({"name": "rag", "arguments": {}})), -32602),
+        (call(4, "tools/list", json!({})), 0),
+    ];
+    let (mut input, mut output) = (child.stdin.take().unwrap(), BufReader::new(child.stdout.take().unwrap()));
+    for (line, code) in &lines {
+        writeln!(input, "{line}").unwrap();
+        let mut answer = String::new();
+        output.read_line(&mut answer).unwrap();
+        let answer: Value =
+            serde_json::from_str(&answer).unwrap_or_else(|error| panic!("{line}: {error}: {answer}"));
+        assert_eq!(answer["error"]["code"].as_i64().unwrap_or(0), *code, "{line}: {answer}");
+        if line.contains("rag") {
+            let said = answer["error"]["message"].as_str().unwrap();
+            assert!(said.ends_with("the tools are ask, inspect"), "{said}");
+        }
+    }
+    drop(input);
+    assert!(child.wait().unwrap().success());
 }
 
 #[test]

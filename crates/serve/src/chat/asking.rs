@@ -5,13 +5,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
-use firsthand_base::{Conversation, Manifest, Message, Part, Rendered, Role, VisionKind, settings};
+use firsthand_base::{Conversation, Manifest, Rendered, VisionKind, settings};
 use firsthand_engine::{Answer, Told, Wishes};
 use firsthand_input::Renderer;
 use tokio::sync::mpsc;
 
 use crate::app::App;
 use crate::chat::request::Asked;
+use crate::chat::schema::{Form, Unfit};
 use crate::chat::tools::Tools;
 use crate::queue::Key;
 use crate::refusal::{Answered, Refusal};
@@ -41,10 +42,10 @@ pub(crate) struct Facts {
     pub(crate) manifest: Manifest,
     pub(crate) image_tokens: usize,
     pub(crate) video_tokens: usize,
-    /// The whole answer is the JSON of one call.
-    pub(crate) is_call: bool,
-    /// The answer may hold calls.
-    pub(crate) has_tools: bool,
+    /// What may be called, and whether the whole answer is a call.
+    pub(crate) tools: Tools,
+    /// What the model read, each medium as one placeholder.
+    pub(crate) prompt: String,
 }
 
 /// What becomes of an answer.
@@ -61,17 +62,18 @@ pub(crate) async fn begin(app: &Arc<App>, key: Key, asked: Asked) -> Answered<An
     app.check_model(&asked.model)?;
     let ticket = Arc::new(app.enter(key)?);
     let Asked { conversation, tools, schema, sampling, stop, choices, top, .. } = asked;
-    let schema = schema.or_else(|| tools.schema());
+    let form = schema.map(Form::Json).or_else(|| tools.form());
     let mut masks = Vec::new();
-    if let Some(schema) = schema {
+    if let Some(form) = form {
         let (app, ready) = (app.clone(), ready.clone());
         // Reading a vocabulary of 150 thousand tokens takes a second, once.
         let build = move || -> Answered<Vec<_>> {
-            let wrong = |what: String| {
-                Refusal::field("response_format", format!("this schema cannot be followed: {what}"))
+            let wrong = |Unfit { param, what }: Unfit| {
+                let message = format!("{param}: this schema cannot be followed: {what}");
+                Refusal::field(param, message)
             };
             let schemas = app.schemas(&ready.renderer)?;
-            (0..choices).map(|_| schemas.mask(&schema).map_err(wrong)).collect()
+            (0..choices).map(|_| schemas.mask(&form).map_err(wrong)).collect()
         };
         masks = tokio::task::spawn_blocking(build)
             .await
@@ -90,8 +92,8 @@ pub(crate) async fn begin(app: &Arc<App>, key: Key, asked: Asked) -> Answered<An
         manifest,
         image_tokens: tokens(VisionKind::Image),
         video_tokens: tokens(VisionKind::Video),
-        is_call: tools.is_forced(),
-        has_tools: !tools.offered.is_empty(),
+        tools,
+        prompt: rendered.prompt.clone(),
         ready,
     };
     app.rates.charge(key, rendered.input.ids.len());
@@ -124,18 +126,14 @@ pub(crate) async fn render(
     app: &Arc<App>,
     ready: &Ready,
     key: Key,
-    mut conversation: Conversation,
+    conversation: Conversation,
     tools: &Tools,
 ) -> Answered<Rendered> {
     let media = match ready.renderer.sizes() {
         Some(rule) => app.media.open(&conversation, rule, key).await?,
         None => Default::default(),
     };
-    let mut offered = tools.offered.clone();
-    if !offered.is_empty() && !ready.renderer.takes_tools() {
-        describe(&mut conversation, &tools.description());
-        offered.clear();
-    }
+    let offered = tools.offered.clone();
     let renderer = ready.renderer.clone();
     let work = move || renderer.input_with(&conversation, &offered, &media);
     let rendered =
@@ -143,14 +141,15 @@ pub(crate) async fn render(
     rendered.map_err(|error| Refusal::bad(app.public(&error.to_string())))
 }
 
-/// Tells of tools in the system's words, where the chat template would not.
-fn describe(conversation: &mut Conversation, words: &str) {
-    match conversation.messages.first_mut() {
-        Some(first) if first.role == Role::System => first.parts.push(Part::Text(format!("\n\n{words}"))),
-        _ => {
-            let parts = vec![Part::Text(words.to_owned())];
-            conversation.messages.insert(0, Message { role: Role::System, parts });
-        }
+impl Facts {
+    /// Whether the whole answer is the JSON of one call.
+    pub(crate) fn is_call(&self) -> bool {
+        self.tools.is_forced()
+    }
+
+    /// Whether the answer may hold calls.
+    pub(crate) fn has_tools(&self) -> bool {
+        !self.tools.offered.is_empty()
     }
 }
 

@@ -5,7 +5,6 @@ use firsthand_base::Conversation;
 use serde_json::{Map, Value, json};
 
 use crate::chat::fields::Fields;
-use crate::chat::tools;
 use crate::refusal::{Answered, Refusal};
 
 /// Keys of a whole request that stand for those of every video part that says nothing itself, and what they are called
@@ -59,21 +58,14 @@ fn plain(message: Value, at: &str, extras: &Map<String, Value>) -> Answered<Valu
     let mut fields = Fields::of(message, at)?;
     let role = fields.string("role")?.ok_or_else(|| fields.wrong("role", "missing"))?;
     let role = if role == "developer" { "system".to_owned() } else { role };
-    let mut content = fields.take("content");
+    let content = fields.take("content");
+    // What templates may write: the reader of the reference format judges it.
+    let told: Vec<(&str, Value)> = ["tool_calls", "tool_call_id", "name"]
+        .into_iter()
+        .filter_map(|key| Some((key, fields.take(key)?)))
+        .collect();
     if role == "assistant" {
         fields.ignore(&["annotations", "reasoning_content"]);
-        if let Some(calls) = fields.take("tool_calls") {
-            let calls = tools::as_text(&calls, at)?;
-            content = Some(match content {
-                None => Value::from(calls),
-                Some(Value::String(text)) if text.is_empty() => Value::from(calls),
-                Some(Value::String(text)) => Value::from(format!("{text}\n{calls}")),
-                Some(_) => return Err(fields.wrong("content", "expected a string beside tool_calls")),
-            });
-        }
-    }
-    if role == "tool" {
-        fields.ignore(&["tool_call_id", "name"]);
     }
     fields.end()?;
     let content = match content {
@@ -83,7 +75,9 @@ fn plain(message: Value, at: &str, extras: &Map<String, Value>) -> Answered<Valu
         Some(other) => other,
         None => Value::Null,
     };
-    Ok(json!({"role": role, "content": content}))
+    let mut message = json!({"role": role, "content": content});
+    told.into_iter().for_each(|(key, value)| message[key] = value);
+    Ok(message)
 }
 
 /// A part with the request's extras where it says nothing itself, and inline picture lists taken apart.
@@ -173,7 +167,14 @@ mod tests {
     fn what_is_not_understood_is_named() {
         for (message, param) in [
             (json!({"role": "user"}), "messages[0].content"),
-            (json!({"role": "user", "content": "a", "name": "b"}), "messages[0].name"),
+            (json!({"role": "user", "content": "a", "name": 3}), "messages[0].name"),
+            (json!({"role": "user", "content": "a", "nmae": "b"}), "messages[0].nmae"),
+            (json!({"role": "assistant", "tool_calls": []}), "messages[0].tool_calls"),
+            (json!({"role": "user", "content": "a", "tool_calls": [{}]}), "messages[0].tool_calls"),
+            (
+                json!({"role": "assistant", "tool_calls": [{"function": {"name": "f", "arguments": [1]}}]}),
+                "messages[0].tool_calls[0].function.arguments",
+            ),
             (
                 json!({"role": "user", "content": [{"type": "input_audio", "input_audio": {}}]}),
                 "messages[0].content[0].type",

@@ -3,6 +3,7 @@
 pub(crate) mod asking;
 pub(crate) mod fields;
 pub(crate) mod messages;
+pub(crate) mod parameters;
 pub(crate) mod reply;
 pub(crate) mod request;
 pub(crate) mod schema;

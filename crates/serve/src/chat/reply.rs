@@ -12,7 +12,7 @@ use futures_util::stream;
 use serde_json::{Value, json};
 
 use crate::chat::asking::{Answering, Facts, Piece};
-use crate::chat::tools::{Call, Heard, Listening, call};
+use crate::chat::tools::{Call, Heard, Listening};
 use crate::refusal::Answered;
 
 /// How answers are told.
@@ -23,6 +23,8 @@ pub(crate) struct Telling {
     pub(crate) tells_usage: bool,
     pub(crate) logprobs: bool,
     pub(crate) manifest: bool,
+    /// Whether the prompt's text is told.
+    pub(crate) prompt: bool,
     /// What a live session showed and remembered.
     pub(crate) live: Option<Value>,
 }
@@ -33,6 +35,9 @@ impl Telling {
         let mut extras = serde_json::Map::new();
         if self.manifest {
             extras.insert("manifest".into(), json!(facts.manifest));
+        }
+        if self.prompt {
+            extras.insert("prompt_text".into(), facts.prompt.as_str().into());
         }
         extras.extend(self.live.clone().map(|live| ("live".to_owned(), live)));
         (!extras.is_empty()).then_some(Value::Object(extras))
@@ -56,15 +61,16 @@ pub(crate) async fn gather(answering: &mut Answering) -> Answered<Vec<Complete>>
         match piece {
             Piece::Failed(refusal) => return Err(refusal),
             Piece::Token(told) => complete.tokens.push(token(&told, answering.renderer())),
-            Piece::Text(text) if answering.facts.has_tools && !answering.facts.is_call => {
+            Piece::Text(text) if answering.facts.has_tools() && !answering.facts.is_call() => {
                 for heard in listening.push(&text) {
                     complete.hear(heard);
                 }
             }
             Piece::Text(text) => complete.text.push_str(&text),
             Piece::Over(answer) => {
-                listening.finish().into_iter().for_each(|heard| complete.hear(heard));
-                if let Some(call) = answering.facts.is_call.then(|| call(&complete.text)).flatten() {
+                let is_cut = answer.generation.finish == Finish::Length;
+                listening.finish(is_cut).into_iter().for_each(|heard| complete.hear(heard));
+                if let Some(call) = answering.facts.tools.forced(&complete.text) {
                     complete.text.clear();
                     complete.calls.push(call);
                 }
@@ -169,11 +175,9 @@ pub(crate) fn usage<'a>(facts: &Facts, answers: impl Iterator<Item = &'a Answer>
 /// A token with its log-probability and its rivals.
 fn token(told: &Told, renderer: &Renderer) -> Value {
     let entry = |id: u32, logprob: f32| {
-        let text = renderer.tokenizer().decode(&[id]);
-        let name =
-            if text.is_empty() { renderer.tokenizer().token_name(id).unwrap_or_default() } else { text };
-        let bytes: Vec<u8> = name.bytes().collect();
-        json!({"token": name, "bytes": bytes, "logprob": logprob})
+        // The token's own: a part of a character has bytes and, as text, U+FFFD.
+        let bytes = renderer.tokenizer().bytes_of(id);
+        json!({"token": String::from_utf8_lossy(&bytes), "bytes": bytes, "logprob": logprob})
     };
     let mut value = entry(told.id, told.logprob);
     value["top_logprobs"] = told.top.iter().map(|(id, logprob)| entry(*id, *logprob)).collect();
@@ -277,10 +281,10 @@ impl Streaming {
                 let token = token(&told, self.answering.renderer());
                 self.answers.entry(index).or_default().tokens.push(token);
             }
-            Piece::Text(text) if self.answering.facts.is_call => {
+            Piece::Text(text) if self.answering.facts.is_call() => {
                 self.answers.entry(index).or_default().whole.push_str(&text);
             }
-            Piece::Text(text) if self.answering.facts.has_tools => {
+            Piece::Text(text) if self.answering.facts.has_tools() => {
                 let heard = self.answers.entry(index).or_default().listening.push(&text);
                 heard.into_iter().for_each(|heard| self.hear(index, heard));
             }
@@ -309,13 +313,8 @@ impl Streaming {
 
     fn close(&mut self, index: usize, answer: Box<Answer>) {
         let mut streamed = self.answers.remove(&index).unwrap_or_default();
-        let mut rest = streamed.listening.finish();
-        if self.answering.facts.is_call {
-            rest.push(match call(&streamed.whole) {
-                Some(call) => Heard::Call(call),
-                None => Heard::Words(std::mem::take(&mut streamed.whole)),
-            });
-        }
+        let mut rest = streamed.listening.finish(answer.generation.finish == Finish::Length);
+        rest.extend(self.answering.facts.tools.forced(&streamed.whole).map(Heard::Call));
         self.answers.insert(index, streamed);
         rest.into_iter().for_each(|heard| self.hear(index, heard));
         let streamed = self.answers.remove(&index).unwrap_or_default();

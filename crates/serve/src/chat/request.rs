@@ -1,13 +1,15 @@
 //! A chat request in OpenAI's words, read into the project's own. Nothing that would change an answer is dropped: a
 //! field that is not known, or asks for what cannot be done, is refused by name.
 
+use std::ops::Bound;
+
 use firsthand_base::{Conversation, SamplingOptions, StopRules};
 use firsthand_input::GenerationDefaults;
 use serde_json::{Value, json};
 
 use crate::chat::fields::Fields;
 use crate::chat::messages;
-use crate::chat::tools::Tools;
+use crate::chat::tools::{CLOSE, Tools};
 use crate::options::Limits;
 use crate::refusal::{Answered, Refusal};
 
@@ -15,6 +17,48 @@ use crate::refusal::{Answered, Refusal};
 const MOST_STOPS: usize = 16;
 /// Most alternatives that are told in each token's place.
 const MOST_TOP: u64 = 20;
+
+/// Fields of vLLM's and OpenAI's interfaces that are not supported, each with the value that means what is done here.
+pub(crate) const OFF: [(&str, &str); 38] = [
+    ("add_generation_prompt", "true"),
+    ("add_special_tokens", "false"),
+    ("allowed_token_ids", "[]"),
+    ("bad_words", "[]"),
+    ("best_of", "1"),
+    ("chat_template_kwargs", "{}"),
+    ("continue_final_message", "false"),
+    ("detokenize", "true"),
+    ("documents", "[]"),
+    ("echo", "false"),
+    ("early_stopping", "false"),
+    ("functions", "[]"),
+    ("guided_decoding_backend", "\"auto\""),
+    ("ignore_eos", "false"),
+    ("include_reasoning", "true"),
+    ("include_stop_str_in_output", "false"),
+    ("length_penalty", "1"),
+    ("logits_processors", "[]"),
+    ("media_io_kwargs", "{}"),
+    ("min_p", "0"),
+    ("min_tokens", "0"),
+    ("mm_processor_kwargs", "{}"),
+    ("priority", "0"),
+    ("reasoning", "{}"),
+    ("reasoning_effort", "\"none\""),
+    ("return_token_ids", "false"),
+    ("return_token_strs", "false"),
+    ("return_tokens_as_token_ids", "false"),
+    ("skip_special_tokens", "true"),
+    ("spaces_between_special_tokens", "true"),
+    ("stop_token_ids", "[]"),
+    ("structured_outputs", "{}"),
+    ("suffix", "\"\""),
+    ("typical_p", "1"),
+    ("use_beam_search", "false"),
+    ("vllm_xargs", "{}"),
+    ("verbosity", "\"medium\""),
+    ("truncation", "\"disabled\""),
+];
 
 /// A question, checked.
 #[derive(Debug)]
@@ -34,6 +78,8 @@ pub(crate) struct Asked {
     pub(crate) top: Option<usize>,
     /// Whether the manifest is told; by default in answers that are not streamed.
     pub(crate) manifest: Option<bool>,
+    /// Whether the prompt's text is told.
+    pub(crate) prompt: bool,
 }
 
 /// What is read of a request besides its words.
@@ -47,6 +93,7 @@ pub(crate) fn chat(body: Value, reading: &Reading<'_>) -> Answered<Asked> {
     let mut fields = Fields::of(body, "")?;
     let model = fields.string("model")?.unwrap_or_default();
     let tools = Tools::read(fields.take("tools"), fields.take("tool_choice"))?;
+    let is_parallel = fields.flag("parallel_tool_calls")?.unwrap_or(true);
     let extras = messages::extras(&mut fields)?;
     let list = fields.take("messages").ok_or_else(|| Refusal::field("messages", "messages: missing"))?;
     let conversation = messages::conversation(list, &extras)?;
@@ -59,6 +106,7 @@ pub(crate) fn chat(body: Value, reading: &Reading<'_>) -> Answered<Asked> {
         Some(value) => {
             let mut options = Fields::of(value, "stream_options")?;
             options.ignore(&["include_obfuscation"]);
+            options.only_off(&[("continuous_usage_stats", "false")])?;
             let tells = options.flag("include_usage")?.unwrap_or(false);
             options.end()?;
             tells
@@ -70,7 +118,12 @@ pub(crate) fn chat(body: Value, reading: &Reading<'_>) -> Answered<Asked> {
         return Err(fields.wrong("top_logprobs", "only with logprobs: true"));
     }
     let manifest = fields.flag("manifest")?;
-    let (sampling, stop) = sampling(&mut fields, reading)?;
+    let prompt = fields.flag("prompt_text")?.unwrap_or(false);
+    let (sampling, mut stop) = sampling(&mut fields, reading)?;
+    if !is_parallel && !tools.offered.is_empty() && !tools.is_forced() {
+        // One call is the end of the turn.
+        stop.strings.push(CLOSE.to_owned());
+    }
     refuse_effects(&mut fields)?;
     fields.end()?;
     if schema.is_some() && tools.is_forced() {
@@ -92,6 +145,7 @@ pub(crate) fn chat(body: Value, reading: &Reading<'_>) -> Answered<Asked> {
         tells_usage,
         top,
         manifest,
+        prompt,
     })
 }
 
@@ -99,17 +153,30 @@ pub(crate) fn chat(body: Value, reading: &Reading<'_>) -> Answered<Asked> {
 pub(crate) fn sampling(fields: &mut Fields, reading: &Reading<'_>) -> Answered<(SamplingOptions, StopRules)> {
     let defaults = reading.defaults;
     let mut sampling = defaults.sampling.clone();
-    if let Some(temperature) = fields.number("temperature", [0.0, 1e3])? {
+    let mut given = Vec::new();
+    if let Some(temperature) = fields.number("temperature", 0.0..=1e3)? {
         sampling.temperature = temperature as f32;
+        given.push("temperature");
+        if temperature == 0.0 {
+            given.extend(["top_p", "top_k"]);
+        }
     }
-    if let Some(top_p) = fields.number("top_p", [f64::MIN_POSITIVE, 1.0])? {
+    if let Some(top_p) = fields.number("top_p", (Bound::Excluded(0.0), Bound::Included(1.0)))? {
         sampling.top_p = top_p as f32;
+        given.push("top_p");
     }
-    if let Some(top_k) = fields.count("top_k", [0, 1 << 24])? {
-        sampling.top_k = top_k as usize;
+    if let Some(value) = fields.take("top_k") {
+        // vLLM writes -1 for all tokens.
+        let all = (value.as_i64() == Some(-1)).then_some(0);
+        let top_k = all.or_else(|| value.as_u64()).filter(|&top_k| top_k <= 1 << 24);
+        let wrong =
+            || fields.wrong("top_k", "expected a whole number from 0 to 16777216, or -1 for all tokens");
+        sampling.top_k = top_k.ok_or_else(wrong)? as usize;
+        given.push("top_k");
     }
-    if let Some(penalty) = fields.number("repetition_penalty", [1e-3, 1e3])? {
+    if let Some(penalty) = fields.number("repetition_penalty", 1e-3..=1e3)? {
         sampling.repetition_penalty = penalty as f32;
+        given.push("repetition_penalty");
     }
     sampling.seed = match fields.take("seed") {
         None => 0,
@@ -125,6 +192,8 @@ pub(crate) fn sampling(fields: &mut Fields, reading: &Reading<'_>) -> Answered<(
         return Err(fields.wrong("max_tokens", "given together with max_completion_tokens; give one of them"));
     }
     let asked = named.into_iter().flatten().next();
+    given.extend(asked.map(|_| "max_new_tokens"));
+    defaults.check(&given).map_err(|error| Refusal::bad(error.to_string()))?;
     stop.max_tokens = asked.map_or(stop.max_tokens, |asked| asked as usize).min(reading.limits.max_tokens);
     let strings = fields.strings("stop", MOST_STOPS)?;
     if strings.iter().any(|text| text.is_empty() || text.len() > 1024) {
@@ -166,8 +235,10 @@ pub(crate) fn refuse_effects(fields: &mut Fields) -> Answered<()> {
         "prompt_cache_key",
         "prompt_cache_retention",
         "service_tier",
-        "parallel_tool_calls",
+        "request_id",
+        "cache_salt",
     ]);
+    fields.only_off(&OFF)?;
     let is_zero = |value: &Value| value.as_f64() == Some(0.0);
     fields.only("frequency_penalty", is_zero, "not supported; use repetition_penalty")?;
     fields.only("presence_penalty", is_zero, "not supported; use repetition_penalty")?;

@@ -1,13 +1,15 @@
-//! Tools: what a request offers, how the model is told of them, and the calls in what it says. The words are those of
-//! the Hermes format that Qwen's checkpoints were trained on: `<tool_call>{"name", "arguments"}</tool_call>`.
+//! Tools: what a request offers, and the calls in what the model says. They are read in the words of the Hermes format that
+//! Qwen's checkpoints were trained on: `<tool_call>{"name", "arguments"}</tool_call>`. How the model is told of tools and of
+//! earlier calls is the chat template's business.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use crate::chat::fields::Fields;
+use crate::chat::schema::{Form, Function, call_opening};
 use crate::refusal::{Answered, Refusal};
 
 const OPEN: &str = "<tool_call>";
-const CLOSE: &str = "</tool_call>";
+/// Ends a call.
+pub(crate) const CLOSE: &str = "</tool_call>";
 /// Most tools of a request.
 const MOST_TOOLS: usize = 128;
 
@@ -18,8 +20,8 @@ pub(crate) enum Choice {
     None,
     /// When the model says so.
     Auto,
-    /// One of these functions, each with the schema of its arguments.
-    OneOf(Vec<(String, Value)>),
+    /// One of these functions.
+    OneOf(Vec<Function>),
 }
 
 /// The tools of a request.
@@ -66,8 +68,8 @@ impl Tools {
                     format!("{at}: expected {{type: function, function: {{name, ..}}}}"),
                 ));
             };
-            let schema = function.get("parameters").cloned().unwrap_or_else(|| json!({"type": "object"}));
-            functions.push((name.to_owned(), schema));
+            let parameters = function.get("parameters").cloned().unwrap_or(Value::Null);
+            functions.push(Function { index, name: name.to_owned(), parameters });
         }
         let wrong = |what: &str| Err(Refusal::field("tool_choice", format!("tool_choice: {what}")));
         let choice = match choice {
@@ -81,7 +83,7 @@ impl Tools {
             },
             Some(named) => {
                 let name = named["function"]["name"].as_str().or_else(|| named["name"].as_str());
-                let found = functions.into_iter().find(|(known, _)| Some(known.as_str()) == name);
+                let found = functions.into_iter().find(|function| Some(function.name.as_str()) == name);
                 match found {
                     Some(function) => Choice::OneOf(vec![function]),
                     None => return wrong("it names no tool of this request"),
@@ -98,51 +100,45 @@ impl Tools {
     }
 
     /// What a forced answer must look like: the JSON of one call.
-    pub(crate) fn schema(&self) -> Option<Value> {
-        let Choice::OneOf(functions) = &self.choice else { return None };
-        let call = |(name, arguments): &(String, Value)| {
-            json!({
-                "type": "object",
-                "properties": {"name": {"const": name}, "arguments": arguments},
-                "required": ["name", "arguments"],
-                "additionalProperties": false,
-            })
-        };
-        let calls: Vec<Value> = functions.iter().map(call).collect();
-        Some(match &calls[..] {
-            [one] => one.clone(),
-            _ => json!({"anyOf": calls}),
-        })
+    pub(crate) fn form(&self) -> Option<Form> {
+        match &self.choice {
+            Choice::OneOf(functions) => Some(Form::Call(functions.clone())),
+            Choice::None | Choice::Auto => None,
+        }
     }
 
-    /// The words by which a model is told of tools where its chat template has none: those of Qwen2.5's template.
-    pub(crate) fn description(&self) -> String {
-        let lines: String = self.offered.iter().map(|tool| format!("\n{tool}")).collect();
-        format!(include_str!("tools.txt"), tools = lines)
+    /// The call that a forced answer is, as far as it goes: an answer that was cut is a call that was cut.
+    pub(crate) fn forced(&self, text: &str) -> Option<Call> {
+        let Choice::OneOf(functions) = &self.choice else { return None };
+        if let Some(call) = call(text) {
+            return Some(call);
+        }
+        let opened = functions.iter().find_map(|function| {
+            let arguments = text.strip_prefix(&call_opening(&function.name))?;
+            Some(Call { name: function.name.clone(), arguments: arguments.to_owned() })
+        });
+        opened.or_else(|| {
+            // Cut before the arguments: the function is known where no other begins so.
+            let mut begun =
+                functions.iter().filter(|function| call_opening(&function.name).starts_with(text));
+            let name = begun.next().filter(|_| begun.next().is_none()).map(|function| function.name.clone());
+            Some(Call { name: name.unwrap_or_default(), arguments: String::new() })
+        })
     }
 }
 
-/// Calls of an earlier turn, in the words in which the model made them.
-pub(crate) fn as_text(calls: &Value, at: &str) -> Answered<String> {
-    let wrong = || {
-        let at = format!("{at}.tool_calls");
-        Refusal::field(
-            at.clone(),
-            format!("{at}: expected [{{id, type: function, function: {{name, arguments}}}}]"),
-        )
-    };
-    let text = |call: &Value| {
-        let mut fields = Fields::of(call["function"].clone(), at)?;
-        let name = fields.string("name")?.ok_or_else(wrong)?;
-        let arguments: Value = match fields.take("arguments") {
-            Some(Value::String(text)) => serde_json::from_str(&text).map_err(|_| wrong())?,
-            Some(other) => other,
-            None => json!({}),
-        };
-        Ok(format!("{OPEN}\n{}\n{CLOSE}", json!({"name": name, "arguments": arguments})))
-    };
-    let calls = calls.as_array().filter(|calls| !calls.is_empty()).ok_or_else(wrong)?;
-    Ok(calls.iter().map(text).collect::<Answered<Vec<_>>>()?.join("\n"))
+/// The call that text after `<tool_call>` was to become when it was cut, if it names the function.
+fn cut(text: &str) -> Option<Call> {
+    let rest = text.trim_start().strip_prefix('{')?.trim_start().strip_prefix("\"name\"")?;
+    let rest = rest.trim_start().strip_prefix(':')?.trim_start();
+    let mut names = serde_json::Deserializer::from_str(rest).into_iter::<String>();
+    let name = names.next()?.ok()?;
+    let rest = rest[names.byte_offset()..].trim_start();
+    let rest = rest.strip_prefix(',').map(str::trim_start).and_then(|rest| {
+        let rest = rest.strip_prefix("\"arguments\"").or_else(|| rest.strip_prefix("\"parameters\""))?;
+        Some(rest.trim_start().strip_prefix(':')?.trim_start())
+    });
+    Some(Call { name, arguments: rest.unwrap_or_default().to_owned() })
 }
 
 /// The call that a piece of JSON is.
@@ -202,10 +198,16 @@ impl Listening {
         }
     }
 
-    /// What is left when nothing more comes. A call that was cut is told as words.
-    pub(crate) fn finish(&mut self) -> Vec<Heard> {
+    /// What is left when nothing more comes. A call that lacks only its closing mark is whole, and one that was cut
+    /// (`is_cut`) is told as far as it goes; what names no function is words.
+    pub(crate) fn finish(&mut self, is_cut: bool) -> Vec<Heard> {
         let mut heard = Vec::new();
-        say(&mut heard, std::mem::take(&mut self.held));
+        let held = std::mem::take(&mut self.held);
+        let begun = held.strip_prefix(OPEN);
+        match begun.and_then(|text| call(text).or_else(|| cut(text).filter(|_| is_cut))) {
+            Some(call) => heard.push(Heard::Call(call)),
+            None => say(&mut heard, held),
+        }
         heard
     }
 }
@@ -232,7 +234,7 @@ mod tests {
                 .chunks(size)
                 .flat_map(|piece| listening.push(&piece.iter().collect::<String>()))
                 .collect();
-            heard.extend(listening.finish());
+            heard.extend(listening.finish(false));
             for piece in heard {
                 match piece {
                     Heard::Words(text) => words += &text,
@@ -245,13 +247,43 @@ mod tests {
     }
 
     #[test]
-    fn earlier_calls_are_written_as_the_model_wrote_them() {
-        let calls = json!([{"id": "a", "type": "function", "function": {"name": "look", "arguments": "{\"at\": 3}"}}]);
-        let text = as_text(&calls, "messages[1]").unwrap();
-        assert_eq!(text, "<tool_call>\n{\"name\":\"look\",\"arguments\":{\"at\":3}}\n</tool_call>");
-        assert!(
-            as_text(&json!([]), "m").is_err()
-                && as_text(&json!([{"function": {"name": "f", "arguments": "{"}}]), "m").is_err()
-        );
+    fn a_call_that_was_cut_is_told_as_far_as_it_goes() {
+        let check = |text: &str, is_cut: bool, expected: Heard| {
+            let mut listening = Listening::default();
+            assert!(listening.push(text).is_empty(), "{text}");
+            assert_eq!(listening.finish(is_cut), [expected], "{text}");
+        };
+        let call = |name: &str, arguments: &str| {
+            Heard::Call(Call { name: name.to_owned(), arguments: arguments.to_owned() })
+        };
+        let words = |text: &str| Heard::Words(text.to_owned());
+        let open = "<tool_call>\n{\"name\": \"look\", \"arguments\": {\"room\": \"ha";
+        check(open, true, call("look", "{\"room\": \"ha"));
+        check(open, false, words(open));
+        check("<tool_call>{\"name\":\"look\",", true, call("look", ""));
+        check("<tool_call>{\"name\": \"lo", true, words("<tool_call>{\"name\": \"lo"));
+        for is_cut in [true, false] {
+            check("<tool_call>\n{\"name\": \"look\", \"arguments\": {}}\n", is_cut, call("look", "{}"));
+            check("<tool_c", is_cut, words("<tool_c"));
+        }
+    }
+
+    #[test]
+    fn a_forced_answer_is_a_call_wherever_it_ends() {
+        let functions: Vec<Value> = ["look", "lose"]
+            .map(|name| serde_json::json!({"type": "function", "function": {"name": name}}))
+            .into();
+        let check = |count: usize, text: &str, name: &str, arguments: &str| {
+            let tools =
+                Tools::read(Some(functions[..count].to_vec().into()), Some("required".into())).unwrap();
+            let expected = Call { name: name.to_owned(), arguments: arguments.to_owned() };
+            assert_eq!(tools.forced(text), Some(expected), "{text}");
+        };
+        check(2, "{\"name\": \"lose\", \"arguments\": {\"a\": 1}}", "lose", "{\"a\":1}");
+        check(2, "{\"name\": \"lose\", \"arguments\": {\"a\": [", "lose", "{\"a\": [");
+        check(2, "{\"name\": \"los", "lose", "");
+        check(1, "{\"na", "look", "");
+        // Nobody knows which.
+        check(2, "{\"name\": \"lo", "", "");
     }
 }

@@ -72,7 +72,6 @@ pub(crate) fn routes() -> Router<Arc<App>> {
 /// What this server has.
 async fn state(State(app): State<Arc<App>>) -> Json<Value> {
     let shown = &app.shown;
-    let styles = [Style::Plain, Style::VideoR1, Style::StR1, Style::SpatialThinker, Style::EgoThinker];
     Json(json!({
         "program": concat!("firsthand ", env!("CARGO_PKG_VERSION")),
         "models": [app.model],
@@ -80,7 +79,7 @@ async fn state(State(app): State<Arc<App>>) -> Json<Value> {
         "memory": shown.memory.is_some(),
         "traces": shown.traces.is_some(),
         "runs": shown.runs.is_some(),
-        "styles": styles.map(Style::name),
+        "styles": Style::ALL.map(Style::name),
     }))
 }
 

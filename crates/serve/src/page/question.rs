@@ -113,7 +113,7 @@ fn coordinates(
 ) -> Coordinates {
     match (style, family) {
         // Its prompt states the original size.
-        (Style::SpatialThinker, _) => pixels(original),
+        (style, _) if style.states_size() => pixels(original),
         (Style::EgoThinker, _) => Coordinates::Unit,
         (_, Some(Family::Qwen2Vl)) => Coordinates::Thousand,
         _ => pixels(resized),

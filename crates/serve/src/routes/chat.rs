@@ -37,6 +37,7 @@ pub(super) fn telling(app: &App, asked: &Asked, wants_manifest: bool) -> Telling
         tells_usage: asked.tells_usage,
         logprobs: asked.top.is_some(),
         manifest: wants_manifest || asked.manifest.unwrap_or(!asked.is_streamed),
+        prompt: asked.prompt,
         live: None,
     }
 }

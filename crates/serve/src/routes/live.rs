@@ -78,7 +78,7 @@ pub(crate) fn read_new(body: Value, pixels: [u64; 2]) -> Answered<New> {
     }
     let start = fields.string("start")?.map(|text| text.parse::<Moment>()).transpose();
     let start = start.map_err(|error| fields.wrong("start", &format!("{error}; e.g. DAY1_08000000")))?;
-    let fps = fields.number("fps", [0.01, MOST_FPS])?.unwrap_or(1.0);
+    let fps = fields.number("fps", 0.01..=MOST_FPS)?.unwrap_or(1.0);
     let max_pixels = fields.count("max_pixels", pixels)?.map(|most| most as usize);
     fields.end()?;
     Ok(New { wearer, start: start.unwrap_or(Moment::START), fps, max_pixels })

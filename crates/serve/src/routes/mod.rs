@@ -7,19 +7,23 @@ mod files;
 mod live;
 mod openapi;
 mod responses;
+mod responses_input;
 mod responses_stream;
 mod state;
 mod tokenize;
 
 pub(crate) use embeddings::read as read_embeddings;
 pub(crate) use live::read_new;
-pub(crate) use responses::as_chat;
+pub(crate) use responses_input::as_chat;
 
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
-use axum::middleware::from_fn_with_state;
+use axum::body::Body;
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::http::{Method, StatusCode};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get, post};
 use rmcp::transport::streamable_http_server::session::never::NeverSessionManager;
 use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
@@ -27,6 +31,7 @@ use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, Stream
 use crate::app::App;
 use crate::http::guard::guard;
 use crate::mcp::Mcp;
+use crate::mcp_lines::not_json;
 use crate::refusal::Refusal;
 
 /// One path of the server.
@@ -138,6 +143,23 @@ pub(crate) const ROUTES: &[Route] = &[
 /// The Model Context Protocol over HTTP; one POST per message, no sessions.
 pub(crate) const MCP: &str = "/mcp";
 
+/// Answers a body that is no JSON as the protocol has it, before its library sees it.
+async fn told(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    if request.method() != Method::POST {
+        return next.run(request).await;
+    }
+    let (head, body) = request.into_parts();
+    let whole = Request::from_parts(head.clone(), body);
+    let bytes = match app.body(whole, app.options.limits.body_bytes).await {
+        Ok(bytes) => bytes,
+        Err(refusal) => return refusal.into_response(),
+    };
+    match not_json(&bytes) {
+        Some(answer) => (StatusCode::BAD_REQUEST, axum::Json(answer)).into_response(),
+        None => next.run(Request::from_parts(head, Body::from(bytes))).await,
+    }
+}
+
 fn mcp(app: &Arc<App>) -> StreamableHttpService<Mcp, NeverSessionManager> {
     let config = StreamableHttpServerConfig::default()
         .with_legacy_session_mode(false)
@@ -160,7 +182,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         Refusal::new(axum::http::StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "not with this method")
     };
     router
-        .route_service(MCP, mcp(&app))
+        .merge(Router::new().route_service(MCP, mcp(&app)).layer(from_fn_with_state(app.clone(), told)))
         .merge(crate::page::routes())
         .fallback(missing)
         .method_not_allowed_fallback(wrong)

@@ -5,13 +5,14 @@ use std::collections::VecDeque;
 
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
+use firsthand_base::Finish;
 use firsthand_engine::Answer;
 use futures_util::stream;
 use serde_json::{Value, json};
 
 use super::responses::{Shell, call_item, message_item, text_part};
 use crate::chat::asking::{Answering, Piece};
-use crate::chat::tools::{Call, Heard, Listening, call};
+use crate::chat::tools::{Call, Heard, Listening};
 use crate::refusal::Refusal;
 
 /// A response on its way.
@@ -83,8 +84,8 @@ impl Streaming {
     fn take(&mut self, piece: Piece) {
         match piece {
             Piece::Token(_) => {}
-            Piece::Text(text) if self.answering.facts.is_call => self.whole.push_str(&text),
-            Piece::Text(text) if self.answering.facts.has_tools => {
+            Piece::Text(text) if self.answering.facts.is_call() => self.whole.push_str(&text),
+            Piece::Text(text) if self.answering.facts.has_tools() => {
                 self.listening.push(&text).into_iter().for_each(|heard| self.hear(heard));
             }
             Piece::Text(text) => self.say(&text),
@@ -158,10 +159,10 @@ impl Streaming {
     }
 
     fn close(&mut self, answer: &Answer) {
-        self.listening.finish().into_iter().for_each(|heard| self.hear(heard));
-        if self.answering.facts.is_call {
-            let whole = std::mem::take(&mut self.whole);
-            self.hear(call(&whole).map_or(Heard::Words(whole), Heard::Call));
+        let is_cut = answer.generation.finish == Finish::Length;
+        self.listening.finish(is_cut).into_iter().for_each(|heard| self.hear(heard));
+        if let Some(call) = self.answering.facts.tools.forced(&self.whole) {
+            self.call(&call);
         }
         self.end_message();
         let output = std::mem::take(&mut self.output);

@@ -10,6 +10,7 @@ use crate::app::{App, key_of};
 use crate::chat::asking::render;
 use crate::chat::fields::Fields;
 use crate::chat::messages;
+use crate::chat::request::OFF;
 use crate::chat::tools::Tools;
 use crate::refusal::{Answered, Refusal};
 
@@ -33,6 +34,7 @@ pub(crate) async fn tokenize(State(app): State<Arc<App>>, request: Request) -> A
         }
         _ => return Err(fields.wrong("prompt", "give prompt or messages")),
     };
+    fields.only_off(&OFF)?;
     fields.end()?;
     Ok(Json(json!({"count": ids.len(), "max_model_len": ready.renderer.context_length(), "tokens": ids})))
 }
