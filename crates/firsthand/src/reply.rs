@@ -24,6 +24,8 @@ pub(crate) struct Reply {
     pub(crate) boxes: Vec<LabelledBox>,
     /// Everything the model said.
     pub(crate) text: String,
+    /// Everything it read, each medium as one placeholder.
+    pub(crate) prompt_text: String,
     pub(crate) finish: Finish,
     pub(crate) prompt_tokens: usize,
     pub(crate) cached_tokens: usize,
@@ -61,7 +63,7 @@ pub(crate) fn coordinates(
 ) -> Coordinates {
     match (style, family) {
         // Its prompt states the original size.
-        (Style::SpatialThinker, _) => pixels(original),
+        (style, _) if style.states_size() => pixels(original),
         (Style::EgoThinker, _) => Coordinates::Unit,
         (_, Family::Qwen2Vl) => Coordinates::Thousand,
         _ => pixels(resized),
@@ -127,6 +129,7 @@ impl Reply {
             scene,
             boxes,
             text: generation.text,
+            prompt_text: generation.prompt,
             finish: generation.finish,
             prompt_tokens: generation.prompt_tokens,
             cached_tokens: generation.cached_tokens,

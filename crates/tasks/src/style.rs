@@ -20,9 +20,16 @@ pub enum Style {
     VideoR1Training,
     /// ST-R1: the inference prompt for multiple choice, the training prompt for everything else.
     StR1,
-    /// SpatialThinker, evaluation prompt, with the placeholders that its scripts leave unfilled.
+    /// SpatialThinker, the prompt of its model card: the picture's size filled in, then question and options.
     #[serde(rename = "spatialthinker")]
     SpatialThinker,
+    /// SpatialThinker, the prompt of its evaluation scripts, with the placeholders that they leave unfilled.
+    #[serde(rename = "spatialthinker-eval-literal")]
+    SpatialThinkerEvalLiteral,
+    /// SpatialThinker, a long prompt in the order of its training rows: task, output, example, size, question. The rows of
+    /// STVQA-7K carry the published words themselves, and are learned from with those.
+    #[serde(rename = "spatialthinker-train")]
+    SpatialThinkerTrain,
     /// EgoThinker: EgoTaskQA's prompt for multiple choice, the reinforcement prompts for intervals and boxes.
     #[serde(rename = "egothinker")]
     EgoThinker,
@@ -83,7 +90,7 @@ pub struct Question<'a> {
     pub kind: Kind,
     /// The options, with or without their letters. Only for multiple choice.
     pub options: &'a [String],
-    /// `[height, width]` of the first medium's original pictures, which one prompt states.
+    /// `[height, width]` of the first medium's original pictures, for [`Style::states_size`].
     pub size: Option<[usize; 2]>,
 }
 
@@ -99,6 +106,26 @@ pub struct Prompt {
 }
 
 impl Style {
+    /// All of them.
+    pub const ALL: [Style; 8] = {
+        use Style::*;
+        [
+            Plain,
+            VideoR1,
+            VideoR1Training,
+            StR1,
+            SpatialThinker,
+            SpatialThinkerEvalLiteral,
+            SpatialThinkerTrain,
+            EgoThinker,
+        ]
+    };
+
+    /// Whether its prompt states the size of the first medium's original pictures. Boxes are then in pixels of these.
+    pub fn states_size(self) -> bool {
+        matches!(self, Style::SpatialThinker | Style::SpatialThinkerEvalLiteral | Style::SpatialThinkerTrain)
+    }
+
     /// The name on command lines and in files.
     pub fn name(self) -> &'static str {
         match self {
@@ -107,6 +134,8 @@ impl Style {
             Style::VideoR1Training => "video-r1-training",
             Style::StR1 => "st-r1",
             Style::SpatialThinker => "spatialthinker",
+            Style::SpatialThinkerEvalLiteral => "spatialthinker-eval-literal",
+            Style::SpatialThinkerTrain => "spatialthinker-train",
             Style::EgoThinker => "egothinker",
         }
     }
@@ -134,7 +163,16 @@ impl Style {
                 (None, video_r1(question, &options, include_str!("../prompts/video-r1-training.md"))?)
             }
             Style::StR1 => (None, st_r1(question)?),
-            Style::SpatialThinker => (None, self.spatialthinker(question)?),
+            Style::SpatialThinker => {
+                (None, self.spatialthinker(question, include_str!("../prompts/spatialthinker.md"))?)
+            }
+            Style::SpatialThinkerEvalLiteral => {
+                let file = include_str!("../prompts/spatialthinker-eval-literal.md");
+                (None, self.spatialthinker(question, file)?)
+            }
+            Style::SpatialThinkerTrain => {
+                (None, self.spatialthinker(question, include_str!("../prompts/spatialthinker-train.md"))?)
+            }
             Style::EgoThinker => egothinker(question)?,
         };
         let text_first = self == Style::EgoThinker && matches!(question.kind, Kind::Interval | Kind::Box);
@@ -159,7 +197,7 @@ impl Style {
         Err(Error::Options { kind: kind.name(), count, remedy })
     }
 
-    fn spatialthinker(self, question: &Question<'_>) -> Result<String> {
+    fn spatialthinker(self, question: &Question<'_>, file: &str) -> Result<String> {
         let [height, width] = question.size.ok_or(Error::NoSize { style: self.name() })?;
         let text = match question.kind {
             Kind::MultipleChoice => {
@@ -169,7 +207,7 @@ impl Style {
         };
         let values =
             [("width", &*width.to_string()), ("height", &*height.to_string()), ("question", text.as_str())];
-        fill(include_str!("../prompts/spatialthinker.md"), &values)
+        fill(file, &values)
     }
 }
 

@@ -64,8 +64,7 @@ fn the_training_prompt_of_video_r1_is_byte_exact() {
 
 #[test]
 fn names_in_files_are_the_names_on_command_lines() {
-    use Style::*;
-    for style in [Plain, VideoR1, VideoR1Training, StR1, SpatialThinker, EgoThinker] {
+    for style in Style::ALL {
         assert_eq!(serde_json::to_value(style).unwrap(), style.name());
     }
 }
@@ -79,10 +78,42 @@ fn st_r1_is_byte_exact() {
     check(Style::StR1, Kind::FreeForm, &[], None, &format!("Where is it? Please answer in English. {ST} "));
 }
 
+const OBSERVE: &str = "You FIRST observe the image in <observe> </observe> tags, then visualise the relevant scene graph in <scene> </scene> tags, followed by thinking about the reasoning process as an internal monologue within <think> </think> tags and then provide the final answer. The final answer MUST BE put within <answer> </answer> tags, and only return the final choice including the correct option and answer within the answer tags, e.g., <answer>";
+
 #[test]
-fn spatialthinker_is_byte_exact() {
-    let user = "You FIRST observe the image in <observe> </observe> tags, then visualise the relevant scene graph in <scene> </scene> tags, followed by thinking about the reasoning process as an internal monologue within <think> </think> tags and then provide the final answer. The final answer MUST BE put within <answer> </answer> tags, and only return the final choice including the correct option and answer within the answer tags, e.g., <answer> ({correct_option}) {correct_answer} </answer>.\n\nImage size: {Width} x {Height}\n(640 x 480)\n\nNow answer the following question:\nWhere is it?\nOptions:\n(A) here\n(B) there";
-    check(Style::SpatialThinker, Kind::MultipleChoice, &["here", "there"], None, user);
+fn spatialthinkers_card_is_byte_exact() {
+    let asked = "Where is it?\nOptions:\n(A) here\n(B) there";
+    let user = format!("{OBSERVE} (A) cat </answer>.\n\nImage size: 640 x 480\n\n{asked}");
+    check(Style::SpatialThinker, Kind::MultipleChoice, &["here", "there"], None, &user);
+    check(Style::SpatialThinker, Kind::FreeForm, &[], None, &user.replace(asked, "Where is it?"));
+}
+
+#[test]
+fn spatialthinkers_evaluation_is_byte_exact() {
+    let user = format!(
+        "{OBSERVE} ({{correct_option}}) {{correct_answer}} </answer>.\n\nImage size: {{Width}} x {{Height}}\n(640 x 480)\n\nNow answer the following question:\nWhere is it?\nOptions:\n(A) here\n(B) there"
+    );
+    check(Style::SpatialThinkerEvalLiteral, Kind::MultipleChoice, &["here", "there"], None, &user);
+}
+
+#[test]
+fn spatialthinkers_training_prompt_is_as_it_was() {
+    let style = Style::SpatialThinkerTrain;
+    let options = ["here", "there"].map(str::to_owned);
+    let question = Question {
+        text: "Where is it?",
+        kind: Kind::MultipleChoice,
+        options: &options,
+        size: Some([480, 640]),
+    };
+    let user = style.prompt(&question).unwrap().user;
+    let tail = "</answer>\n\nImage size: (640 x 480)\n\nNow answer the following question:\n\nQ. Where is it?\nOptions:\n(A) here\n(B) there";
+    assert!(user.ends_with(tail), "{user}");
+    // One text after the picture, with the blank that its loader leaves.
+    assert!(user.starts_with(" You answer"), "{user}");
+    // The whole, by a sum of its bytes: whoever changes a word sees it here.
+    let sum = user.bytes().fold(0u64, |sum, byte| sum.wrapping_mul(31).wrapping_add(u64::from(byte)));
+    assert_eq!((user.len(), sum), (1596, 9_927_006_541_540_542_951));
 }
 
 #[test]
@@ -109,7 +140,7 @@ fn egothinker_is_byte_exact() {
 
 #[test]
 fn only_egothinker_grounding_puts_the_text_first() {
-    for style in [Style::Plain, Style::VideoR1, Style::StR1, Style::SpatialThinker, Style::EgoThinker] {
+    for style in Style::ALL {
         for &kind in style.kinds() {
             let options =
                 if kind == Kind::MultipleChoice { vec!["a".to_owned(), "b".to_owned()] } else { vec![] };

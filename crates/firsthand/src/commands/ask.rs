@@ -43,6 +43,7 @@ Examples:
   firsthand ask walk.mp4 \"How do I get back?\" --style st-r1 --model ./ST-R1 --spread st-r1 --frames 8 --max-pixels 151200
   firsthand ask before.jpg after.jpg \"What changed?\" --model ./checkpoint --quantize q4_k
   firsthand ask --messages conversation.json --model ./checkpoint --json
+  firsthand ask desk.jpg \"Where is the cup?\" --style spatialthinker --model OX-PIXL/SpatialThinker-7B --show-prompt
   firsthand ask --memory week \"where did i leave the red cup ?\" --at DAY3_18000000
   firsthand ask --memory week \"who borrowed the drill ?\" --options 'anna|ben' --agent-model http://127.0.0.1:8000/v1#Ego-R1-Agent-3B
 
@@ -68,9 +69,13 @@ pub(crate) struct AskOptions {
     /// Draw the boxes of the answer or its scene graph on the picture, as PNG.
     #[arg(long, value_name = "FILE.png")]
     draw: Option<PathBuf>,
-    /// Print one JSON object with the answer and the manifest of what made it, instead of streaming.
+    /// Print one JSON object with the answer, the prompt (`prompt_text`) and the manifest of what made it, instead of streaming.
     #[arg(long)]
     json: bool,
+    /// Print the prompt as the model would read it, and answer nothing: no weights are read. A medium is one placeholder
+    /// with the number of its tokens.
+    #[arg(long, conflicts_with_all = ["memory", "draw"])]
+    show_prompt: bool,
     #[command(flatten)]
     memory: investigate::MemoryFlags,
     #[command(flatten)]
@@ -109,6 +114,9 @@ pub(crate) fn run(options: &AskOptions) -> Result<()> {
     }
     let settings = settings(options, &choosing);
     let manifest = firsthand_input::manifest(&session.manifest, &rendered.prompt, &rendered.media, settings);
+    if options.show_prompt {
+        return show::prompt(&rendered, &manifest, session.renderer.tokenizer(), options.json);
+    }
     let tokens = rendered.input.ids.len() + choosing.stop.max_tokens;
     let (renderer, runner) = session.load(tokens, largest_medium(&rendered.input))?;
     let kept = runner.model().unquantised.len();

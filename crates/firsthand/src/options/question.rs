@@ -18,9 +18,15 @@ pub(crate) enum StyleFlag {
     VideoR1,
     /// ST-R1: think, then answer, about routes and landmarks.
     StR1,
-    /// SpatialThinker: observe, draw a scene graph, think, answer.
+    /// SpatialThinker, as its model card asks: observe, draw a scene graph, think, answer.
     #[value(name = "spatialthinker")]
     SpatialThinker,
+    /// The same as its evaluation scripts ask, with the placeholders that they leave unfilled.
+    #[value(name = "spatialthinker-eval-literal")]
+    SpatialThinkerEvalLiteral,
+    /// The same at the length of its training rows, with the schema of the scene graph and an example.
+    #[value(name = "spatialthinker-train")]
+    SpatialThinkerTrain,
     /// EgoThinker: first-person multiple choice, intervals, boxes.
     #[value(name = "egothinker")]
     EgoThinker,
@@ -67,6 +73,8 @@ impl StyleFlag {
             StyleFlag::VideoR1 => Style::VideoR1,
             StyleFlag::StR1 => Style::StR1,
             StyleFlag::SpatialThinker => Style::SpatialThinker,
+            StyleFlag::SpatialThinkerEvalLiteral => Style::SpatialThinkerEvalLiteral,
+            StyleFlag::SpatialThinkerTrain => Style::SpatialThinkerTrain,
             StyleFlag::EgoThinker => Style::EgoThinker,
         }
     }
@@ -115,15 +123,15 @@ pub(crate) fn conversation(
     media: Vec<Part>,
     opener: &Opener,
 ) -> Result<Conversation> {
-    let size = if style == Style::SpatialThinker { first_size(&media, opener)? } else { None };
+    let size = if style.states_size() { first_size(&media, opener)? } else { None };
     let prompt = style.prompt(&Question { text, kind, options, size })?;
     let mut parts = media;
     let at = if prompt.media_first { parts.len() } else { 0 };
     parts.insert(at, Part::Text(prompt.user));
     let mut messages = Vec::new();
     if let Some(system) = prompt.system {
-        messages.push(Message { role: Role::System, parts: vec![Part::Text(system)] });
+        messages.push(Message::new(Role::System, vec![Part::Text(system)]));
     }
-    messages.push(Message { role: Role::User, parts });
+    messages.push(Message::new(Role::User, parts));
     Ok(Conversation { messages })
 }

@@ -236,7 +236,7 @@ impl<'a> Run<'a> {
     ) -> std::result::Result<Conversation, String> {
         let benchmark = &self.plan.benchmarks[benchmark].0;
         let size = match (self.style(benchmark), item.media.first()) {
-            (Style::SpatialThinker, Some(medium)) => Some(self.outside.size(&medium.path)?),
+            (style, Some(medium)) if style.states_size() => Some(self.outside.size(&medium.path)?),
             _ => None,
         };
         let prompt =

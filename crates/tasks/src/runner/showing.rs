@@ -33,9 +33,9 @@ pub(super) fn conversation(
     parts.insert(at, Part::Text(prompt.user));
     let mut messages = Vec::new();
     if let Some(system) = prompt.system {
-        messages.push(Message { role: Role::System, parts: vec![Part::Text(system)] });
+        messages.push(Message::new(Role::System, vec![Part::Text(system)]));
     }
-    messages.push(Message { role: Role::User, parts });
+    messages.push(Message::new(Role::User, parts));
     Ok(Conversation { messages })
 }
 

@@ -144,7 +144,7 @@ fn rows_of_a_folder_are_read_in_any_order() {
     (config.style, config.reasoning) = (Some(firsthand_tasks::Style::SpatialThinker), false);
     let row = Dataset::open(&[config]).unwrap().row(RowId { source: 0, index: 1 }).unwrap();
     assert!(
-        words(&row)[0].contains("(64 x 48)")
+        words(&row)[0].contains("Image size: 64 x 48\n\n")
             && words(&row)[0].ends_with("1?\nOptions:\n(A) left\n(B) right 1")
     );
     assert_eq!(words(&row)[1], "<answer>(B) right 1</answer>");

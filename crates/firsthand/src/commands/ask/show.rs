@@ -3,8 +3,10 @@
 use std::io::{StdoutLock, Write};
 
 use anyhow::Result;
-use firsthand_base::Rendered;
+use firsthand_base::{Manifest, Rendered};
+use firsthand_input::Tokenizer;
 use firsthand_tasks::{Section, Splitter};
+use serde_json::json;
 
 use crate::options::sampling::Choosing;
 use crate::screen::Paint;
@@ -24,6 +26,30 @@ pub(super) fn notes(rendered: &Rendered, choosing: &Choosing) -> Result<()> {
         note(&format!("{}: {frames}{width} x {height}, {tokens} tokens", medium.location))?;
     }
     note(&choosing.note)
+}
+
+/// What the model would read: as text, each placeholder with how many tokens it stands for, or as JSON, as it is.
+pub(super) fn prompt(
+    rendered: &Rendered,
+    manifest: &Manifest,
+    tokenizer: &Tokenizer,
+    is_json: bool,
+) -> Result<()> {
+    let mut out = std::io::stdout().lock();
+    if is_json {
+        let tokens = rendered.input.ids.len();
+        let report = json!({"prompt_text": rendered.prompt, "prompt_tokens": tokens, "manifest": manifest});
+        return Ok(writeln!(out, "{}", serde_json::to_string_pretty(&report)?)?);
+    }
+    let mut rest = rendered.prompt.as_str();
+    for item in &rendered.input.vision {
+        let name = tokenizer.token_name(rendered.input.ids[item.span.start]).unwrap_or_default();
+        let Some((before, after)) = rest.split_once(&name) else { break };
+        write!(out, "{before}{name} x {}", item.span.len())?;
+        rest = after;
+    }
+    writeln!(out, "{rest}")?;
+    Ok(())
 }
 
 /// Text on its way to the terminal.
