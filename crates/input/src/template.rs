@@ -93,7 +93,8 @@ impl Form {
             .add_template_owned(NAME, without_generation_tags(&source))
             .map_err(|error| Error::checkpoint(&path, format!("chat template: {}", one_line(error))))?;
         let (takes_text, takes_parts, takes) = (true, true, Takes::default());
-        let mut form = Form { environment, path, takes_text, takes_parts, takes, takes_silence: true, system: None };
+        let mut form =
+            Form { environment, path, takes_text, takes_parts, takes, takes_silence: true, system: None };
         form.probe()?;
         Ok(form)
     }
@@ -224,7 +225,8 @@ impl Form {
         };
         let role = ("role".to_owned(), Value::from(message.role.name()));
         // A turn that only calls has no content, as in the reference, which drops what is null.
-        let is_silent = self.takes_silence && message.parts.is_empty() && message.fields.contains_key("tool_calls");
+        let is_silent =
+            self.takes_silence && message.parts.is_empty() && message.fields.contains_key("tool_calls");
         let content = (!is_silent).then(|| ("content".to_owned(), content));
         let fields = message.fields.iter().map(|(key, value)| (key.clone(), Value::from_serialize(value)));
         Ok(std::iter::once(role).chain(content).chain(fields).collect())

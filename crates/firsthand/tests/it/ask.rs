@@ -210,12 +210,16 @@ fn what_cannot_be_drawn_is_said_early_and_the_answer_is_kept() {
 #[test]
 fn the_prompt_is_shown_without_an_answer() {
     let home = tempfile::tempdir().unwrap();
-    let words = [PHOTO, "Where?", "--options", "here|there", "--model", "qwen2_vl", "--style", "spatialthinker"];
+    let words =
+        [PHOTO, "Where?", "--options", "here|there", "--model", "qwen2_vl", "--style", "spatialthinker"];
     let output = ask(home.path(), &[&words[..], &["--show-prompt"]].concat());
     assert!(output.status.success(), "{output:?}");
     let shown = stdout(&output);
     assert!(shown.contains("<|vision_start|><|image_pad|> x 15<|vision_end|>You FIRST observe"), "{shown}");
-    assert!(shown.contains("Image size: 130 x 90\n\nWhere?\nOptions:\n(A) here\n(B) there<|im_end|>"), "{shown}");
+    assert!(
+        shown.contains("Image size: 130 x 90\n\nWhere?\nOptions:\n(A) here\n(B) there<|im_end|>"),
+        "{shown}"
+    );
     assert!(shown.ends_with("<|im_start|>assistant\n\n"), "{shown:?}");
     let report = json(&ask(home.path(), &[&words[..], &["--show-prompt", "--json"]].concat()));
     let answered = json(&ask(home.path(), &[&words[..], &["--max-tokens", "1", "--json"]].concat()));
@@ -241,8 +245,15 @@ fn calls_and_results_of_a_file_are_in_the_prompt() {
     fs_err::write(&file, messages.to_string()).unwrap();
     let words = ["--messages", file.to_str().unwrap(), "--model", "qwen2_vl", "--show-prompt"];
     let shown = stdout(&ask(home.path(), &words));
-    assert!(shown.contains("<tool_call>\n{\"name\": \"look\", \"arguments\": {\"room\": 1}}\n</tool_call>"), "{shown}");
-    assert!(shown.contains("user\n<tool_response>\n<|vision_start|>") && shown.contains("\n</tool_response><|im_end|>"), "{shown}");
+    assert!(
+        shown.contains("<tool_call>\n{\"name\": \"look\", \"arguments\": {\"room\": 1}}\n</tool_call>"),
+        "{shown}"
+    );
+    assert!(
+        shown.contains("user\n<tool_response>\n<|vision_start|>")
+            && shown.contains("\n</tool_response><|im_end|>"),
+        "{shown}"
+    );
 }
 
 #[test]
@@ -259,12 +270,18 @@ fn settings_that_do_not_matter_stop_nothing() {
     let output = ask(home.path(), &[&["Is it?", "--model", model][..], &given].concat());
     assert_eq!(stdout(&output), "yes\n", "{output:?}");
     let output = ask(home.path(), &["Is it?", "--model", model]);
-    assert_failure(&output, &["generation_config.json", "repetition_penalty: expected a number from 0.001 to 1000, found 0"]);
+    assert_failure(
+        &output,
+        &["generation_config.json", "repetition_penalty: expected a number from 0.001 to 1000, found 0"],
+    );
     let messages = home.path().join("messages.json");
     fs_err::write(&messages, r#"[{"role": "user", "content": "Is it?"}]"#).unwrap();
     let out = home.path().join("out.safetensors");
     let mut dump = program(home.path());
-    dump.args(["dump", "--model", model, "--greedy", "1", "--messages"]).arg(&messages).arg("--out").arg(&out);
+    dump.args(["dump", "--model", model, "--greedy", "1", "--messages"])
+        .arg(&messages)
+        .arg("--out")
+        .arg(&out);
     let output = dump.output().unwrap();
     assert!(output.status.success() && out.is_file(), "{output:?}");
 }
