@@ -4,8 +4,9 @@
 mod fixed;
 mod float;
 
-use fast_image_resize::images::{Image, ImageRef};
-use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
+use fast_image_resize::images::{TypedImage, TypedImageRef};
+use fast_image_resize::pixels::U8x3;
+use fast_image_resize::{FilterType, ResizeAlg, ResizeOptions, Resizer};
 use firsthand_base::ResizeMode;
 
 use crate::Picture;
@@ -23,16 +24,19 @@ pub(crate) fn resize(picture: &Picture, size: [usize; 2], mode: ResizeMode) -> P
 }
 
 /// torchvision v2 on uint8: 16-bit fixed-point weights, uint8 between the passes, width first. Both passes in one
-/// call would go height first.
+/// call would go height first. The call names its pixel type: the one that does not would compile the kernels of
+/// every type.
 fn two_pass(picture: &Picture, [height, width]: [usize; 2]) -> Picture {
     let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::CatmullRom));
     let mut resizer = Resizer::new();
     let mut pass = |pixels: &[u8], from: [usize; 2], to: [usize; 2]| {
-        let source = ImageRef::new(from[1] as u32, from[0] as u32, pixels, PixelType::U8x3)
+        let source = TypedImageRef::<U8x3>::from_buffer(from[1] as u32, from[0] as u32, pixels)
             .expect("the buffer has the size of the picture");
-        let mut target = Image::new(to[1] as u32, to[0] as u32, PixelType::U8x3);
-        resizer.resize(&source, &mut target, &options).expect("both images are RGB8 and not empty");
-        target.into_vec()
+        let mut resized = vec![0; to[0] * to[1] * 3];
+        let mut target = TypedImage::<U8x3>::from_buffer(to[1] as u32, to[0] as u32, &mut resized)
+            .expect("the buffer has the size asked for");
+        resizer.resize_typed(&source, &mut target, &options).expect("both images are RGB8 and not empty");
+        resized
     };
     let rows = picture.height;
     let wide = pass(&picture.rgb, [rows, picture.width], [rows, width]);
