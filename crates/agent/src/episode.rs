@@ -201,8 +201,7 @@ impl Episode {
 
     /// Whether a turn in progress has its action whole, so that nothing more needs to be written.
     pub fn is_complete(text: &str) -> bool {
-        text.contains("</tool>") && text.contains("<tool>")
-            || text.contains("</answer>") && text.contains("<answer>")
+        Step::parse(text).is_whole
     }
 
     /// A turn up to the end of its action: what the conversation keeps of it.
@@ -222,7 +221,7 @@ impl Episode {
         self.spent.tokens += cost.tokens;
         self.spent.seconds = micro(self.spent.seconds + cost.seconds);
         let (said, called) = match step.action {
-            _ if kept.contains("<information>") => {
+            _ if step.informs => {
                 (self.malformed("it writes <information> itself; only tools do"), None)
             }
             Action::Answer(answer) => (Said::Answer(answer), None),

@@ -60,6 +60,26 @@ fn what_follows_an_action_does_not_count() {
 }
 
 #[test]
+fn a_tag_that_a_thought_names_is_no_action() {
+    for thought in [
+        "<think>the letter goes inside <answer> and </answer> tags</think>",
+        "<think>The format is <answer></answer>, or <tool>{}</tool>.</think>",
+        "<think>Maybe <answer>A</answer>? <information> will tell.</think>",
+    ] {
+        let call = look("cup");
+        let turn = format!("{thought}{}", call.trim_start_matches("<think>so</think>"));
+        check(Budgets::default(), &[(&turn, seen("cup")), (&format!("{thought}<answer>B"), answer("B"))]);
+        assert!(!Episode::is_complete(thought) && Episode::is_complete(&turn), "{turn}");
+        // A thought that was cut off acts not, and the model is told why.
+        let Said::Observation(told) = episode(Budgets::default()).turn(&thought.replace("</think>", ""), Cost::default())
+        else {
+            panic!("{thought}")
+        };
+        assert!(told.contains("the thought is not closed by </think>"), "{told}");
+    }
+}
+
+#[test]
 fn the_clock_is_the_questions() {
     let mut episode = episode(Budgets::default());
     let turn = call("look", json!({"question": "cup", "query_time": "DAY7_23000000"}));

@@ -1,7 +1,9 @@
 //! A finished answer, taken apart: what was observed, the scene graph as text, the reasoning, the result.
-//! Tolerant of what models really write; strict scoring formats are not this file's business.
+//! Tolerant of what models really write; strict scoring formats are not this file's business. What a thought is, and
+//! that no tag in it counts, is `thoughts`'s.
 
 use crate::sections::{Event, Section, Splitter};
+use crate::thoughts::thoughts;
 
 /// The parts of an answer, trimmed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -10,8 +12,7 @@ pub struct Answer {
     pub observed: Option<String>,
     /// The last `<scene>` section, unparsed.
     pub scene: Option<String>,
-    /// The `<think>` sections, joined by blank lines. Text before a `</think>` that nothing opened counts too:
-    /// some chat templates open it in the prompt.
+    /// The `<think>` sections, joined by blank lines, tags in them included.
     pub thinking: Option<String>,
     /// The last complete `<answer>`, else the last one begun, else the text outside all tags.
     pub result: String,
@@ -22,13 +23,15 @@ pub struct Answer {
 impl Answer {
     /// Takes a text apart. Every text is an answer.
     pub fn parse(text: &str) -> Answer {
-        let mut splitter = Splitter::default();
-        let mut events = splitter.events(text, false);
-        events.extend(splitter.events("", true));
         let mut reader = Reader::default();
-        for event in events {
-            reader.take(event);
+        let mut from = 0;
+        for thought in thoughts(text) {
+            reader.speech(&text[from..thought.whole.start]);
+            reader.store(false);
+            reader.thoughts.push(text[thought.inside].to_owned());
+            from = thought.whole.end;
         }
+        reader.speech(&text[from..]);
         reader.end()
     }
 }
@@ -46,6 +49,11 @@ struct Reader {
 }
 
 impl Reader {
+    /// Text between thoughts.
+    fn speech(&mut self, text: &str) {
+        Splitter::default().events(text, true).into_iter().for_each(|event| self.take(event));
+    }
+
     fn take(&mut self, event: Event) {
         match event {
             Event::Text(text) if self.open.is_some() => self.text.push_str(&text),
@@ -55,10 +63,6 @@ impl Reader {
                 self.open = Some(section);
             }
             Event::Close(section) if self.open == Some(section) => self.store(true),
-            Event::Close(Section::Think) if self.open.is_none() && self.thoughts.is_empty() => {
-                let thought = std::mem::take(&mut self.outside);
-                self.thoughts.push(thought);
-            }
             // A stray closing tag: what was open was only mentioned.
             Event::Close(_) => self.store(false),
         }
@@ -69,13 +73,12 @@ impl Reader {
         match self.open.take() {
             Some(Section::Observe) => self.observed = Some(text),
             Some(Section::Scene) => self.scene = Some(text),
-            Some(Section::Think) => self.thoughts.push(text),
             // The published EgoThinker prompt shows its example with `/answer>`, and models copy it.
             Some(Section::Answer) if closed || text.trim_end().ends_with("/answer>") => {
                 self.complete = Some(text.trim_end().trim_end_matches("/answer>").to_owned());
             }
             Some(Section::Answer) => self.begun = Some(text),
-            Some(Section::Outside) | None => {}
+            Some(Section::Think | Section::Outside) | None => {}
         }
     }
 
@@ -112,11 +115,17 @@ mod tests {
         check("<think>why</think>\n<answer> B </answer>", Some("why"), "B");
         check("<think>why</think> The cup.", Some("why"), "The cup.");
         check("why</think><answer>B</answer>", Some("why"), "B");
-        check("<think>why <answer>B</answer>", Some("why"), "B");
+        check("<think>why <answer>B</answer>", Some("why <answer>B</answer>"), "");
         check("<think>cut off", Some("cut off"), "");
         check("<think>a</think><answer>B", Some("a"), "B");
         check("<answer>A</answer><think>no</think><answer>C</answer>", Some("no"), "C");
-        check("<think>put it in <answer> tags</think><answer>D</answer>", Some("put it in"), "D");
+        check("<think>put it in <answer> tags</think><answer>D</answer>", Some("put it in <answer> tags"), "D");
+        check("<think>maybe <answer>A</answer>?</think> The cup.", Some("maybe <answer>A</answer>?"), "The cup.");
+        check("maybe <answer>A</answer>?</think><answer>B</answer>", Some("maybe <answer>A</answer>?"), "B");
+        check("<think>a<think>b</think><answer>A</answer></think><answer>B", Some("a<think>b</think><answer>A</answer>"), "B");
+        check("<THINK>a</THINK><Answer>C</ANSWER>", Some("a"), "C");
+        check("<answer>B</answer></think>", None, "B");
+        check("<answer>B <think>or A</think></answer>", Some("or A"), "B");
         check("<answer>[0.1, 0.2, 0.3, 0.4]/answer>", None, "[0.1, 0.2, 0.3, 0.4]");
         check("a < b <b>c</b>", None, "a < b <b>c</b>");
         let full =

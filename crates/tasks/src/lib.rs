@@ -22,6 +22,7 @@ mod score;
 mod sections;
 mod style;
 mod template;
+mod thoughts;
 
 pub use answer::Answer;
 pub use boxes::{BoundingBox, Coordinates, LabelledBox, boxes};

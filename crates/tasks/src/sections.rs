@@ -1,5 +1,6 @@
 //! Splits an answer into its tagged sections while it is being written. Tolerant: a tag that is opened inside
-//! another section ends it, a tag that never closes ends with the text, unknown tags are text.
+//! another section ends it, a tag that never closes ends with the text, unknown tags are text. Inside a thought every
+//! tag but `</think>` is text. Tags count in every case.
 
 /// What a piece of an answer is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -85,14 +86,14 @@ impl Splitter {
             };
             text.push_str(&rest[..at]);
             rest = &rest[at..];
-            if let Some(&(tag, section, opens)) = TAGS.iter().find(|(tag, ..)| rest.starts_with(tag)) {
+            if let Some(&(tag, section, opens)) = tags_in(self.current).find(|(tag, ..)| same_start(rest, tag) == tag.len()) {
                 if !text.is_empty() {
                     events.push(Event::Text(std::mem::take(&mut text)));
                 }
                 self.current = if opens { section } else { Section::Outside };
                 events.push(if opens { Event::Open(section) } else { Event::Close(section) });
                 rest = &rest[tag.len()..];
-            } else if !last && TAGS.iter().any(|(tag, ..)| tag.starts_with(rest)) {
+            } else if !last && tags_in(self.current).any(|(tag, ..)| same_start(rest, tag) == rest.len()) {
                 break;
             } else {
                 text.push('<');
@@ -105,6 +106,17 @@ impl Splitter {
         }
         events
     }
+}
+
+/// Tags that are not text within a section.
+fn tags_in(current: Section) -> impl Iterator<Item = &'static (&'static str, Section, bool)> {
+    let thinking = current == Section::Think;
+    TAGS.iter().filter(move |(_, section, opens)| !thinking || (*section == Section::Think && !opens))
+}
+
+/// How many bytes two texts have in common at their beginning, letters' case aside.
+fn same_start(a: &str, b: &str) -> usize {
+    a.bytes().zip(b.bytes()).take_while(|(a, b)| a.eq_ignore_ascii_case(b)).count()
 }
 
 fn texts(current: &mut Section, events: Vec<Event>) -> Vec<(Section, String)> {
@@ -150,8 +162,10 @@ mod tests {
         assert_eq!(splitter.push("nk>a < b"), vec![(Section::Think, "a < b".to_owned())]);
         assert_eq!(splitter.push("</th"), vec![]);
         assert_eq!(splitter.push("e "), vec![(Section::Think, "</the ".to_owned())]);
-        assert_eq!(splitter.push("<ans"), vec![]);
-        assert_eq!(splitter.finish(), vec![(Section::Think, "<ans".to_owned())]);
+        assert_eq!(splitter.push("<answer>"), vec![(Section::Think, "<answer>".to_owned())]);
+        assert_eq!(splitter.push("</THINK><Ans"), vec![]);
+        assert_eq!(splitter.push("wer>B<"), vec![(Section::Answer, "B".to_owned())]);
+        assert_eq!(splitter.finish(), vec![(Section::Answer, "<".to_owned())]);
     }
 
     proptest! {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use firsthand_tasks::format::Step;
+use firsthand_tasks::format::{Step, without_inner_tags};
 use serde::{Deserialize, Serialize};
 
 use super::record::Record;
@@ -116,8 +116,9 @@ fn is_formed(done: &crate::Done) -> bool {
         Said::Answer(_) => true,
         Said::Over(_) => false,
     };
-    let one = |tag: &str| text.matches(&format!("<{tag}>")).count();
-    let thought = text.starts_with("<think>") && step.thinking.is_some_and(|thought| !thought.is_empty());
+    let searched = without_inner_tags(text);
+    let one = |tag: &str| searched.matches(&format!("<{tag}>")).count();
+    let thought = searched.starts_with("<think>") && step.thinking.is_some_and(|thought| !thought.is_empty());
     thought && acts && one("think") == 1 && one("tool") + one("answer") == 1 && one("information") == 0
 }
 

@@ -14,4 +14,5 @@ pub(crate) use literal::literal;
 pub(crate) use quantity::python_float;
 pub use quantity::{Quantity, plain_number};
 pub use span::{plain_span, spans};
+pub use crate::thoughts::without_inner_tags;
 pub use tool::{Action, Step, ToolCall, well_formed};

@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 use super::literal::{literal, repr};
 use super::tags;
 use crate::answer::Answer;
+use crate::thoughts::{thoughts, without_inner_tags};
 use crate::{Error, Result};
 
 /// A tool and what it is called with.
@@ -103,31 +104,65 @@ pub enum Action {
 /// One turn of the model.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Step {
-    /// The thought before it.
+    /// The thoughts before its action.
     pub thinking: Option<String>,
     /// What it does.
     pub action: Action,
+    /// Where in the text its action begins; the end of the text where there is none.
+    pub begin: usize,
     /// Where in the text its action ends; what follows does not count. The whole text where there is no action.
     pub end: usize,
+    /// Whether the action is whole, so that nothing more needs to be written: its section is closed, and no thought
+    /// before it may turn out to reach further.
+    pub is_whole: bool,
+    /// Whether it writes an `<information>` section of its own, outside thoughts and before its action ends.
+    pub informs: bool,
 }
 
 impl Step {
-    /// Takes a turn apart: its first complete `<tool>` or `<answer>` section counts, whichever opens first.
+    /// Takes a turn apart: its first complete `<tool>` or `<answer>` section outside thoughts counts, whichever opens
+    /// first; where there is none, an `<answer>` that the end of the turn cut off. A thought that does not end acts not.
     pub fn parse(text: &str) -> Step {
-        let at = |tag: &str| {
-            let open = text.find(&format!("<{tag}>"))?;
-            let inside = tags::first(text, tag)?;
-            Some((open, inside, open + 2 * tag.len() + "<></>".len() + inside.len()))
+        let searched = without_inner_tags(text);
+        let section = |tag: &str| {
+            let open = searched.find(&format!("<{tag}>"))?;
+            let inside = open + tag.len() + "<>".len();
+            let length = searched[inside..].find(&format!("</{tag}>"))?;
+            Some((open, inside..inside + length, inside + length + tag.len() + "</>".len()))
         };
-        let (action, end) = match (at("tool"), at("answer")) {
-            (Some((tool, call, end)), answer) if answer.is_none_or(|(answer, ..)| tool < answer) => {
+        let (action, begin, end, closed) = match (section("tool"), section("answer")) {
+            (Some((tool, call, end)), answer) if answer.as_ref().is_none_or(|(answer, ..)| tool < *answer) => {
                 let nothing = |error: Error| Action::Nothing(error.to_string());
-                (ToolCall::parse(call).map_or_else(nothing, Action::Tool), end)
+                (ToolCall::parse(&text[call]).map_or_else(nothing, Action::Tool), tool, end, true)
             }
-            (_, Some((_, answer, end))) => (Action::Answer(answer.trim().to_owned()), end),
-            _ => (Action::Nothing("neither a <tool> nor an <answer> section".to_owned()), text.len()),
+            (_, Some((begin, _, end))) => {
+                (Action::Answer(Answer::parse(&text[..end]).result), begin, end, true)
+            }
+            _ => (unclosed(text, &searched), searched.find("<answer>").unwrap_or(text.len()), text.len(), false),
         };
-        Step { thinking: Answer::parse(&text[..end]).thinking, action, end }
+        let certain = thoughts(&text[..end]).iter().all(|thought| thought.ended);
+        Step {
+            thinking: Answer::parse(&text[..end]).thinking,
+            action,
+            begin,
+            end,
+            is_whole: closed && certain,
+            informs: searched[..end].contains("<information>"),
+        }
+    }
+}
+
+/// What a turn without a complete section does.
+fn unclosed(text: &str, searched: &str) -> Action {
+    let nothing = |reason: &str| Action::Nothing(reason.to_owned());
+    if searched.contains("<answer>") {
+        let answer = Answer::parse(text).result;
+        return if answer.is_empty() { nothing("the <answer> section is empty") } else { Action::Answer(answer) };
+    }
+    let cut = thoughts(text).last().is_some_and(|thought| !thought.ended && thought.whole.end == text.len());
+    match cut && !searched.trim_end().ends_with("</think>") {
+        true => nothing("the thought is not closed by </think>, and nothing in it acts"),
+        false => nothing("neither a <tool> nor an <answer> section"),
     }
 }
 
@@ -217,14 +252,58 @@ mod tests {
         let check = |text: &str, expect: &str| {
             let step = Step::parse(text);
             assert_eq!(step.action, Action::Answer(expect.to_owned()), "{text}");
-            assert!(text[..step.end].ends_with("</answer>"), "{text}");
+            assert!(text[..step.end].to_lowercase().ends_with("</answer>") && step.is_whole, "{text}");
         };
         check("<think>so</think> <answer>B</answer>", "B");
         check("<answer>\nB.\n</answer><tool>{}</tool>", "B.");
         check("<tool>cut off <answer>B</answer>", "B");
-        for nothing in ["", "B", "<answer>B", "<tool>{}</tool>"] {
-            assert!(matches!(Step::parse(nothing).action, Action::Nothing(_)), "{nothing}");
+        check("<Answer>B</ANSWER>", "B");
+        check("<answer> <answer>B</answer>", "B");
+        for (nothing, reason) in [
+            ("", "neither"),
+            ("B", "neither"),
+            ("<answer>", "empty"),
+            ("<tool>{}</tool>", "not a tool call"),
+            ("<tool>{", "neither"),
+            ("<think>look", "thought is not closed"),
+            ("<think>The form is <answer>A</answer>.", "thought is not closed"),
+            ("<think>so</think>", "neither"),
+        ] {
+            let Action::Nothing(found) = Step::parse(nothing).action else { panic!("{nothing}") };
+            assert!(found.contains(reason), "{nothing}: {found}");
         }
+    }
+
+    #[test]
+    fn tags_that_a_thought_names_are_no_actions() {
+        let call = format!("<tool>{JSON}</tool>");
+        for thought in [
+            "<think>give the letter inside <answer> and </answer> tags</think>",
+            "<think>The format is <answer></answer>.</think>",
+            "<think>Maybe <answer>A</answer>? I must look first.</think>",
+            "<think>I could call <tool>{}</tool> and read <information>.</think>",
+            "<think>a <think>b</think> <answer>A</answer></think>",
+            "<THINK><Answer>A</Answer></THINK>",
+            "<think>one</think>\n<think>```<answer>A</answer>```</think>",
+            "the template opened it: <answer>A</answer></think>",
+        ] {
+            let text = format!("{thought}\n{call} and more");
+            let step = Step::parse(&text);
+            assert!(matches!(step.action, Action::Tool(call) if call.name == "rag"), "{text}");
+            assert_eq!((&text[step.begin..step.end], step.is_whole, step.informs), (call.as_str(), true, false));
+            let text = format!("{thought}<answer>C");
+            let step = Step::parse(&text);
+            assert_eq!(step.action, Action::Answer("C".to_owned()), "{text}");
+            assert_eq!(Answer::parse(&text).result, "C", "{text}");
+            assert!(!step.is_whole, "{text}");
+            if thought.to_lowercase().starts_with("<think>") {
+                assert!(!Step::parse(thought).is_whole, "{thought}");
+            }
+        }
+        // While an inner thought may still be open, nothing is whole; at the end its first closing tag counts.
+        let step = Step::parse("<think>I use <think> tags</think><answer>B</answer>");
+        assert_eq!((step.action, step.is_whole), (Action::Answer("B".to_owned()), false));
+        assert!(Step::parse("<tool>{}</tool>").is_whole, "a call that cannot be read ends a turn as well");
     }
 
     #[test]

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::{Mode, Reward, Row, Scored, settings};
-use crate::format::{ToolCall, choice, tags, well_formed};
+use crate::format::{ToolCall, choice, tags, well_formed, without_inner_tags};
 use crate::{Answer, Error, Result};
 
 const NAME: &str = "ego-r1";
@@ -56,7 +56,7 @@ impl Reward for EgoR1 {
                 let index = choice(truth, 26).ok_or_else(|| {
                     Error::row(NAME, format!("the gold answer \"{}\" is no option letter", row.solution))
                 })?;
-                let turns = without_marks(&row.completion);
+                let turns = without_inner_tags(&without_marks(&row.completion));
                 let answer = Answer::parse(&turns);
                 let complete = answer.tagged && tags::first(&turns, "answer").is_some();
                 let right = complete && choice(&answer.result, 26) == Some(index);

@@ -6,11 +6,13 @@
 //! computes with inverted ones; strict mode takes the one box or span of the answer in any published spelling,
 //! and gives nothing for one that is inverted or empty. Boxes are compared in the frame they are written in.
 
+use std::borrow::Cow;
+
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::{Mode, Reward, Row, Scored, settings};
-use crate::format::{spans, tags};
+use crate::format::{spans, tags, without_inner_tags};
 use crate::{BoundingBox, Error, Result, box_overlap, boxes, interval_overlap};
 
 /// Published constants of the three rewards.
@@ -61,15 +63,19 @@ impl EgoThinker {
     }
 
     fn value(&self, row: &Row) -> Result<f64> {
-        let answer = tags::first(&row.completion, "answer");
+        let reply = match self.mode {
+            Mode::Compatible => Cow::Borrowed(row.completion.as_str()),
+            Mode::Strict => Cow::Owned(without_inner_tags(&row.completion)),
+        };
+        let answer = tags::first(&reply, "answer");
         let other = |kind: &str| row.problem_type.as_deref() == Some(kind);
         let gold = |what: &str| {
             Error::row(self.measure.name(), format!("the gold answer \"{}\" is no {what}", row.solution))
         };
         match self.measure {
             Measure::Format => Ok(f64::from(u8::from(match self.mode {
-                Mode::Compatible => tags::in_order(tags::strip(&row.completion), &["think", "answer"], true),
-                Mode::Strict => tags::exactly(&row.completion, &["think", "answer"]),
+                Mode::Compatible => tags::in_order(tags::strip(&reply), &["think", "answer"], true),
+                Mode::Strict => tags::exactly(&reply, &["think", "answer"]),
             }))),
             Measure::Box if other("egoexo") => Ok(0.0),
             Measure::Box => {

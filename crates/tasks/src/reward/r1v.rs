@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use super::equation::same_answer;
 use super::{Mode, Reward, Row, Scored, gold, gold_or_whole, settings};
 use crate::Result;
-use crate::format::{choice, tags};
+use crate::format::{choice, tags, without_inner_tags};
 
 /// Published constants of both rewards.
 #[derive(Clone, Debug, Deserialize)]
@@ -58,8 +58,9 @@ impl Reward for R1v {
                 } else {
                     gold_or_whole("r1v", &row.solution)?
                 };
-                let said = tags::first(&row.completion, "answer").map(str::trim);
-                (tags::exactly(&row.completion, sections), said.is_some_and(|said| same_option(said, truth)))
+                let reply = without_inner_tags(&row.completion);
+                let said = tags::first(&reply, "answer").map(str::trim);
+                (tags::exactly(&reply, sections), said.is_some_and(|said| same_option(said, truth)))
             }
         };
         let right = right && (form || !self.scene);

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::{Mode, Reward, Row, Scored, settings, st_r1};
-use crate::format::{choice, tags};
+use crate::format::{choice, tags, without_inner_tags};
 use crate::{Error, Result};
 
 const NAME: &str = "reverse-consistency";
@@ -80,7 +80,7 @@ fn direction(row: &Row) -> Option<bool> {
 }
 
 fn letter(row: &Row) -> Option<char> {
-    let index = choice(tags::first(&row.completion, "answer")?, 26)?;
+    let index = choice(tags::first(&without_inner_tags(&row.completion), "answer")?, 26)?;
     char::from_u32('A' as u32 + index as u32)
 }
 

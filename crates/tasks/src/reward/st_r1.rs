@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 
 use super::stray_number::stray_number;
 use super::{Mode, Reward, Row, Scored, settings};
-use crate::format::{choice, tags};
+use crate::format::{choice, tags, without_inner_tags};
 use crate::{Error, Result};
 
 const NAME: &str = "st-r1";
@@ -47,7 +47,7 @@ impl Reward for StR1 {
     fn score(&self, row: &Row) -> Result<Scored> {
         let form = match self.mode {
             Mode::Compatible => tags::in_order(&row.completion, &["think", "answer"], false),
-            Mode::Strict => tags::exactly(&row.completion, &["think", "answer"]),
+            Mode::Strict => tags::exactly(&without_inner_tags(&row.completion), &["think", "answer"]),
         };
         let right = accuracy(NAME, self.mode, row)?;
         Ok(Scored::weighted(&[
@@ -59,9 +59,9 @@ impl Reward for StR1 {
 
 /// Whether a reply names the gold option. `reward` is who asks, for errors.
 pub(super) fn accuracy(reward: &'static str, mode: Mode, row: &Row) -> Result<bool> {
-    let said = tags::first(&row.completion, "answer").map(tags::strip);
     match mode {
         Mode::Compatible => {
+            let said = tags::first(&row.completion, "answer").map(tags::strip);
             let truth = tags::strip(tags::first(&row.solution, "answer").unwrap_or(&row.solution));
             let same_number = match (stray_number(&row.completion), stray_number(&row.solution)) {
                 (Some(said), Some(truth)) => (said * 1e6).round() == (truth * 1e6).round(),
@@ -75,7 +75,8 @@ pub(super) fn accuracy(reward: &'static str, mode: Mode, row: &Row) -> Result<bo
             let truth = choice(truth, 26).ok_or_else(|| {
                 Error::row(reward, format!("the gold answer \"{truth}\" is no option letter"))
             })?;
-            Ok(said.is_some_and(|said| choice(said, 26) == Some(truth)))
+            let reply = without_inner_tags(&row.completion);
+            Ok(tags::first(&reply, "answer").is_some_and(|said| choice(said, 26) == Some(truth)))
         }
     }
 }

@@ -12,7 +12,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::{Mode, Reward, Row, Scored, settings};
-use crate::format::{Quantity, choice, python_float, tags};
+use crate::format::{Quantity, choice, python_float, tags, without_inner_tags};
 use crate::metric::text::{Rouge, word_count, word_error_rate};
 use crate::{Error, Result};
 
@@ -81,8 +81,9 @@ impl Reward for VideoR1 {
             }
             Mode::Strict => {
                 let truth = super::gold(NAME, &row.solution)?;
-                let said = tags::first(&row.completion, "answer").map_or("", str::trim);
-                (strict(kind, said, truth)?, tags::exactly(&row.completion, &["think", "answer"]))
+                let reply = without_inner_tags(&row.completion);
+                let said = tags::first(&reply, "answer").map_or("", str::trim);
+                (strict(kind, said, truth)?, tags::exactly(&reply, &["think", "answer"]))
             }
         };
         let mut scored = Scored::weighted(&[

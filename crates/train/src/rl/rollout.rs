@@ -3,6 +3,8 @@
 
 use std::ops::Range;
 
+use firsthand_tasks::format::{Action, Step};
+
 /// Tokens that the model read after its prompt, and which of them it chose.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Stretch {
@@ -105,10 +107,9 @@ impl Dialogue {
     /// call stands in the tags of an answer.
     pub fn said(&self) -> String {
         let mut turns: Vec<&str> = self.turns.iter().map(|turn| turn.said.as_str()).collect();
-        let by_call = match (&self.end, turns.last()) {
-            (End::Answered(answer), Some(last)) if !last.contains("<answer>") => {
-                let before = last.find("<tool>").map_or(*last, |at| &last[..at]);
-                Some(format!("{before}<answer>{answer}</answer>"))
+        let by_call = match (&self.end, turns.last().map(|last| (last, Step::parse(last)))) {
+            (End::Answered(answer), Some((last, Step { action: Action::Tool(_), begin, .. }))) => {
+                Some(format!("{}<answer>{answer}</answer>", &last[..begin]))
             }
             _ => None,
         };
@@ -159,6 +160,8 @@ mod tests {
         let call =
             "<think>b</think><tool>{\"name\": \"terminate\", \"arguments\": {\"answer\": \"B\"}}</tool>";
         check(call, answered(), "<think>b</think><answer>B</answer>");
+        let named = "<think><answer> tags</think><tool>{\"name\": \"terminate\", \"arguments\": {\"answer\": \"B\"}}</tool>";
+        check(named, answered(), "<think><answer> tags</think><answer>B</answer>");
         check("hm", End::Over("no turn is left".into()), "hm");
     }
 }

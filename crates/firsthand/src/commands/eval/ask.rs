@@ -34,8 +34,8 @@ Examples:
   firsthand eval my-kitchen.toml --data ~/data/my-kitchen --model ./checkpoint --out run
   firsthand eval --data ~/data/homes --model ./checkpoint --out run -- world
 
-Files are looked for in DIR/NAME where there is such a folder, else in DIR. `firsthand eval list` says where they come
-from. The benchmark called world needs the `--` before it, because `eval world` is a measurement of its own.
+Files are looked for in DIR/NAME where the files with the questions are there, else in DIR. `firsthand eval list` says
+where they come from. The benchmark called world needs the `--` before it, because `eval world` is a measurement of its own.
 
 OUT gets rows.jsonl (one line per question and setting, as they are answered), manifest.json (what made them),
 results.json and results.md (computed from all rows). Run the same command again after an interruption: rows that are

@@ -21,7 +21,8 @@ Examples:
   firsthand eval list vsi-bench --data ~/data
   firsthand eval list my-own.toml --data ~/data/my-own
 
-With --data, the rows are read through and media are looked for: in DIR/NAME where there is such a folder, else in DIR.
+With --data, the rows are read through and media are looked for: in DIR/NAME where the files with the questions are
+there, else in DIR.
 Exit code 1 when something cannot be used.";
 
 /// Benchmarks: sources, layouts, licences, and whether a folder is complete.

@@ -7,6 +7,7 @@ use super::passage::Passage;
 use super::{NAME, Row, Scored, SpatialThinker, size};
 use crate::assignment::assign;
 use crate::boxes::Coordinates;
+use crate::format::without_inner_tags;
 use crate::likeness::{Likeness, Name};
 use crate::metric::overlap::Shape;
 use crate::{Error, Result, Scene};
@@ -21,7 +22,8 @@ impl SpatialThinker {
         let [width, height] = size::tolerant(row)?;
         let (truth, gold) = truth(&row.solution)?;
         let frame = self.frame(row, [width, height])?;
-        let reply = Passage::of(&row.completion);
+        let text = without_inner_tags(&row.completion);
+        let reply = Passage::of(&text);
         let scene = reply.scene().filter(|_| reply.is_exact());
         let Some(drawn) = scene.and_then(|text| Scene::strict(text).ok()) else {
             let mut nothing = self.total(0.0, 0.0, 0.0, 0.0);
