@@ -114,5 +114,9 @@ fn scores(out: &mut impl Write, matched: &Match) -> Result<()> {
         "    {} items in {} independent groups: {better} better, {worse} worse; only in the first {first}, only in the second {second}",
         difference.items, difference.clusters
     )?;
+    let [before, after] = matched.unread;
+    if before + after > 0 {
+        writeln!(out, "    answers that could not be read, which count as wrong: {before}, then {after}")?;
+    }
     Ok(())
 }

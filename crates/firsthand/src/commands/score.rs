@@ -30,7 +30,8 @@ Each line of IN is one object: `completion` (what the model wrote) and `solution
 stores it, tags included), and where the reward asks for it `problem`, `problem_type`, `group` (rows of one prompt share
 it; terms over a group look at all of them) and further keys.
 Each line of the output belongs to the line of IN in the same place, blank ones aside: {{\"reward\": 1.5, \"parts\": {{...}}}},
-or {{\"error\": ...}} where a row cannot be judged. Exit code 1 when there are such rows.",
+with \"unread\": true where no answer could
+be read in the reply, or {{\"error\": ...}} where a row cannot be judged. Exit code 1 when there are such rows.",
         rewards.join("\n")
     )
 });
@@ -86,6 +87,11 @@ pub(crate) fn run(options: &ScoreOptions) -> Result<()> {
     let mut judged = judge_all(&lines, reward.as_ref());
     group_terms(&mut judged, reward.as_ref());
     let bad = write(&options.input, &lines, &judged)?;
+    let unread = judged.iter().flatten().filter(|(_, scored)| scored.unread).count();
+    if unread > 0 {
+        let judged = judged.len() - bad;
+        writeln!(std::io::stderr(), "note: of {unread} of {judged} replies no answer could be read; they earn what a wrong one earns")?;
+    }
     if bad > 0 {
         return Err(failure(
             format!("{bad} of {} rows cannot be judged: {}", judged.len(), options.input.display()),

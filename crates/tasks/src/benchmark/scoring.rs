@@ -13,6 +13,9 @@ pub enum Metric {
     Accuracy,
     /// The same words, letters' case and outer marks aside.
     ExactMatch,
+    /// Right or wrong, read by TempCompass's published rules where they read a reply.
+    #[serde(rename = "tempcompass")]
+    TempCompass,
     /// Mean relative accuracy as VSI-Bench publishes it.
     Mra,
     /// Mean relative accuracy as Video-R1 computes it.

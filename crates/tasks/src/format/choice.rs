@@ -36,7 +36,7 @@ pub fn choice_among<S: AsRef<str>>(result: &str, options: &[S]) -> Option<usize>
 }
 
 /// The content of the last `\boxed{…}`, or of the rest where it does not close.
-fn boxed(text: &str) -> Option<&str> {
+pub(super) fn boxed(text: &str) -> Option<&str> {
     let inside = text.rsplit_once("\\boxed")?.1.trim_start().strip_prefix('{')?;
     let mut depth = 0;
     let end = inside.char_indices().find_map(|(at, c)| match c {

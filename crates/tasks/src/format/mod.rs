@@ -6,6 +6,7 @@ mod choice;
 mod literal;
 mod quantity;
 mod span;
+mod spelled;
 pub(crate) mod tags;
 mod tool;
 

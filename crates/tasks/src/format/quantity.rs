@@ -1,6 +1,8 @@
-//! One number in a result, with the commas, units and percent signs people write. Two numbers in a result are no
-//! answer, unless one of them is announced. Ranges and spelled-out numbers are not read.
+//! One number in a result, with the commas, fractions, units and percent signs people write, in digits or in words. Two
+//! numbers in a result are no answer, unless one of them is announced or the others stand in brackets. Ranges are not
+//! read.
 
+use super::spelled::spelled;
 use crate::format::tags::strip;
 
 /// A number and what it counts.
@@ -31,19 +33,21 @@ const UNITS: &[(&[&str], &str, f64)] = &[
 ];
 
 impl Quantity {
-    /// The quantity a result gives: its only number, else the number right after its last `=` or "answer is".
+    /// The quantity a result gives: its only number, else the only one outside brackets, else the number right after
+    /// its last `=` or "answer is", else the only number that it spells out. Of a `\boxed{…}` the content counts.
     pub fn read(result: &str) -> Option<Quantity> {
-        let found = scan(result);
-        if found.len() == 1 {
-            return found.into_iter().next().map(|(_, quantity)| quantity);
+        let text = plain(super::choice::boxed(result).unwrap_or(result));
+        let only = |text: &str| match <[Found; 1]>::try_from(scan(text)) {
+            Ok([found]) => Some(found.quantity),
+            Err(_) => None,
+        };
+        let found = scan(&text);
+        if found.is_empty() {
+            let (value, unit) = spelled(&text)?;
+            let percent = unit.as_deref().is_some_and(is_percent);
+            return Some(Quantity { value, percent, unit: unit.filter(|_| !percent) });
         }
-        let lower = result.to_ascii_lowercase();
-        let ends = |cue: &str| lower.rfind(cue).map(|at| at + cue.len());
-        let end = ends("answer is").max(ends("answer:")).max(ends("="))?;
-        let mut announced = found.into_iter().filter(|(at, _)| *at >= end);
-        let (at, quantity) = announced.next()?;
-        let between = &result[end..at];
-        (announced.next().is_none() && between.chars().all(|c| !c.is_alphanumeric())).then_some(quantity)
+        only(&text).or_else(|| only(&without_brackets(&text))).or_else(|| announced(&text, found))
     }
 
     /// Whether two quantities are the same to so many decimals. Units are converted; a unit that only one of them has,
@@ -70,6 +74,16 @@ impl Quantity {
     }
 }
 
+/// The number right after the last words or sign that announce one.
+fn announced(text: &str, found: Vec<Found>) -> Option<Quantity> {
+    let lower = text.to_ascii_lowercase();
+    let ends = |cue: &str| lower.rfind(cue).map(|at| at + cue.len());
+    let end = ends("answer is").max(ends("answer:")).max(ends("="))?;
+    let number = found.into_iter().find(|found| found.begin >= end)?;
+    let near = text[end..number.begin].chars().all(|c| !c.is_alphanumeric());
+    (near && explains(&text[number.end..])).then_some(number.quantity)
+}
+
 /// A result that is nothing but a finite decimal number, blanks aside.
 pub fn plain_number(result: &str) -> Option<f64> {
     let text = result.trim();
@@ -86,7 +100,9 @@ pub(crate) fn python_float(text: &str) -> Option<f64> {
     let text = if text.is_ascii() {
         strip(text)
     } else {
-        ascii = strip(text).chars().map(|c| digit(c).unwrap_or(c)).collect();
+        ascii = strip(text).chars()
+            .map(|c| crate::python::digit(c).and_then(|value| char::from_digit(value, 10)).unwrap_or(c))
+            .collect();
         &ascii
     };
     if !text.contains('_') {
@@ -100,19 +116,15 @@ pub(crate) fn python_float(text: &str) -> Option<f64> {
     between_digits.then(|| pieces.concat().parse().ok())?
 }
 
-/// The ASCII digit a decimal digit of another script stands for: Unicode's blocks of ten in the basic plane.
-fn digit(c: char) -> Option<char> {
-    const ZEROS: [u32; 37] = [
-        0x660, 0x6F0, 0x7C0, 0x966, 0x9E6, 0xA66, 0xAE6, 0xB66, 0xBE6, 0xC66, 0xCE6, 0xD66, 0xDE6, 0xE50,
-        0xED0, 0xF20, 0x1040, 0x1090, 0x17E0, 0x1810, 0x1946, 0x19D0, 0x1A80, 0x1A90, 0x1B50, 0x1BB0, 0x1C40,
-        0x1C50, 0xA620, 0xA8D0, 0xA900, 0xA9D0, 0xA9F0, 0xAA50, 0xABF0, 0xFF10, 0x30,
-    ];
-    let value = ZEROS.iter().find_map(|zero| u32::from(c).checked_sub(*zero).filter(|value| *value < 10))?;
-    char::from_digit(value, 10)
+/// A number in a text: where it begins and ends, its unit included.
+struct Found {
+    begin: usize,
+    end: usize,
+    quantity: Quantity,
 }
 
-/// Every number of a text and where it begins.
-fn scan(text: &str) -> Vec<(usize, Quantity)> {
+/// Every number of a text in plain spelling.
+fn scan(text: &str) -> Vec<Found> {
     let bytes = text.as_bytes();
     let mut found = Vec::new();
     let mut at = 0;
@@ -124,31 +136,80 @@ fn scan(text: &str) -> Vec<(usize, Quantity)> {
             continue;
         }
         let in_word = text[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_');
-        let (digits, length) = digits(&text[at..]);
+        let in_list = text[..at].ends_with(['(', '[', '{', ',']);
+        let (value, length) = number(&text[at..], in_list);
         if in_word {
             at += length;
             continue;
         }
         let sign = sign(&text[..at]);
-        if let Ok(value) = digits.parse::<f64>()
-            && value.is_finite()
-        {
-            let (percent, unit) = unit(&text[at + length..]);
-            found.push((at, Quantity { value: sign * value, percent, unit }));
+        if let Some(value) = value.filter(|value| value.is_finite()) {
+            let (percent, unit, taken) = unit(&text[at + length..]);
+            let quantity = Quantity { value: sign * value, percent, unit };
+            found.push(Found { begin: at, end: at + length + taken, quantity });
         }
         at += length;
     }
     found
 }
 
-/// Digits with commas removed, and how many bytes they took.
-fn digits(text: &str) -> (String, usize) {
+/// The number a text opens with, fractions and mixed numbers included, and how many bytes it took.
+fn number(text: &str, in_list: bool) -> (Option<f64>, usize) {
+    let (digits, length) = digits(text, in_list);
+    let value = digits.parse::<f64>().ok();
+    if !text[..length].bytes().all(|b| b.is_ascii_digit()) {
+        return (value, length);
+    }
+    let over = |text: &str| {
+        let run = |text: &str| text.bytes().take_while(u8::is_ascii_digit).count();
+        let above = run(text);
+        let below = text[above..].strip_prefix('/').map(|rest| (rest, run(rest)))?;
+        let (rest, below_length) = below;
+        // "1/2/2024" and "1/2.5" are no fractions.
+        let ends = !rest[below_length..].starts_with(|c: char| c == '/' || c.is_alphanumeric())
+            && !rest[below_length..].trim_start_matches('.').starts_with(|c: char| c.is_ascii_digit());
+        let (above, below): (f64, f64) = (text[..above].parse().ok()?, rest[..below_length].parse().ok()?);
+        let length = text.len() - rest.len() + below_length;
+        (ends && below > 0.0).then_some((above, below, length))
+    };
+    if let Some((above, below, length)) = over(text) {
+        return (Some(above / below), length);
+    }
+    let mixed = text[length..].strip_prefix(' ').and_then(over).filter(|(above, below, _)| above < below);
+    match (value, mixed) {
+        (Some(whole), Some((above, below, more))) => (Some(whole + above / below), length + 1 + more),
+        _ => (value, length),
+    }
+}
+
+/// Digits with marks between thousands removed and a point before decimals, and how many bytes they took. A comma
+/// before exactly three digits sets thousands apart, another one begins decimals, unless it may separate a list.
+fn digits(text: &str, in_list: bool) -> (String, usize) {
     let bytes = text.as_bytes();
-    let run = |from: usize| bytes[from..].iter().take_while(|b| b.is_ascii_digit()).count();
-    let mut end = run(0);
-    if (1..=3).contains(&end) {
-        while bytes.get(end) == Some(&b',') && run(end + 1) == 3 {
-            end += 4;
+    let run = |from: usize| bytes.get(from..).map_or(0, |rest| rest.iter().take_while(|b| b.is_ascii_digit()).count());
+    let grouped = |mark: u8| {
+        let mut end = run(0);
+        if (1..=3).contains(&end) && bytes[0] != b'0' {
+            while bytes.get(end) == Some(&mark) && run(end + 1) == 3 {
+                end += 4;
+            }
+        }
+        end
+    };
+    // "1.234,5" and "1.234.567" are written with points between thousands.
+    let end = grouped(b'.');
+    if (end > 7 || (end > 4 && bytes.get(end) == Some(&b',') && run(end + 1) > 0)) && end > run(0) {
+        let decimals = if bytes.get(end) == Some(&b',') { run(end + 1) } else { 0 };
+        let length = end + if decimals > 0 { 1 + decimals } else { 0 };
+        return (text[..length].replace('.', "").replace(',', "."), length);
+    }
+    let mut end = grouped(b',');
+    if end == run(0) && end > 0 && bytes.get(end) == Some(&b',') && !in_list {
+        let decimals = run(end + 1);
+        let more = matches!(bytes.get(end + 1 + decimals), Some(b',' | b')' | b']' | b'}'));
+        if decimals > 0 && !more {
+            let length = end + 1 + decimals;
+            return (text[..length].replace(',', "."), length);
         }
     }
     if bytes.get(end) == Some(&b'.') && run(end + 1) > 0 {
@@ -163,6 +224,97 @@ fn digits(text: &str) -> (String, usize) {
     (text[..end].replace(',', ""), end)
 }
 
+/// A text with its numbers in plain spelling: digits of every script, fractions of one character and of LaTeX,
+/// thousands that blanks set apart.
+fn plain(text: &str) -> String {
+    const FRACTIONS: &[(char, &str)] = &[
+        ('½', "1/2"),
+        ('⅓', "1/3"),
+        ('⅔', "2/3"),
+        ('¼', "1/4"),
+        ('¾', "3/4"),
+        ('⅕', "1/5"),
+        ('⅖', "2/5"),
+        ('⅗', "3/5"),
+        ('⅘', "4/5"),
+        ('⅙', "1/6"),
+        ('⅛', "1/8"),
+        ('⅜', "3/8"),
+        ('⅝', "5/8"),
+        ('⅞', "7/8"),
+    ];
+    let text = text.replace("\\%", "%").replace("\\,", "").replace("\\text{", "{");
+    let text = with_fractions(&text).unwrap_or(text);
+    let chars: Vec<char> = text.chars().collect();
+    let mut plain = String::with_capacity(text.len());
+    for (at, &c) in chars.iter().enumerate() {
+        let digits = |from: usize| chars.iter().skip(from).take_while(|c| c.is_ascii_digit()).count();
+        let thousands = matches!(c, '\u{a0}' | '\u{202f}' | '\u{2009}' | '\'')
+            && plain.ends_with(|c: char| c.is_ascii_digit())
+            && digits(at + 1) == 3;
+        match FRACTIONS.iter().find(|(sign, _)| *sign == c) {
+            _ if thousands => {}
+            Some((_, fraction)) => {
+                if plain.ends_with(|c: char| c.is_ascii_digit()) {
+                    plain.push(' ');
+                }
+                plain.push_str(fraction);
+            }
+            None => plain.push(match c {
+                '．' => '.',
+                '，' => ',',
+                '％' => '%',
+                '⁄' | '∕' => '/',
+                c => crate::python::digit(c).and_then(|value| char::from_digit(value, 10)).unwrap_or(c),
+            }),
+        }
+    }
+    plain
+}
+
+/// `\frac{1}{2}`, `\dfrac12` as `1/2`, after a blank where a whole number stands before it.
+fn with_fractions(text: &str) -> Option<String> {
+    let (before, after) = text.split_once("frac")?;
+    let before = before.strip_suffix(['d', 't']).unwrap_or(before).strip_suffix('\\')?;
+    let part = |text: &str| -> Option<(String, usize)> {
+        match text.strip_prefix('{') {
+            Some(inside) => inside.find('}').map(|end| (inside[..end].trim().to_owned(), end + 2)),
+            None => text.chars().next().filter(char::is_ascii_digit).map(|c| (c.to_string(), 1)),
+        }
+    };
+    let (above, used) = part(after)?;
+    let (below, more) = part(&after[used..])?;
+    let whole = before.ends_with(|c: char| c.is_ascii_digit());
+    let rest = &after[used + more..];
+    let rest = with_fractions(rest).unwrap_or_else(|| rest.to_owned());
+    Some(format!("{before}{}{above}/{below}{rest}", if whole { " " } else { "" }))
+}
+
+/// A text without what stands in brackets, which explains.
+fn without_brackets(text: &str) -> String {
+    let mut depth = 0usize;
+    let mut plain = String::with_capacity(text.len());
+    for c in text.chars() {
+        depth += usize::from(matches!(c, '(' | '（'));
+        if depth == 0 {
+            plain.push(c);
+        }
+        depth = depth.saturating_sub(usize::from(matches!(c, ')' | '）')));
+    }
+    plain
+}
+
+/// Whether nothing after a number may correct it: the end, or a mark or word that begins an explanation.
+fn explains(rest: &str) -> bool {
+    let rest = rest.trim_start_matches(['*', '"', '\'', '$', '}']);
+    let word = rest.trim_start();
+    let because = ["because", "since", "as ", "which"].iter().any(|cue| word.to_lowercase().starts_with(cue));
+    let comma = rest.strip_prefix(',').is_some_and(|rest| {
+        rest.starts_with(char::is_whitespace) && !rest.trim_start().starts_with(|c: char| c.is_ascii_digit() || c == 'o')
+    });
+    word.is_empty() || rest.starts_with(['.', ';', '\n', '(']) || word.starts_with('(') || comma || because
+}
+
 /// -1 after a minus that is not a hyphen or the middle of a range.
 fn sign(before: &str) -> f64 {
     let before = before.strip_suffix(['$', '€', '£']).unwrap_or(before);
@@ -171,14 +323,27 @@ fn sign(before: &str) -> f64 {
     if hyphen { 1.0 } else { -1.0 }
 }
 
-fn unit(after: &str) -> (bool, Option<String>) {
-    let after = after.trim_start_matches([' ', '\u{a0}']);
-    if after.starts_with(['%', '％']) {
-        return (true, None);
+/// Whether a percent sign or word follows, else the word that follows, and how many bytes that took.
+fn unit(text: &str) -> (bool, Option<String>, usize) {
+    let after = text.trim_start_matches([' ', '\u{a0}']);
+    let blanks = text.len() - after.len();
+    if after.starts_with('%') {
+        return (true, None, blanks + 1);
     }
     let word: String = after.chars().take_while(|c| c.is_alphabetic() || *c == '°').collect();
-    let percent = ["percent", "percentage", "pct"].contains(&word.to_lowercase().as_str());
-    (percent, (!word.is_empty() && !percent).then_some(word))
+    if word.is_empty() {
+        return (false, None, 0);
+    }
+    let (percent, taken) = (is_percent(&word), blanks + word.len());
+    // "3 or 4", "4 because": such words belong to the sentence.
+    if ["or", "to", "and", "because", "since", "as", "which"].contains(&word.to_lowercase().as_str()) {
+        return (false, None, 0);
+    }
+    (percent, (!percent).then_some(word), taken)
+}
+
+fn is_percent(word: &str) -> bool {
+    ["percent", "percentage", "pct"].contains(&word.to_lowercase().as_str())
 }
 
 #[cfg(test)]
@@ -208,9 +373,36 @@ mod tests {
         check("Of 4 cups, 2 are red, so the answer is 2.", Some((2.0, false, None)));
         check("−4", Some((-4.0, false, None)));
         check("a 90-degree turn", Some((90.0, false, None)));
-        for none in
-            ["", "three", "3 or 4", "5-7", "room2", "A1", "1,5", "1e999", "=", "answer is 3 or 4", "..", "é"]
-        {
+        check("1/2", Some((0.5, false, None)));
+        check("2 1/2 m", Some((2.5, false, Some("m"))));
+        check("-3/4", Some((-0.75, false, None)));
+        check("\\frac{1}{2}", Some((0.5, false, None)));
+        check("$2\\dfrac{1}{2}$", Some((2.5, false, None)));
+        check("\\boxed{\\frac12}", Some((0.5, false, None)));
+        check("½", Some((0.5, false, None)));
+        check("2½ meters", Some((2.5, false, Some("meters"))));
+        check("50 %", Some((50.0, true, None)));
+        check("50\\%", Some((50.0, true, None)));
+        check("fifty percent", Some((50.0, true, None)));
+        check("four", Some((4.0, false, None)));
+        check("There are four chairs.", Some((4.0, false, Some("chairs"))));
+        check("2,5", Some((2.5, false, None)));
+        check("0,125 m", Some((0.125, false, Some("m"))));
+        check("1,234", Some((1234.0, false, None)));
+        check("1.234,5", Some((1234.5, false, None)));
+        check("1.234.567", Some((1_234_567.0, false, None)));
+        check("1\u{202f}234", Some((1234.0, false, None)));
+        check("４．５", Some((4.5, false, None)));
+        check("٤", Some((4.0, false, None)));
+        check("4 (1 by the door, 3 at the desk)", Some((4.0, false, None)));
+        check("(4)", Some((4.0, false, None)));
+        check("The answer is 4, since 2 are here and 2 there.", Some((4.0, false, None)));
+        check("The answer is 4 chairs because I see 1 and 3.", Some((4.0, false, Some("chairs"))));
+        for none in [
+            "", "the chair", "3 or 4", "5-7", "room2", "A1", "1e999", "=", "answer is 3 or 4", "answer is 3, 4", "..",
+            "é", "1/2/2024", "1/0", "(1,2)", "[1,2]", "1,2,3", "three or four", "the red one", "2 to 3",
+            "There are 4 chairs and 2 tables.",
+        ] {
             check(none, None);
         }
     }
@@ -234,6 +426,10 @@ mod tests {
         check("5 m", "5", true);
         check("3 chairs", "3 people", true);
         check("-3", "3", false);
+        check("1/2", "0.5", true);
+        check("2 1/2 m", "250 cm", true);
+        check("\\frac{1}{3}", "0.33", true);
+        check("1/3", "0.5", false);
     }
 
     #[test]

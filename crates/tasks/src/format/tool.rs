@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 use super::literal::{literal, repr};
 use super::tags;
 use crate::answer::Answer;
+use crate::json::Json;
 use crate::thoughts::{thoughts, without_inner_tags};
 use crate::{Error, Result};
 
@@ -68,20 +69,27 @@ impl ToolCall {
         format!("{{'name': {}, 'arguments': {}}}", repr(&self.name), repr(&arguments))
     }
 
-    /// Whether the published format check would find a call here: a quoted name, and after `arguments` an object
-    /// that is JSON up to its first closing brace. Python literals and nested objects fail it.
+    /// Whether the published format check would find a call here: somewhere a quoted `name` with a quoted value, and
+    /// somewhere `arguments` with an object that is JSON up to its first closing brace. Python literals and nested
+    /// objects fail it.
     pub(crate) fn is_published(text: &str) -> bool {
-        let quoted = |key: &str| {
-            ['\'', '"'].iter().flat_map(|a| ['\'', '"'].map(|b| format!("{a}{key}{b}"))).find_map(|key| {
-                let rest = &text[text.find(&key)? + key.len()..];
-                Some(rest.trim_start().strip_prefix(':')?.trim_start())
+        let is_quote = |c: char| matches!(c, '\'' | '"');
+        // What follows each quoted key and its colon.
+        let values = |key: &'static str| {
+            text.match_indices(key).filter_map(move |(at, _)| {
+                let rest = text[at + key.len()..].strip_prefix(is_quote)?;
+                let rest = rest.trim_start_matches(tags::is_blank).strip_prefix(':')?;
+                text[..at].ends_with(is_quote).then(|| rest.trim_start_matches(tags::is_blank))
             })
         };
-        let name = quoted("name").and_then(|rest| rest.strip_prefix(['\'', '"']));
-        let named = name.and_then(|name| name.find(['\'', '"'])).is_some_and(|end| end > 0);
-        let arguments = quoted("arguments").filter(|rest| rest.starts_with('{'));
-        let object = arguments.and_then(|rest| rest.find('}').map(|end| &rest[..=end]));
-        named && object.is_some_and(|object| serde_json::from_str::<Map<String, Value>>(object).is_ok())
+        let named = values("name").any(|rest| {
+            let value = rest.strip_prefix(is_quote).unwrap_or_default();
+            value.find(is_quote).is_some_and(|end| end > 0)
+        });
+        let object =
+            values("arguments").find_map(|rest| rest.find('}').filter(|_| rest.starts_with('{')).map(|end| &rest[..=end]));
+        // The first such place counts, as it does there.
+        named && object.is_some_and(|object| matches!(Json::parse(object), Some(Json::Object(_))))
     }
 }
 

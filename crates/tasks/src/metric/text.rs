@@ -24,6 +24,20 @@ pub fn word_error_rate(truth: &str, said: &str) -> f64 {
     row[said.len()] as f64 / truth.len().max(1) as f64
 }
 
+/// The same where scripts without spaces count each character as a word, so that one wrong character is no whole text.
+pub fn character_error_rate(truth: &str, said: &str) -> f64 {
+    let apart = |text: &str| {
+        text.chars().fold(String::new(), |mut apart, c| {
+            let alone = is_unspaced(c);
+            apart.extend(alone.then_some(' '));
+            apart.push(c);
+            apart.extend(alone.then_some(' '));
+            apart
+        })
+    };
+    word_error_rate(&apart(truth), &apart(said))
+}
+
 /// F-measures of ROUGE, each 0 to 1.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Rouge {
@@ -97,8 +111,12 @@ fn words(text: &str) -> Vec<String> {
 
 /// Letters of scripts written without spaces: Thai, Lao, Burmese, Khmer, kana, Han.
 fn is_word_by_itself(c: char) -> bool {
-    c.is_alphanumeric()
-        && matches!(u32::from(c),
+    c.is_alphanumeric() && is_unspaced(c)
+}
+
+/// Characters of those scripts, signs that stand on letters included.
+fn is_unspaced(c: char) -> bool {
+    matches!(u32::from(c),
             0x0E00..=0x0EFF | 0x1000..=0x109F | 0x1780..=0x17FF | 0x3040..=0x30FF | 0x3400..=0x4DBF
             | 0x4E00..=0x9FFF | 0xF900..=0xFAFF | 0x20000..=0x3FFFF)
 }
@@ -165,6 +183,10 @@ mod tests {
         check("", "", 0.0);
         check("", "x y", 2.0);
         check("停 车", "停 车", 0.0);
+        assert_eq!(character_error_rate("禁止停车", "禁止停车了"), 0.25);
+        assert_eq!(character_error_rate("ออก", "ออก"), 0.0);
+        assert_eq!(character_error_rate("no 停车", "no 停"), 1.0 / 3.0);
+        assert_eq!(character_error_rate("no parking here", "no parking"), 1.0 / 3.0);
     }
 
     /// From `RougeScorer(["rouge1", "rouge2", "rougeL"], use_stemmer=True)` of rouge_score 0.1.2.

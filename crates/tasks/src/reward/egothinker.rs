@@ -12,7 +12,8 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::{Mode, Reward, Row, Scored, settings};
-use crate::format::{spans, tags, without_inner_tags};
+use crate::format::{python_float, spans, tags, without_inner_tags};
+use crate::python::{digit, int};
 use crate::{BoundingBox, Error, Result, box_overlap, boxes, interval_overlap};
 
 /// Published constants of the three rewards.
@@ -119,7 +120,13 @@ impl Reward for EgoThinker {
             Measure::Span => "tiou",
             Measure::Format => "format",
         };
-        Ok(Scored::weighted(&[(part, self.value(row)?, self.settings.weight)]))
+        let answer = tags::first(&row.completion, "answer");
+        let unread = match (self.measure, row.problem_type.as_deref()) {
+            (Measure::Box, kind) => kind != Some("egoexo") && answer.and_then(one_box).is_none(),
+            (Measure::Span, kind) => kind != Some("visor") && answer.and_then(one_span).is_none(),
+            (Measure::Format, _) => false,
+        };
+        Ok(Scored::weighted(&[(part, self.value(row)?, self.settings.weight)]).unread(unread))
     }
 }
 
@@ -145,8 +152,8 @@ fn whole_numbers(answer: &str) -> Option<[f64; 4]> {
     let number = |text: &str| {
         let text = tags::strip(text);
         let digits = text.strip_prefix('-').unwrap_or(text);
-        let whole = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
-        whole.then(|| text.parse::<f64>().ok())?
+        let whole = !digits.is_empty() && digits.chars().all(|c| digit(c).is_some());
+        whole.then(|| int(text))?
     };
     let numbers: Vec<f64> = inside.split(',').map(number).collect::<Option<_>>()?;
     numbers.try_into().ok()
@@ -159,8 +166,8 @@ fn two_numbers(answer: &str) -> Option<[f64; 2]> {
         let text = tags::strip(text);
         let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
         let (whole, fraction) = digits.split_once('.').unwrap_or(("", digits));
-        let fits = whole.bytes().chain(fraction.bytes()).all(|b| b.is_ascii_digit()) && !fraction.is_empty();
-        fits.then(|| text.parse::<f64>().ok())?
+        let fits = whole.chars().chain(fraction.chars()).all(|c| digit(c).is_some()) && !fraction.is_empty();
+        fits.then(|| python_float(text))?
     };
     let (start, end) = inside.split_once(',')?;
     Some([number(start)?, number(end)?])

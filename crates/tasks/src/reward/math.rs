@@ -62,7 +62,8 @@ impl Reward for Maths {
         Ok(Scored::weighted(&[
             ("accuracy", f64::from(u8::from(right)), self.settings.accuracy),
             ("format", f64::from(u8::from(form)), self.settings.format),
-        ]))
+        ])
+        .unread(boxed(&row.completion).is_none()))
     }
 }
 

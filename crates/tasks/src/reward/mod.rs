@@ -22,7 +22,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
-use crate::format::tags;
+use crate::format::{choice, tags, without_inner_tags};
 use crate::{Error, Result};
 
 /// One reply to score: a JSON object.
@@ -80,6 +80,9 @@ pub struct Scored {
     pub reward: f64,
     /// Its terms by name: scores before their weights, bonuses as they were paid.
     pub parts: BTreeMap<&'static str, f64>,
+    /// Whether no answer of the kind that is judged could be read in the reply. It earned what a wrong one earns.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub unread: bool,
 }
 
 impl Scored {
@@ -88,7 +91,13 @@ impl Scored {
         Scored {
             reward: terms.iter().map(|(_, score, weight)| score * weight).sum(),
             parts: terms.iter().map(|(name, score, _)| (*name, *score)).collect(),
+            unread: false,
         }
+    }
+
+    /// The same, with a word on whether the reply's answer could be read.
+    pub fn unread(self, unread: bool) -> Scored {
+        Scored { unread, ..self }
     }
 
     /// Adds a bonus to the reward and names it.
@@ -172,6 +181,11 @@ fn gold<'a>(reward: &'static str, solution: &'a str) -> Result<&'a str> {
 fn gold_or_whole<'a>(reward: &'static str, solution: &'a str) -> Result<&'a str> {
     let whole = solution.trim();
     if whole.is_empty() || whole.contains("<answer>") { gold(reward, solution) } else { Ok(whole) }
+}
+
+/// Whether the answer of a reply names no option by its letter.
+fn names_no_letter(reply: &str) -> bool {
+    tags::first(&without_inner_tags(reply), "answer").is_none_or(|said| choice(said, 26).is_none())
 }
 
 /// A string as it is, any other value but null as JSON.

@@ -67,7 +67,8 @@ impl Reward for R1v {
         Ok(Scored::weighted(&[
             ("accuracy", f64::from(u8::from(right)), self.settings.accuracy),
             ("format", f64::from(u8::from(form)), self.settings.format),
-        ]))
+        ])
+        .unread(tags::first(&row.completion, "answer").is_none()))
     }
 }
 

@@ -51,7 +51,8 @@ impl Reward for Reverse {
         }
         let right = st_r1::accuracy(NAME, self.mode, row)?;
         let mut scored =
-            Scored::weighted(&[("accuracy", f64::from(u8::from(right)), self.settings.accuracy)]);
+            Scored::weighted(&[("accuracy", f64::from(u8::from(right)), self.settings.accuracy)])
+                .unread(super::names_no_letter(&row.completion));
         scored.pay("agreement", 0.0);
         Ok(scored)
     }

@@ -53,7 +53,8 @@ impl Reward for StR1 {
         Ok(Scored::weighted(&[
             ("accuracy", f64::from(u8::from(right)), self.settings.accuracy),
             ("format", f64::from(u8::from(form)), self.settings.format),
-        ]))
+        ])
+        .unread(super::names_no_letter(&row.completion)))
     }
 }
 

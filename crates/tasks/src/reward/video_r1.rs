@@ -13,7 +13,7 @@ use serde_json::{Map, Value};
 
 use super::{Mode, Reward, Row, Scored, settings};
 use crate::format::{Quantity, choice, python_float, tags, without_inner_tags};
-use crate::metric::text::{Rouge, word_count, word_error_rate};
+use crate::metric::text::{Rouge, character_error_rate, word_count, word_error_rate};
 use crate::{Error, Result};
 
 const NAME: &str = "video-r1";
@@ -73,23 +73,25 @@ impl Reward for VideoR1 {
         let kind = row.problem_type.as_deref().ok_or_else(|| {
             Error::row(NAME, format!("no \"problem_type\"; give one of: {}", TYPES.join(", ")))
         })?;
-        let (accuracy, form) = match self.mode {
+        let (accuracy, form, unread) = match self.mode {
             Mode::Compatible => {
                 let inside = |text| tags::strip(tags::first(text, "answer").unwrap_or_default());
                 let form = tags::in_order(&row.completion, &["think", "answer"], true);
-                (published(kind, inside(&row.completion), inside(&row.solution)), form)
+                let said = inside(&row.completion);
+                (published(kind, said, inside(&row.solution)), form, is_unread(kind, said))
             }
             Mode::Strict => {
                 let truth = super::gold(NAME, &row.solution)?;
                 let reply = without_inner_tags(&row.completion);
                 let said = tags::first(&reply, "answer").map_or("", str::trim);
-                (strict(kind, said, truth)?, tags::exactly(&reply, &["think", "answer"]))
+                (strict(kind, said, truth)?, tags::exactly(&reply, &["think", "answer"]), is_unread(kind, said))
             }
         };
         let mut scored = Scored::weighted(&[
             ("accuracy", accuracy, self.settings.accuracy),
             ("format", f64::from(u8::from(form)), self.settings.format),
-        ]);
+        ])
+        .unread(unread);
         scored.pay("length", 0.0);
         scored.pay("temporal", 0.0);
         Ok(scored)
@@ -117,6 +119,15 @@ impl Reward for VideoR1 {
                 scored[i].pay("length", s.length);
             }
         }
+    }
+}
+
+/// Whether an answer is nothing of its type.
+fn is_unread(kind: &str, said: &str) -> bool {
+    match kind {
+        "multiple choice" => choice(said, 26).is_none(),
+        "numerical" | "regression" => Quantity::read(said).is_none(),
+        _ => said.is_empty(),
     }
 }
 
@@ -162,7 +173,7 @@ fn strict(kind: &str, said: &str, truth: &str) -> Result<f64> {
             let truth = Quantity::read(truth).ok_or_else(|| unusable("number"))?;
             f64::from(u8::from(Quantity::read(said).is_some_and(|said| said.same(&truth, 2))))
         }
-        "OCR" => (1.0 - word_error_rate(truth, said)).clamp(0.0, 1.0),
+        "OCR" => (1.0 - character_error_rate(truth, said)).clamp(0.0, 1.0),
         "free-form" => match Rouge::unicode(truth, said) {
             rouge if word_count(truth) > 1 => rouge.mean(),
             rouge => (rouge.one + rouge.longest) / 2.0,

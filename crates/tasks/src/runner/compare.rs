@@ -112,6 +112,8 @@ pub struct Match {
     pub flips: Vec<Flip>,
     /// Items that only the first, and only the second run scored.
     pub alone: [usize; 2],
+    /// Of those that both scored, how many answers the first and the second run could not read.
+    pub unread: [usize; 2],
 }
 
 /// Two runs side by side.
@@ -201,6 +203,10 @@ fn matched(
         difference: paired(&pairs),
         flips: flips.collect(),
         alone,
+        unread: [
+            both.iter().filter(|(a, ..)| a.is_unread()).count(),
+            both.iter().filter(|(_, b, ..)| b.is_unread()).count(),
+        ],
     }
 }
 

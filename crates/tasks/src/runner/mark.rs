@@ -1,11 +1,13 @@
 //! How good an answer is: the result of a text, understood as the type of its question wants it, and scored by the
-//! metrics that its benchmark names. What cannot be understood is wrong; what a judge does not score has no score.
+//! metrics that its benchmark names. What cannot be understood is wrong, and counted apart as unread; what a judge does
+//! not score has no score.
 
 use std::collections::BTreeMap;
 
 use serde_json::Value;
 
 use super::plan::Outside;
+use super::tempcompass;
 use crate::benchmark::{Benchmark, Gold, Item, Metric};
 use crate::format::{Quantity, choice_among, literal, spans};
 use crate::metric::mra;
@@ -19,6 +21,8 @@ pub(super) struct Mark {
     pub(super) parsed: String,
     /// The score; `None` where a judge gave none.
     pub(super) score: Option<f64>,
+    /// Whether no answer of the type that was asked for could be read; it scores as a wrong one.
+    pub(super) unread: bool,
     /// Further scores.
     pub(super) also: BTreeMap<Metric, f64>,
     /// Why a judge gave no score.
@@ -38,6 +42,7 @@ pub(super) struct View {
 pub(super) fn fits(metric: Metric, kind: Kind) -> bool {
     match metric {
         Metric::Accuracy => !matches!(kind, Kind::Interval | Kind::Box),
+        Metric::TempCompass => matches!(kind, Kind::MultipleChoice | Kind::FreeForm),
         Metric::Mra | Metric::MraVideoR1 => matches!(kind, Kind::Numerical | Kind::Regression),
         Metric::Iou => kind == Kind::Box,
         Metric::TemporalIou => kind == Kind::Interval,
@@ -54,7 +59,7 @@ pub(super) fn mark(
     outside: &dyn Outside,
 ) -> Mark {
     let result = Answer::parse(text).result;
-    let heard = Heard::of(item, &result, view);
+    let heard = Heard::of(benchmark.metric(item.kind), item, &result, view);
     let mut unjudged = None;
     let mut score = |metric: Metric| match metric {
         Metric::Judge => match judged(benchmark, item, &result, outside) {
@@ -69,7 +74,8 @@ pub(super) fn mark(
     let main = score(benchmark.metric(item.kind));
     let further = benchmark.also.get(&item.kind).into_iter().flatten();
     let also = further.filter_map(|&metric| Some((metric, score(metric)?))).collect();
-    Mark { parsed: heard.text().unwrap_or(result), score: main, also, unjudged }
+    let unread = matches!(heard, Heard::Nothing);
+    Mark { parsed: heard.text().unwrap_or(result), score: main, unread, also, unjudged }
 }
 
 /// A result, understood as an answer of its type.
@@ -79,22 +85,32 @@ enum Heard {
     Interval([f64; 2]),
     /// In the gold answer's frame.
     Box([f64; 4]),
+    /// `yes` or `no`, where a rule reads them.
+    YesNo(&'static str),
+    /// Any words will do.
     Words,
+    /// No answer of the type.
+    Nothing,
 }
 
 impl Heard {
-    fn of(item: &Item, result: &str, view: Option<View>) -> Heard {
+    fn of(metric: Metric, item: &Item, result: &str, view: Option<View>) -> Heard {
+        let published = metric == Metric::TempCompass;
         let heard = match item.kind {
-            Kind::MultipleChoice => choice_among(result, &item.options).map(Heard::Choice),
+            Kind::MultipleChoice => {
+                let ruled = published.then(|| tempcompass::option(result, &item.options)).flatten();
+                ruled.or_else(|| choice_among(result, &item.options)).map(Heard::Choice)
+            }
+            Kind::FreeForm if published => tempcompass::yes_no(result).map(Heard::YesNo),
             Kind::Numerical | Kind::Regression => Quantity::read(result).map(Heard::Number),
             Kind::Interval => spans(result).first().copied().map(Heard::Interval),
             Kind::Box => boxes(result).first().zip(view).map(|(found, view)| {
                 let BoundingBox(corners) = found.bounds.convert(view.said, view.gold);
                 Heard::Box(corners)
             }),
-            Kind::Ocr | Kind::FreeForm => None,
+            Kind::Ocr | Kind::FreeForm => Some(Heard::Words),
         };
-        heard.unwrap_or(Heard::Words)
+        heard.unwrap_or(Heard::Nothing)
     }
 
     fn text(&self) -> Option<String> {
@@ -103,7 +119,8 @@ impl Heard {
             Heard::Number(quantity) => quantity.value.to_string(),
             Heard::Interval(span) => Gold::Interval(*span).text(),
             Heard::Box(corners) => Gold::Box(*corners).text(),
-            Heard::Words => return None,
+            Heard::YesNo(word) => (*word).to_owned(),
+            Heard::Words | Heard::Nothing => return None,
         })
     }
 
@@ -114,7 +131,10 @@ impl Heard {
             other => other.text(),
         };
         match (metric, self, &item.gold) {
-            (Metric::Accuracy, Heard::Choice(said), Gold::Choice(right)) => share(said == right),
+            (Metric::Accuracy | Metric::TempCompass, Heard::Choice(said), Gold::Choice(right)) => {
+                share(said == right)
+            }
+            (Metric::TempCompass, Heard::YesNo(said), Gold::Text(right)) => share(said == right),
             (Metric::Accuracy, Heard::Number(said), Gold::Number(right)) => {
                 let right = Quantity { value: *right, percent: item.answer.ends_with('%'), unit: None };
                 share(said.same(&right, decimals(&item.answer)))

@@ -15,6 +15,7 @@ mod results;
 mod run;
 mod showing;
 mod table;
+mod tempcompass;
 
 pub use compare::{Cause, Change, Comparison, Flip, Match, compare};
 pub use drive::answer_all;

@@ -62,6 +62,9 @@ pub struct Reply {
     pub parsed: String,
     /// Its score; `None` where a judge gave none.
     pub score: Option<f64>,
+    /// Whether no answer of the type that was asked for could be read. It scores as a wrong one.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub unread: bool,
     /// Further scores of the same answer.
     #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
     pub also: BTreeMap<Metric, f64>,
@@ -117,6 +120,11 @@ impl Record {
     /// Whether asking again may help: there is no answer, or no judge's score of it.
     pub(super) fn is_failed(&self) -> bool {
         self.error.is_some() || self.reply.as_ref().is_some_and(|reply| reply.unjudged.is_some())
+    }
+
+    /// Whether it was answered, but with nothing that could be read.
+    pub fn is_unread(&self) -> bool {
+        self.reply.as_ref().is_some_and(|reply| reply.unread)
     }
 
     /// Its score, by another metric where one is named and applies.

@@ -26,6 +26,8 @@ pub struct Results {
     pub failed: usize,
     /// Rows that wait for a judge.
     pub unjudged: usize,
+    /// Answers of which nothing could be read; they are wrong in every mean.
+    pub unread: usize,
     /// Rows of files that cannot be used: benchmark, and where and why.
     pub unusable: Vec<[String; 2]>,
 }
@@ -48,6 +50,8 @@ pub struct Figures {
     pub failed: usize,
     /// Answers that a judge did not score; they are in no mean.
     pub unjudged: usize,
+    /// Answers of which nothing could be read, a letter or a number say; they are wrong in the means.
+    pub unread: usize,
     /// The plain mean.
     pub mean: Option<Estimate>,
     /// The published means of groups, by what they are means over.
@@ -92,6 +96,7 @@ impl Results {
         let mut results = Results {
             failed: rows.iter().filter(|row| row.error.is_some()).count(),
             unjudged: rows.iter().filter(|row| is_unjudged(row)).count(),
+            unread: rows.iter().filter(|row| row.is_unread()).count(),
             unusable: bad.iter().map(|(name, bad)| [name.clone(), bad.to_string()]).collect(),
             ..Results::default()
         };
@@ -157,6 +162,7 @@ impl Figures {
             rows: rows.len(),
             failed: rows.iter().filter(|row| row.error.is_some()).count(),
             unjudged: rows.iter().filter(|row| is_unjudged(row)).count(),
+            unread: rows.iter().filter(|row| row.is_unread()).count(),
             mean: mean(&seen),
             headline: headline.collect(),
             groups: groups.collect(),

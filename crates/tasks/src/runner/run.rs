@@ -262,6 +262,7 @@ impl<'a> Run<'a> {
         Ok(Reply {
             parsed: mark.parsed,
             score: mark.score,
+            unread: mark.unread,
             also: mark.also,
             unjudged: mark.unjudged,
             prompt: generation.prompt,

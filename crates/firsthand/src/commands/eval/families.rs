@@ -15,6 +15,8 @@ pub(super) struct Row {
     pub(super) items: usize,
     pub(super) accuracy: Option<f64>,
     pub(super) interval: Option<[f64; 2]>,
+    /// Answers of which nothing could be read as what was asked for; they are wrong.
+    pub(super) unread: usize,
     /// How often a guess is right, mean over the items.
     pub(super) chance: f64,
     /// Accuracy of the same model on a grey medium.
@@ -42,8 +44,8 @@ impl Report {
             |share: Option<f64>| share.map_or_else(|| "-".to_owned(), |x| format!("{:.1}", 100.0 * x));
         writeln!(
             out,
-            "{:<20} {:<6} {:>5} {:>9} {:>14} {:>7} {:>7} {:>9}",
-            "family", "scope", "items", "accuracy", "95%", "chance", "blind", "shuffled"
+            "{:<20} {:<6} {:>5} {:>9} {:>14} {:>6} {:>7} {:>7} {:>9}",
+            "family", "scope", "items", "accuracy", "95%", "unread", "chance", "blind", "shuffled"
         )?;
         for row in &self.rows {
             let interval = row
@@ -51,12 +53,13 @@ impl Report {
                 .map_or_else(String::new, |[low, high]| format!("{:.1} to {:.1}", 100.0 * low, 100.0 * high));
             writeln!(
                 out,
-                "{:<20} {:<6} {:>5} {:>9} {:>14} {:>7} {:>7} {:>9}",
+                "{:<20} {:<6} {:>5} {:>9} {:>14} {:>6} {:>7} {:>7} {:>9}",
                 row.family,
                 row.scope,
                 row.items,
                 percent(row.accuracy),
                 interval,
+                row.unread,
                 percent(Some(row.chance)),
                 percent(row.blind),
                 percent(row.shuffled)

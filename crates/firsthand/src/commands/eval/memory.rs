@@ -120,6 +120,8 @@ struct Row {
     interval: Option<[f64; 2]>,
     /// Share said not to be in the memory.
     not_in_memory: f64,
+    /// Answers of which no option could be read, an episode without an answer among them; they are wrong.
+    unread: usize,
     calls: f64,
     median_s: f64,
     kinds: BTreeMap<String, (usize, f64)>,
@@ -146,6 +148,9 @@ struct One<'a> {
     wearer: &'a str,
     kind: &'a str,
     right: bool,
+    /// Whether no option could be read.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    unread: bool,
     #[serde(skip)]
     not_in_memory: bool,
     calls: usize,
@@ -255,6 +260,7 @@ fn answer<'a>(
             wearer: &question.wearer,
             kind: &one.kind,
             right: verdict == Some(Verdict::Option(one.gold)),
+            unread: !matches!(verdict, Some(Verdict::Option(_) | Verdict::NotInMemory)),
             not_in_memory: verdict == Some(Verdict::NotInMemory),
             calls,
             seconds: started.elapsed().as_secs_f64(),
@@ -297,6 +303,7 @@ fn row(way: Way, ones: &[One<'_>]) -> Row {
         items: score.items,
         accuracy: score.accuracy(),
         interval: score.interval(),
+        unread: ones.iter().filter(|one| one.unread).count(),
         not_in_memory: ones.iter().filter(|one| one.not_in_memory).count() as f64 / count,
         calls: ones.iter().map(|one| one.calls as f64).sum::<f64>() / count,
         median_s: seconds.get(seconds.len() / 2).copied().unwrap_or_default(),

@@ -16,7 +16,7 @@ use firsthand_world::questions::{Family, Scope};
 use serde_json::json;
 
 use super::families::{Report, Row};
-use super::grade::is_right;
+use super::grade::grade;
 use super::items::{self, Item, Shown};
 use crate::failure::{failure, wrong_usage};
 use crate::options::model::ModelFlags;
@@ -182,12 +182,14 @@ fn row(family: Family, items: &[Item], [texts, blank, shuffled]: [&[Option<Strin
         let mut score = Score::default();
         for &i in &of_family {
             if let Some(text) = &texts[i] {
-                score.add(is_right(&items[i].question, text));
+                score.add(grade(&items[i].question, text) == Some(true));
             }
         }
         score
     };
     let scored = score(texts);
+    let unread = of_family.iter().filter_map(|&i| Some((i, texts[i].as_ref()?)));
+    let unread = unread.filter(|(i, text)| grade(&items[*i].question, text).is_none()).count();
     let chance =
         of_family.iter().map(|&i| items[i].question.chance).sum::<f64>() / of_family.len().max(1) as f64;
     Row {
@@ -195,6 +197,7 @@ fn row(family: Family, items: &[Item], [texts, blank, shuffled]: [&[Option<Strin
         scope: if family.scope() == Scope::Frame { "frame" } else { "clip" },
         items: scored.items,
         accuracy: scored.accuracy(),
+        unread,
         interval: scored.interval(),
         chance,
         blind: score(blank).accuracy(),
@@ -206,10 +209,11 @@ fn write_answers(path: &PathBuf, items: &[Item], texts: &[Option<String>]) -> Re
     let mut lines = String::new();
     for (item, text) in items.iter().zip(texts) {
         let question = &item.question;
-        let right = text.as_ref().is_some_and(|text| is_right(question, text));
+        let graded = text.as_ref().and_then(|text| grade(question, text));
+        let (right, unread) = (graded == Some(true), text.is_some() && graded.is_none());
         let line = json!({
             "id": question.id, "family": question.family, "kind": question.kind, "messages": item.messages(),
-            "right": right, "answer": question.answer_text(), "reference": question.short_completion(), "text": text,
+            "right": right, "unread": unread, "answer": question.answer_text(), "reference": question.short_completion(), "text": text,
         });
         lines.push_str(&line.to_string());
         lines.push('\n');

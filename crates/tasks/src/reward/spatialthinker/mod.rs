@@ -24,6 +24,7 @@ use serde_json::{Map, Value};
 
 use super::{Mode, Reward, Row, Scored, settings};
 use crate::boxes::Coordinates;
+use crate::format::tags;
 use crate::likeness::Likeness;
 use crate::{Error, Result};
 
@@ -199,9 +200,10 @@ impl SpatialThinker {
 
 impl Reward for SpatialThinker {
     fn score(&self, row: &Row) -> Result<Scored> {
-        match self.mode {
+        let scored = match self.mode {
             Mode::Compatible => self.compatible(row),
             Mode::Strict => self.strict(row),
-        }
+        }?;
+        Ok(scored.unread(tags::first(&row.completion, "answer").is_none()))
     }
 }

@@ -18,8 +18,8 @@ pub(super) fn show(report: &Report, out: &mut impl Write) -> Result<()> {
     if !report.rows.is_empty() {
         writeln!(
             out,
-            "{:<10} {:>5} {:>9} {:>14} {:>14} {:>6} {:>9}",
-            "way", "items", "accuracy", "95%", "not in memory", "calls", "median s"
+            "{:<10} {:>5} {:>9} {:>14} {:>14} {:>6} {:>6} {:>9}",
+            "way", "items", "accuracy", "95%", "not in memory", "unread", "calls", "median s"
         )?;
     }
     for row in &report.rows {
@@ -28,12 +28,13 @@ pub(super) fn show(report: &Report, out: &mut impl Write) -> Result<()> {
             .map_or_else(String::new, |[low, high]| format!("{} to {}", percent(low), percent(high)));
         writeln!(
             out,
-            "{:<10} {:>5} {:>9} {:>14} {:>14} {:>6.1} {:>9.3}",
+            "{:<10} {:>5} {:>9} {:>14} {:>14} {:>6} {:>6.1} {:>9.3}",
             name(row.way),
             row.items,
             percent(row.accuracy.unwrap_or_default()),
             interval,
             percent(row.not_in_memory),
+            row.unread,
             row.calls,
             row.median_s
         )?;
