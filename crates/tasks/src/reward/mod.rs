@@ -11,6 +11,7 @@ pub mod r1v;
 pub mod reverse;
 pub mod spatialthinker;
 pub mod st_r1;
+mod stray_latex;
 mod stray_number;
 #[cfg(test)]
 mod tests;

@@ -1,14 +1,14 @@
 //! ST-R1: a letter, judged by its first character, and the form of the reply, which the published run leaves out of
 //! the sum. Parts: `accuracy`, `format`.
 //!
-//! Its code first compares any number it finds in the whole reply with any it finds in the whole gold reasoning; the
-//! compatible mode does so too, for numbers and arithmetic. LaTeX, which its data does not hold, is not looked for.
+//! Its code first compares what a verifier of mathematics finds in the whole reply with what it finds in the whole gold
+//! reasoning; the compatible mode does so too, for numbers, arithmetic and the LaTeX of `stray_latex`.
 //! Strict mode compares the option letters inside the tags and nothing else, and refuses a row without one.
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::stray_number::stray_number;
+use super::stray_number::stray;
 use super::{Mode, Reward, Row, Scored, settings};
 use crate::format::{choice, tags, without_inner_tags};
 use crate::{Error, Result};
@@ -64,10 +64,7 @@ pub(super) fn accuracy(reward: &'static str, mode: Mode, row: &Row) -> Result<bo
         Mode::Compatible => {
             let said = tags::first(&row.completion, "answer").map(tags::strip);
             let truth = tags::strip(tags::first(&row.solution, "answer").unwrap_or(&row.solution));
-            let same_number = match (stray_number(&row.completion), stray_number(&row.solution)) {
-                (Some(said), Some(truth)) => (said * 1e6).round() == (truth * 1e6).round(),
-                _ => false,
-            };
+            let same_number = stray(&row.completion).same(&stray(&row.solution));
             let same_letter = said.and_then(|said| said.chars().next()).is_some_and(|c| truth.starts_with(c));
             Ok(same_number || same_letter)
         }

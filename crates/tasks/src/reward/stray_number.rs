@@ -1,9 +1,10 @@
-//! The number a general-purpose verifier of mathematics (math-verify) takes for the answer of a free text: one that
-//! follows "final answer … is", else one that follows "answer", else any; of several, the last. Numbers count where they
-//! stand at a word's beginning, with thousands, decimals and percent, and so does arithmetic like `3/4`, which hides the
-//! numbers in it until it proves to be none. LaTeX is not looked for.
+//! What a general-purpose verifier of mathematics (math-verify) takes for the answer of a free text: what follows
+//! "final answer … is" or stands in a box, else what follows "answer", else any number or formula; of several, the last.
+//! Numbers count where they stand at a word's beginning, with thousands, decimals and percent, and so does arithmetic
+//! like `3/4`, which hides the numbers in it until it proves to be none. Formulas are `stray_latex`'s.
 
 use super::arithmetic::value_at;
+use super::stray_latex::{Formula, Value, bare_box, formula_at, formulas};
 
 /// A number or an expression and where it lies. An expression that cannot be computed has no value, but hides the
 /// number it begins with.
@@ -12,10 +13,26 @@ struct Found {
     begin: usize,
     end: usize,
     value: Option<f64>,
+    percent: bool,
 }
 
-/// The number a text is taken to say.
-pub(super) fn stray_number(text: &str) -> Option<f64> {
+/// What a text is taken to say: a value, and how the first thing that was tried is written. The verifier compares both.
+#[derive(Debug, Default)]
+pub(super) struct Stray {
+    value: Option<Value>,
+    text: String,
+}
+
+impl Stray {
+    /// Whether the verifier takes two texts to say the same.
+    pub(super) fn same(&self, other: &Stray) -> bool {
+        let values = self.value.as_ref().zip(other.value.as_ref()).is_some_and(|(a, b)| a.same(b));
+        values || (!self.text.is_empty() && self.text == other.text)
+    }
+}
+
+/// Reads a text.
+pub(super) fn stray(text: &str) -> Stray {
     let starts = word_starts(text);
     let numbers = scan(&starts, |at| number_at(text, at));
     let expressions = scan(&starts, |at| expression_at(text, at));
@@ -23,14 +40,105 @@ pub(super) fn stray_number(text: &str) -> Option<f64> {
     let mut both: Vec<Found> = expressions.iter().chain(numbers.iter().filter(hidden)).copied().collect();
     both.sort_by_key(|found| found.begin);
     let lower = text.to_ascii_lowercase();
-    let last = |mut found: Vec<Found>| {
-        found.sort_by_key(|found| (found.end, std::cmp::Reverse(found.begin)));
-        found.into_iter().rev().find_map(|found| found.value)
+    let written = |found: Vec<Found>| -> Vec<Formula> { found.iter().map(|found| found.formula(text)).collect() };
+    let all: Vec<Found> = expressions.iter().chain(&numbers).copied().collect();
+    let groups: [&dyn Fn() -> Vec<Formula>; 4] = [
+        &|| {
+            let mut found = written(final_answers(text, &lower, &both));
+            found.extend(formulas_after_final(text, &lower));
+            found.extend(formulas(text, true));
+            found.extend(bare_box(text));
+            found
+        },
+        &|| {
+            let mut found = written(answers(text, &lower, &both, "answer:"));
+            found.extend(formulas_after(text, &lower, "answer:"));
+            found
+        },
+        &|| {
+            let mut found = written(answers(text, &lower, &both, "answer"));
+            found.extend(formulas_after(text, &lower, "answer"));
+            found
+        },
+        &|| {
+            let mut found = formulas(text, false);
+            found.extend(written(all.clone()));
+            found
+        },
+    ];
+    let mut said = Stray::default();
+    for group in groups {
+        let mut found = group();
+        found.sort_by_key(|found| std::cmp::Reverse((found.end, std::cmp::Reverse(found.begin))));
+        for found in found {
+            if said.text.is_empty() {
+                said.text = found.text.trim().to_owned();
+            }
+            if found.value.is_some() {
+                said.value = found.value;
+                return said;
+            }
+        }
+    }
+    said
+}
+
+impl Found {
+    fn formula(&self, text: &str) -> Formula {
+        let raw = &text[self.begin..self.end];
+        let number = |value: f64| Value::Number { value, percent: self.percent };
+        // Numbers are written back without marks between thousands and zeros before them.
+        let plain = number_text(raw).unwrap_or_else(|| raw.to_owned());
+        Formula { begin: self.begin, end: self.end, value: self.value.map(number), text: plain }
+    }
+}
+
+/// A number as the verifier writes it, `None` of an expression.
+fn number_text(raw: &str) -> Option<String> {
+    let raw = raw.trim_start_matches(is_currency);
+    let end = raw.find(|c: char| !(c.is_ascii_digit() || "-., ".contains(c))).unwrap_or(raw.len());
+    let (digits, after) = (raw[..end].trim_end(), raw[end..].trim());
+    if !(after.is_empty() || after.starts_with(['%', 'p', 'P'])) || digits[1.min(digits.len())..].contains('-') {
+        return None;
+    }
+    let (value, _) = number(digits)?;
+    let decimals = digits.rfind(['.', ',']).filter(|at| *at == 0 || digits.len() - at != 4 || digits[*at..].starts_with('.'));
+    let (whole, decimals) = digits.split_at(decimals.unwrap_or(digits.len()));
+    let whole: String = whole.chars().filter(|c| !matches!(c, ',' | ' ')).collect();
+    let whole = whole.trim_start_matches('0');
+    let whole = if whole.is_empty() { "0" } else { whole };
+    value.is_finite().then(|| format!("{whole}{}", decimals.replace(',', ".")))
+}
+
+/// Formulas right after "final answer … is".
+fn formulas_after_final(text: &str, lower: &str) -> Vec<Formula> {
+    let cue = "final answer";
+    let after = |at: usize| {
+        let from = at + cue.len();
+        let window: usize = text[from..].chars().take(104).map(char::len_utf8).sum();
+        lower[from..from + window].match_indices("is").find_map(|(is, _)| {
+            let blank = text[..from + is].ends_with(char::is_whitespace);
+            let rest = &text[from + is + 2..];
+            let rest = rest.strip_prefix(':').unwrap_or(rest).trim_start();
+            formula_at(text, text.len() - rest.len(), false).filter(|_| blank).map(|found| Formula { begin: at, ..found })
+        })
     };
-    last(final_answers(text, &lower, &both))
-        .or_else(|| last(answers(text, &lower, &both, "answer:")))
-        .or_else(|| last(answers(text, &lower, &both, "answer")))
-        .or_else(|| last(expressions.iter().chain(&numbers).copied().collect()))
+    lower.match_indices(cue).filter_map(|(at, _)| after(at)).collect()
+}
+
+/// The first formula within fifty characters of each cue.
+fn formulas_after(text: &str, lower: &str, cue: &str) -> Vec<Formula> {
+    let mut found: Vec<Formula> = Vec::new();
+    for (at, _) in lower.match_indices(cue) {
+        if found.last().is_some_and(|last| last.end > at) {
+            continue;
+        }
+        let from = at + cue.len();
+        let places = text[from..].char_indices().map(|(place, _)| from + place).take(51);
+        let next = places.clone().find_map(|place| formula_at(text, place, false));
+        found.extend(next.map(|found| Formula { begin: at, ..found }));
+    }
+    found
 }
 
 /// The numbers right after "final answer … is".
@@ -41,7 +149,13 @@ fn final_answers(text: &str, lower: &str, numbers: &[Found]) -> Vec<Found> {
         let window: usize = text[from..].chars().take(104).map(char::len_utf8).sum();
         let is = lower[from..from + window].find(" is").map(|is| from + is + 3)?;
         let is = is + usize::from(text[is..].starts_with(':'));
-        numbers.iter().copied().find(|found| found.begin >= is && text[is..found.begin].trim().is_empty())
+        // One blank or `=` may come before, and the stars of bold type.
+        let joined = |found: &&Found| {
+            let between = text.get(is..found.begin).unwrap_or("no");
+            let mut mark = between.strip_suffix("**").unwrap_or(between).chars();
+            mark.next().is_some_and(|c| c.is_whitespace() || c == '=') && mark.next().is_none()
+        };
+        numbers.iter().find(joined).copied()
     };
     lower.match_indices(cue).filter_map(|(at, _)| after(at)).collect()
 }
@@ -102,7 +216,8 @@ fn scan(starts: &[usize], read: impl Fn(usize) -> Option<Found>) -> Vec<Found> {
 fn number_at(text: &str, begin: usize) -> Option<Found> {
     let currency = text[begin..].chars().next().filter(|c| is_currency(*c)).map_or(0, char::len_utf8);
     let (value, length) = number(&text[begin + currency..])?;
-    Some(Found { begin, end: begin + currency + length, value: Some(value) })
+    let percent = text[begin + currency..begin + currency + length].ends_with(|c: char| c == '%' || c.is_alphabetic());
+    Some(Found { begin, end: begin + currency + length, value: Some(value), percent })
 }
 
 /// Arithmetic: a digit, perhaps in a bracket, an operator and something behind it, up to the last mark or blank that may
@@ -132,14 +247,14 @@ fn expression_at(text: &str, begin: usize) -> Option<Found> {
     let implied = tight.windows(2).any(|pair| pair[1] == '(' && (pair[0].is_ascii_digit() || pair[0] == ')'))
         || tight.windows(2).any(|pair| pair[0] == ')' && pair[1].is_ascii_digit());
     let value = if implied || whole.contains(['×', '÷']) { None } else { value_at(whole, 0) };
-    Some(Found { begin, end: begin + end, value })
+    Some(Found { begin, end: begin + end, value, percent: false })
 }
 
 fn is_currency(c: char) -> bool {
     c == '$' || ('\u{20a0}'..='\u{20bf}').contains(&c) || matches!(c, '£' | '¥' | '฿')
 }
 
-/// The number a text opens with and its length.
+/// The number a text opens with and its length, a percent sign or word included.
 fn number(text: &str) -> Option<(f64, usize)> {
     let bytes = text.as_bytes();
     let run = |from: usize| {
@@ -168,7 +283,7 @@ fn number(text: &str) -> Option<(f64, usize)> {
     let after = text[end..].trim_start();
     let percent = ["%", "percent", "Percent", "pct", "Pct"].iter().find(|word| after.starts_with(**word));
     let length = percent.map_or(end, |word| text.len() - after.len() + word.len());
-    Some((if percent.is_some() { value / 100.0 } else { value }, length))
+    Some((value, length))
 }
 
 #[cfg(test)]
@@ -180,7 +295,11 @@ mod tests {
     /// From `parse(text)` of math-verify 0.9.
     #[test]
     fn stray_numbers_are_math_verifys() {
-        let case = |text: &str, expect: Option<f64>| assert_eq!(stray_number(text), expect, "{text:?}");
+        let case = |text: &str, expect: Option<f64>| {
+            let found = stray(text);
+            let same = |number: f64| found.value.as_ref().is_some_and(|value| value.same(&Value::number(number)));
+            assert!(expect.map_or(found.value.is_none(), same), "{text:?}: {found:?}");
+        };
         case("I saw 2 chairs", Some(2.0));
         case("The answer is 12", Some(12.0));
         case("12, 13", Some(13.0));
@@ -204,7 +323,11 @@ mod tests {
     /// What hides a number and what does not; from the same.
     #[test]
     fn expressions_hide_numbers() {
-        let case = |text: &str, expect: Option<f64>| assert_eq!(stray_number(text), expect, "{text:?}");
+        let case = |text: &str, expect: Option<f64>| {
+            let found = stray(text);
+            let same = |number: f64| found.value.as_ref().is_some_and(|value| value.same(&Value::number(number)));
+            assert!(expect.map_or(found.value.is_none(), same), "{text:?}: {found:?}");
+        };
         case("12:. then -3. 3 + 4. turn left", Some(4.0));
         case("then -3\n10-15 m", Some(10.0));
         case("10-15 m", Some(-5.0));
@@ -213,10 +336,31 @@ mod tests {
         case("3 + 4, $5", Some(5.0));
     }
 
+    /// From `verify(parse(a), parse(b))` of the same.
+    #[test]
+    fn formulas_are_math_verifys() {
+        let case = |a: &str, b: &str, expect: bool| {
+            assert_eq!((stray(a).same(&stray(b)), stray(b).same(&stray(a))), (expect, expect), "{a:?} {b:?}");
+        };
+        case("I see \\boxed{3} and 5", "3", true);
+        case("$3$ then 4", "4", true);
+        case("4 then $3$", "$x=3$", true);
+        case("the answer is $5$ then 6", "5", true);
+        case("$\\boxed{12}$ final answer is 4", "4", true);
+        case("50%", "50", true);
+        case("\\boxed{50\\%}", "0.5", true);
+        case("\\boxed{A}", "$A$", true);
+        case("\\boxed{A}", "$B$", false);
+        case("\\boxed{3} and \\boxed{4}", "$4$, $3$", true);
+        case("$3$, $4$", "3", false);
+        case("\\boxed{}", "$3$", false);
+        case("room 1,000", "1000", true);
+    }
+
     proptest! {
         #[test]
         fn no_text_panics(text in "(answer|final answer is|[0-9]{1,4}|[.,:=*$%()/+é×\n -]|is){0,16}") {
-            stray_number(&text);
+            stray(&text);
         }
     }
 }
