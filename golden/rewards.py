@@ -6,8 +6,9 @@
 
 Each checkout is a clone of a system's repository; which one it is, its files say. The functions are taken out of their
 source by name and run as they are: nothing of them is stored here. Rows come from the seed alone. A row on which a
-published function raises is expected to have an `error` or 0 from us, and is counted apart. Prints a line per reward:
-rows, differences, rows that raised; the first differences go to stderr. Exit code 1 when there are any.
+published function raises is expected to have an `error` or 0 from us, and is counted apart; so is one on which its own
+time limit ran out (5 s of math-verify), about which nothing is expected. Prints a line per reward: rows, differences,
+rows that raised, rows that ran out of time; the first differences go to stderr. Exit code 1 when there are any.
 
 What depends on the machine: `spatialthinker` compares names by spaCy's vectors, which are a download of their own; here
 both sides compare names by their letters (pairs of neighbours, Dice), the default of `firsthand`. `reverse-consistency` has
@@ -19,6 +20,7 @@ import ast
 import contextlib
 import io
 import json
+import logging
 import math
 import multiprocessing
 import os
@@ -382,13 +384,31 @@ ROWS = {
 PUBLISHED = {}
 
 
+class Clock(logging.Handler):
+    """Hears that a verifier's own time limit ran out: its answer is then the machine's, not the row's."""
+
+    def __init__(self):
+        super().__init__()
+        self.ran_out = False
+
+    def emit(self, record):
+        self.ran_out |= "Timeout during" in record.getMessage()
+
+
+CLOCK = Clock()
+logging.getLogger("math_verify").addHandler(CLOCK)
+logging.getLogger("math_verify").propagate = False
+
+
 def published(job):
     name, row = job
+    CLOCK.ran_out = False
     with contextlib.redirect_stdout(io.StringIO()):
         try:
-            return float(PUBLISHED[name](row))
+            value = float(PUBLISHED[name](row))
         except Exception as error:  # noqa: BLE001  whatever it raises is its answer
             return f"{type(error).__name__}: {error}"
+    return None if CLOCK.ran_out else value
 
 
 def compare(name, options, pool):
@@ -403,9 +423,12 @@ def compare(name, options, pool):
     found = [json.loads(line) for line in run.stdout.splitlines()]
     if len(found) != len(rows):
         sys.exit(f"error: {' '.join(command)} wrote {len(found)} lines for {len(rows)} rows: {run.stderr[:400]}")
-    raised = differ = 0
+    raised = late = differ = 0
     for row, want, got in zip(rows, expected, found):
-        if isinstance(want, str):
+        if want is None:
+            late += 1
+            same = True
+        elif isinstance(want, str):
             raised += 1
             same = "error" in got or got["reward"] == 0.0
         else:
@@ -413,7 +436,7 @@ def compare(name, options, pool):
         differ += not same
         if not same and differ <= SHOWN:
             print(f"{name}: published {want}, ours {got}\n  {json.dumps(row, ensure_ascii=False)}", file=sys.stderr)
-    print(f"| {name} | {len(rows)} | {differ} | {raised} |", flush=True)
+    print(f"| {name} | {len(rows)} | {differ} | {raised} | {late} |", flush=True)
     return differ
 
 
@@ -435,7 +458,7 @@ def main():
     lacking = [name for name in names if name not in PUBLISHED]
     if lacking:
         parser.error(f"no checkout holds the code of {', '.join(lacking)}")
-    print("| reward | rows | differences | published code raised |\n|---|---|---|---|")
+    print("| reward | rows | differences | published code raised | ran out of time |\n|---|---|---|---|---|")
     with multiprocessing.get_context("fork").Pool() as pool:
         sys.exit(1 if sum(compare(name, options, pool) for name in names) else 0)
 

@@ -30,8 +30,8 @@ Each line of IN is one object: `completion` (what the model wrote) and `solution
 stores it, tags included), and where the reward asks for it `problem`, `problem_type`, `group` (rows of one prompt share
 it; terms over a group look at all of them) and further keys.
 Each line of the output belongs to the line of IN in the same place, blank ones aside: {{\"reward\": 1.5, \"parts\": {{...}}}},
-with \"unread\": true where no answer could
-be read in the reply, or {{\"error\": ...}} where a row cannot be judged. Exit code 1 when there are such rows.",
+with \"unread\": true where no answer could be read in the reply, or {{\"error\": ...}} where a row cannot be judged. Exit
+code 1 when there are such rows.",
         rewards.join("\n")
     )
 });

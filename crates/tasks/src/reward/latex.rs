@@ -1,6 +1,8 @@
 //! LaTeX as the graders of mathematics see it: one spelling for roots and fractions, and a plain form that can be
 //! computed. Commands that are not known here vanish, as they do there.
 
+use crate::format::tags::strip;
+
 /// `\sqrt3` becomes `\sqrt{3}`; a root of nothing is a stumble.
 pub(super) fn braced_roots(text: &str) -> Option<String> {
     let mut pieces = text.split("\\sqrt");
@@ -78,7 +80,7 @@ pub(super) fn plain_latex(text: &str) -> String {
             text = format!("{}{inside}{rest}", &text[..at]);
         }
     }
-    spelled_out(&text).trim().to_owned()
+    strip(&spelled_out(&text)).to_owned()
 }
 
 /// The argument a text opens with, in braces or one character, and the rest.

@@ -270,6 +270,7 @@ fn egothinker() {
     case(iou, "[0, 0, 2, 2]", "[0.0, 0, 2, 2]", 0.0, Some(1.0));
     case(iou, "[0, 0, 2, 2]", "the cup is at (0,0),(2,2)", 0.0, Some(1.0));
     case(iou, "[0, 0, 2, 2]", "[0, 0, 2]", 0.0, Some(0.0));
+    case(iou, "[0, 0, 2, 2]", "[١, ０, 3, 2]", 1.0 / 3.0, Some(0.0));
     // Both differences negative: the area is positive again.
     case(iou, "[0, 0, 4, 4]", "[2, 2, 0, 0]", 0.0, Some(0.0));
     case(iou, "[0, 0, 0, 0]", "[0, 0, 0, 0]", 0.0, None);
@@ -291,6 +292,36 @@ fn egothinker() {
 }
 
 #[test]
+fn what_a_thought_names_is_no_answer() {
+    let check = |name: &str, solution: &str, kind: &str, answer: &str| {
+        let thought = "<think>put it in <answer>x</answer> tags, like <ANSWER>9</ANSWER></think>";
+        let value = json!({"solution": solution, "completion": format!("{thought}<answer>{answer}</answer>"), "problem_type": kind});
+        let scored = reward(name, Mode::Strict).score(&row(value)).unwrap();
+        assert!(!scored.unread && scored.reward > 0.99, "{name}: {scored:?}");
+    };
+    check("video-r1", "<answer>B</answer>", "multiple choice", "B");
+    check("video-r1", "<answer>4</answer>", "numerical", "four");
+    check("video-r1", "<answer>2.5</answer>", "regression", "2 1/2");
+    check("st-r1", "<answer>B</answer>", "", "（B）");
+    check("r1v", "<answer>B</answer>", "", "\\text{B}");
+    check("egothinker-iou", "[0, 0, 2, 2]", "visor", "[0, 0, 2, 2]");
+    check("egothinker-format", "", "", "x");
+    check("ego-r1", "B", "", "B");
+    for (name, solution, kind) in [
+        ("video-r1", "<answer>B</answer>", "multiple choice"),
+        ("video-r1", "<answer>3</answer>", "numerical"),
+        ("st-r1", "<answer>B</answer>", ""),
+        ("egothinker-tiou", "(0,2)", "egoexo"),
+        ("ego-r1", "B", ""),
+    ] {
+        let completion = "<think>t</think><answer>A or B, 3 or 4</answer>";
+        let value = json!({"solution": solution, "completion": completion, "problem_type": kind});
+        let scored = reward(name, Mode::Strict).score(&row(value)).unwrap();
+        assert!(scored.unread, "{name}: {scored:?}");
+    }
+}
+
+#[test]
 fn ego_r1() {
     let case = |completion: &str, compatible: [f64; 3], strict: [f64; 3]| {
         let value = json!({"solution": "B", "completion": completion});
@@ -303,6 +334,14 @@ fn ego_r1() {
     case("<think>a</think><answer>Answer: B</answer>", [0.1, 0.0, 1.0], [1.0, 1.0, 1.0]);
     case("<answer>A</answer> <answer>B</answer>", [1.0, 1.0, 0.0], [1.0, 1.0, 0.0]);
     case("<think>a</think> B", [0.0; 3], [0.0; 3]);
+    // Tags after the answer cost the published form; a model's second answer is its last one.
+    case("<think>t</think><answer>C</answer><answer>C</answer>", [0.0; 3], [0.1, 0.0, 1.0]);
+    case("<think>t</think><answer>C</answer></think>", [0.0; 3], [0.1, 0.0, 1.0]);
+    case("<think>t</think><answer>C</answer> so </information>", [0.1, 0.0, 1.0], [0.1, 0.0, 1.0]);
+    for solution in ["a", " a\n", "A"] {
+        let value = json!({"solution": solution, "completion": "<think>t</think><answer>A</answer>"});
+        check("ego-r1", &value, &["accuracy", "format"], [Some(&[1.0, 1.0, 1.0]); 2]);
+    }
     let call = "{'name': 'vlm', 'arguments': '{\"question\":\"q\",\"timestamp\":\"DAY1_11210217\"}'}";
     let turns = format!(
         "<think>a</think> <tool>{call}</tool><|im_end|>\n<|im_start|>user\n<information>i</information><|im_end|>\n<|im_start|>assistant\n<think>b</think> <answer>C</answer>"
