@@ -221,9 +221,7 @@ impl Episode {
         self.spent.tokens += cost.tokens;
         self.spent.seconds = micro(self.spent.seconds + cost.seconds);
         let (said, called) = match step.action {
-            _ if step.informs => {
-                (self.malformed("it writes <information> itself; only tools do"), None)
-            }
+            _ if step.informs => (self.malformed("it writes <information> itself; only tools do"), None),
             Action::Answer(answer) => (Said::Answer(answer), None),
             Action::Nothing(reason) => (self.malformed(&reason), None),
             Action::Tool(call) => self.act(&call),

@@ -71,7 +71,8 @@ fn a_tag_that_a_thought_names_is_no_action() {
         check(Budgets::default(), &[(&turn, seen("cup")), (&format!("{thought}<answer>B"), answer("B"))]);
         assert!(!Episode::is_complete(thought) && Episode::is_complete(&turn), "{turn}");
         // A thought that was cut off acts not, and the model is told why.
-        let Said::Observation(told) = episode(Budgets::default()).turn(&thought.replace("</think>", ""), Cost::default())
+        let Said::Observation(told) =
+            episode(Budgets::default()).turn(&thought.replace("</think>", ""), Cost::default())
         else {
             panic!("{thought}")
         };

@@ -13,7 +13,8 @@ use crate::resize::resize;
 use crate::still::{self, Still, StillOptions};
 use crate::video::{self, Budget, Video};
 use crate::{
-    Choice, Error, Picture, Prepared, Probe, Refusal, Result, SizeRule, Survey, choose, display_location, fetch,
+    Choice, Error, Picture, Prepared, Probe, Refusal, Result, SizeRule, Survey, choose, display_location,
+    fetch,
 };
 
 /// A video after resizing may have as many pixels as this many of the largest pictures, far more than the longest
@@ -165,9 +166,8 @@ impl Opener {
         let mut wanted = choice.indices.clone();
         wanted.sort_unstable();
         wanted.dedup();
-        let look = |frame, picture: Picture| {
-            (frame_id(&video, frame, &picture), [picture.height, picture.width])
-        };
+        let look =
+            |frame, picture: Picture| (frame_id(&video, frame, &picture), [picture.height, picture.width]);
         let seen = video::decode(&video, &wanted, self.budget(), &look)?;
         let original_size = one_size(&name, seen.iter().map(|(_, size)| *size))?;
         let resized = rule
@@ -320,10 +320,8 @@ impl Opener {
             indices.dedup();
             indices
         };
-        let takes: Vec<Vec<usize>> = choices
-            .iter()
-            .map(|choice| choice.as_ref().map_or(Vec::new(), |c| sorted(&c.indices)))
-            .collect();
+        let takes: Vec<Vec<usize>> =
+            choices.iter().map(|choice| choice.as_ref().map_or(Vec::new(), |c| sorted(&c.indices))).collect();
         let wanted = sorted(&takes.concat());
         let decode = |frame, picture: Picture| {
             let id = frame_id(&video, frame, &picture);

@@ -119,10 +119,22 @@ mod tests {
         check("<think>cut off", Some("cut off"), "");
         check("<think>a</think><answer>B", Some("a"), "B");
         check("<answer>A</answer><think>no</think><answer>C</answer>", Some("no"), "C");
-        check("<think>put it in <answer> tags</think><answer>D</answer>", Some("put it in <answer> tags"), "D");
-        check("<think>maybe <answer>A</answer>?</think> The cup.", Some("maybe <answer>A</answer>?"), "The cup.");
+        check(
+            "<think>put it in <answer> tags</think><answer>D</answer>",
+            Some("put it in <answer> tags"),
+            "D",
+        );
+        check(
+            "<think>maybe <answer>A</answer>?</think> The cup.",
+            Some("maybe <answer>A</answer>?"),
+            "The cup.",
+        );
         check("maybe <answer>A</answer>?</think><answer>B</answer>", Some("maybe <answer>A</answer>?"), "B");
-        check("<think>a<think>b</think><answer>A</answer></think><answer>B", Some("a<think>b</think><answer>A</answer>"), "B");
+        check(
+            "<think>a<think>b</think><answer>A</answer></think><answer>B",
+            Some("a<think>b</think><answer>A</answer>"),
+            "B",
+        );
         check("<THINK>a</THINK><Answer>C</ANSWER>", Some("a"), "C");
         check("<answer>B</answer></think>", None, "B");
         check("<answer>B <think>or A</think></answer>", Some("or A"), "B");

@@ -86,7 +86,9 @@ impl Splitter {
             };
             text.push_str(&rest[..at]);
             rest = &rest[at..];
-            if let Some(&(tag, section, opens)) = tags_in(self.current).find(|(tag, ..)| same_start(rest, tag) == tag.len()) {
+            if let Some(&(tag, section, opens)) =
+                tags_in(self.current).find(|(tag, ..)| same_start(rest, tag) == tag.len())
+            {
                 if !text.is_empty() {
                     events.push(Event::Text(std::mem::take(&mut text)));
                 }

@@ -132,7 +132,11 @@ mod tests {
         let check = |text: &str, expect: &[&str], ended: bool| {
             let found = thoughts(text);
             let inside: Vec<&str> = found.iter().map(|thought| &text[thought.inside.clone()]).collect();
-            assert_eq!((inside, found.iter().all(|thought| thought.ended)), (expect.to_vec(), ended), "{text:?}");
+            assert_eq!(
+                (inside, found.iter().all(|thought| thought.ended)),
+                (expect.to_vec(), ended),
+                "{text:?}"
+            );
         };
         check("<think>a</think>b", &["a"], true);
         check("<think>a</think>b<think>c</think>", &["a", "c"], true);
@@ -155,7 +159,10 @@ mod tests {
     #[test]
     fn tags_that_are_searched() {
         let check = |text: &str, expect: &str| assert_eq!(without_inner_tags(text), expect);
-        check("<Think>é <tool></THINK><ANSWER>A <b></Answer>", "<think>é  tool></think><answer>A <b></answer>");
+        check(
+            "<Think>é <tool></THINK><ANSWER>A <b></Answer>",
+            "<think>é  tool></think><answer>A <b></answer>",
+        );
         check("<think>a<tool>b", "<think>a tool>b");
         check("<Tool>{\"a\": \"<Answer>\"}", "<tool>{\"a\": \"<answer>\"}");
         check("<", "<");

@@ -90,7 +90,10 @@ pub(crate) fn run(options: &ScoreOptions) -> Result<()> {
     let unread = judged.iter().flatten().filter(|(_, scored)| scored.unread).count();
     if unread > 0 {
         let judged = judged.len() - bad;
-        writeln!(std::io::stderr(), "note: of {unread} of {judged} replies no answer could be read; they earn what a wrong one earns")?;
+        writeln!(
+            std::io::stderr(),
+            "note: of {unread} of {judged} replies no answer could be read; they earn what a wrong one earns"
+        )?;
     }
     if bad > 0 {
         return Err(failure(

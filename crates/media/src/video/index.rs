@@ -1,8 +1,8 @@
 //! The packet list of a video stream: which packet shows when, and where decoding may start. Read by demuxing
 //! the whole file once, without decoding, as torchcodec's exact mode does; so frame counts and rates agree.
 
-use ffmpeg_next::format::context::Input;
 use ffmpeg_next::Packet;
+use ffmpeg_next::format::context::Input;
 
 use super::{fault, native};
 use crate::Result;

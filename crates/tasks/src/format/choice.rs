@@ -55,7 +55,9 @@ fn unlettered(option: &str) -> &str {
     let bare = option.trim().trim_start_matches('(');
     let mut chars = bare.chars();
     match (chars.next(), chars.next()) {
-        (Some(letter), Some('.' | ')' | ':')) if letter.is_ascii_alphabetic() && !chars.as_str().is_empty() => {
+        (Some(letter), Some('.' | ')' | ':'))
+            if letter.is_ascii_alphabetic() && !chars.as_str().is_empty() =>
+        {
             chars.as_str()
         }
         _ => option,
@@ -114,7 +116,8 @@ fn with_own_words(reply: &Words, options: &[Words]) -> Option<usize> {
     let at = index(*letter);
     let own = !rest.is_empty() && options.get(at).is_some_and(|option| option.all == rest);
     // "A cup" where A is "cup" and C is "a cup".
-    let other = own && options.iter().enumerate().any(|(other, option)| other != at && option.all == reply.all);
+    let other =
+        own && options.iter().enumerate().any(|(other, option)| other != at && option.all == reply.all);
     (own && !other).then_some(at)
 }
 
@@ -124,7 +127,9 @@ fn by_words(reply: &[Piece], options: &[Words]) -> Option<usize> {
     let mut from = 0;
     loop {
         let rest = &reply[from..];
-        let clause = rest.iter().position(|piece| matches!(piece, Piece::Mark('.' | ',' | ':' | ';' | '!' | '\n' | '-')));
+        let clause = rest
+            .iter()
+            .position(|piece| matches!(piece, Piece::Mark('.' | ',' | ':' | ';' | '!' | '\n' | '-')));
         let (head, tail) = rest.split_at(clause.unwrap_or(rest.len()));
         for skipped in 0..head.len() {
             if let Some(found) = only(options, &Words::of(&head[skipped..])) {
@@ -149,44 +154,214 @@ fn index(letter: char) -> usize {
 
 /// Words between what announces an option and its letter, or around a letter that stands for an answer by itself.
 const FILLERS: &[&str] = &[
-    "i", "i'd", "i'll", "i'm", "we", "you", "my", "our", "your", "it", "it's", "its", "this", "that", "that's", "is",
-    "be", "are", "was", "would", "will", "should", "must", "may", "might", "could", "can", "the", "an", "correct", "right",
-    "best", "true", "final", "most", "likely", "probable", "definitely", "certainly", "probably", "clearly", "obviously",
-    "surely", "simply", "just", "therefore", "thus", "hence", "so", "then", "yes", "no", "ok", "okay", "sure", "well",
-    "think", "believe", "guess", "say", "feel", "with", "to", "of", "for", "in", "conclusion", "here", "being", "as", "only",
-    "single", "either", "between", "out", "and", "either", "seems", "sentence", "caption", "one", "which", "as", "follows",
-    "going", "go", "me", "him", "opt", "vote", "question", "there", "appears", "seem", "assistant", "both", "es", "est",
-    "la", "ist", "é", "è", "o",
+    "i",
+    "i'd",
+    "i'll",
+    "i'm",
+    "we",
+    "you",
+    "my",
+    "our",
+    "your",
+    "it",
+    "it's",
+    "its",
+    "this",
+    "that",
+    "that's",
+    "is",
+    "be",
+    "are",
+    "was",
+    "would",
+    "will",
+    "should",
+    "must",
+    "may",
+    "might",
+    "could",
+    "can",
+    "the",
+    "an",
+    "correct",
+    "right",
+    "best",
+    "true",
+    "final",
+    "most",
+    "likely",
+    "probable",
+    "definitely",
+    "certainly",
+    "probably",
+    "clearly",
+    "obviously",
+    "surely",
+    "simply",
+    "just",
+    "therefore",
+    "thus",
+    "hence",
+    "so",
+    "then",
+    "yes",
+    "no",
+    "ok",
+    "okay",
+    "sure",
+    "well",
+    "think",
+    "believe",
+    "guess",
+    "say",
+    "feel",
+    "with",
+    "to",
+    "of",
+    "for",
+    "in",
+    "conclusion",
+    "here",
+    "being",
+    "as",
+    "only",
+    "single",
+    "either",
+    "between",
+    "out",
+    "and",
+    "either",
+    "seems",
+    "sentence",
+    "caption",
+    "one",
+    "which",
+    "as",
+    "follows",
+    "going",
+    "go",
+    "me",
+    "him",
+    "opt",
+    "vote",
+    "question",
+    "there",
+    "appears",
+    "seem",
+    "assistant",
+    "both",
+    "es",
+    "est",
+    "la",
+    "ist",
+    "é",
+    "è",
+    "o",
 ];
 
 /// Words that announce an option.
 const CUES: &[&str] = &[
-    "answer", "answers", "answer's", "option", "choice", "letter", "choose", "chose", "chosen", "pick", "picked", "select",
-    "selected", "selecting", "choosing", "go", "going", "opt",
+    "answer",
+    "answers",
+    "answer's",
+    "option",
+    "choice",
+    "letter",
+    "choose",
+    "chose",
+    "chosen",
+    "pick",
+    "picked",
+    "select",
+    "selected",
+    "selecting",
+    "choosing",
+    "go",
+    "going",
+    "opt",
 ];
 
 /// Words that deny what follows.
 const DENIALS: &[&str] = &[
-    "not", "cannot", "never", "neither", "nor", "than", "instead", "except", "unlike", "excluding", "exclude", "eliminate",
-    "eliminated", "rule", "ruled", "over", "versus", "vs", "against", "without", "wrong", "incorrect", "besides",
+    "not",
+    "cannot",
+    "never",
+    "neither",
+    "nor",
+    "than",
+    "instead",
+    "except",
+    "unlike",
+    "excluding",
+    "exclude",
+    "eliminate",
+    "eliminated",
+    "rule",
+    "ruled",
+    "over",
+    "versus",
+    "vs",
+    "against",
+    "without",
+    "wrong",
+    "incorrect",
+    "besides",
 ];
 
 /// Words that deny what stands before them, and words that affirm it.
-const WRONG: &[&str] =
-    &["not", "cannot", "never", "wrong", "incorrect", "false", "out", "eliminated", "unlikely", "impossible", "invalid", "excluded"];
-const CORRECT: &[&str] =
-    &["correct", "right", "true", "answer", "best", "accurate", "choice", "likely", "fits", "matches", "mine", "appropriate"];
+const WRONG: &[&str] = &[
+    "not",
+    "cannot",
+    "never",
+    "wrong",
+    "incorrect",
+    "false",
+    "out",
+    "eliminated",
+    "unlikely",
+    "impossible",
+    "invalid",
+    "excluded",
+];
+const CORRECT: &[&str] = &[
+    "correct",
+    "right",
+    "true",
+    "answer",
+    "best",
+    "accurate",
+    "choice",
+    "likely",
+    "fits",
+    "matches",
+    "mine",
+    "appropriate",
+];
 
 /// Words that may follow a letter that was named, and never an article.
 const AFTER: &[&str] = &[
-    "because", "since", "as", "for", "rather", "instead", "over", "so", "which", "not", "therefore", "but", "based", "due",
-    "option", "given",
+    "because",
+    "since",
+    "as",
+    "for",
+    "rather",
+    "instead",
+    "over",
+    "so",
+    "which",
+    "not",
+    "therefore",
+    "but",
+    "based",
+    "due",
+    "option",
+    "given",
 ];
 
 /// Verbs between a letter and what is said of it.
 const IS: &[&str] = &[
-    "is", "are", "was", "seems", "seem", "looks", "appears", "must", "should", "would", "might", "may", "could", "can",
-    "fits", "matches", "isn't", "can't", "aren't",
+    "is", "are", "was", "seems", "seem", "looks", "appears", "must", "should", "would", "might", "may",
+    "could", "can", "fits", "matches", "isn't", "can't", "aren't",
 ];
 
 fn is_any(piece: &Piece, words: &[&str]) -> bool {
@@ -198,7 +373,9 @@ fn is_denial(piece: &Piece) -> bool {
 }
 
 fn is_filler(piece: &Piece) -> bool {
-    is_any(piece, FILLERS) || is_any(piece, CUES) || matches!(piece, Piece::Letter('I', true) | Piece::Mark('('))
+    is_any(piece, FILLERS)
+        || is_any(piece, CUES)
+        || matches!(piece, Piece::Letter('I', true) | Piece::Mark('('))
 }
 
 /// How surely a letter is named.
@@ -241,7 +418,8 @@ impl Reader {
 
     /// The letter that is named beyond doubt.
     fn letter(&self) -> Option<char> {
-        let words: Vec<&Piece> = self.pieces.iter().filter(|piece| !matches!(piece, Piece::Mark(_))).collect();
+        let words: Vec<&Piece> =
+            self.pieces.iter().filter(|piece| !matches!(piece, Piece::Mark(_))).collect();
         if let [Piece::Letter(letter, _)] = words[..] {
             return Some(*letter);
         }
@@ -301,7 +479,9 @@ impl Reader {
     fn ends_sentence(&self, at: usize) -> bool {
         match self.pieces[at] {
             Piece::Mark('\n' | '!' | '?' | ';') => true,
-            Piece::Mark('.') => !(at > 0 && matches!(self.pieces[at - 1], Piece::Letter(..)) && self.begins(at - 1)),
+            Piece::Mark('.') => {
+                !(at > 0 && matches!(self.pieces[at - 1], Piece::Letter(..)) && self.begins(at - 1))
+            }
             _ => false,
         }
     }
@@ -344,12 +524,15 @@ impl Reader {
             Some(_) => false,
         };
         let listed = next.is_some_and(|next| is_any(next, &["and", "or", "nor"]));
-        let listed = listed && self.pieces[at + 1..].iter().any(|piece| matches!(piece, Piece::Letter(_, true)));
-        let free = bracketed || marked || (capital && (listed || next.is_some_and(|next| is_any(next, AFTER))));
+        let listed =
+            listed && self.pieces[at + 1..].iter().any(|piece| matches!(piece, Piece::Letter(_, true)));
+        let free =
+            bracketed || marked || (capital && (listed || next.is_some_and(|next| is_any(next, AFTER))));
         let (announced, alone, denied) = self.before(at);
         let affirmed = (capital || bracketed) && self.affirmed_after(at);
         let article = matches!(letter, 'A' | 'I');
-        let after_cue = announced && (free || affirmed || (capital && letter != 'I' && self.cue_is_answer(at)));
+        let after_cue =
+            announced && (free || affirmed || (capital && letter != 'I' && self.cue_is_answer(at)));
         // "the answer is a" may have been cut off before its noun.
         let cut = !capital && next.is_none() && !bracketed && article && !self.pointed(at);
         if (after_cue && !cut) || affirmed {
@@ -376,7 +559,11 @@ impl Reader {
                 Piece::Mark('(' | ')' | '-' | ':' | '=') => {}
                 Piece::Mark(',' | '.') if announced => return (announced, false, denied),
                 Piece::Mark(_) => return (announced, true, denied),
-                _ if is_any(piece, &["but", "so", "because", "since", "while", "then", "thus", "hence", "therefore"]) => {
+                _ if is_any(
+                    piece,
+                    &["but", "so", "because", "since", "while", "then", "thus", "hence", "therefore"],
+                ) =>
+                {
                     return (announced, true, denied);
                 }
                 _ if is_denial(piece) => {
@@ -401,9 +588,10 @@ impl Reader {
 
     /// Whether a colon, an equals sign or the cue itself stands right before a letter.
     fn pointed(&self, at: usize) -> bool {
-        self.pieces[..at].iter().rfind(|piece| !matches!(piece, Piece::Mark('('))).is_some_and(|piece| {
-            matches!(piece, Piece::Mark(':' | '=')) || is_any(piece, CUES)
-        })
+        self.pieces[..at]
+            .iter()
+            .rfind(|piece| !matches!(piece, Piece::Mark('(')))
+            .is_some_and(|piece| matches!(piece, Piece::Mark(':' | '=')) || is_any(piece, CUES))
     }
 
     /// Whether a verb follows that says something of the letter: "A is wrong", "B is on the left".
@@ -413,9 +601,12 @@ impl Reader {
 
     /// The words after a letter up to the end of the clause, where a verb comes first.
     fn predicate(&self, at: usize) -> &[Piece] {
-        let skipped = self.pieces[at + 1..].iter().take_while(|piece| matches!(piece, Piece::Mark(')'))).count();
+        let skipped =
+            self.pieces[at + 1..].iter().take_while(|piece| matches!(piece, Piece::Mark(')'))).count();
         let rest = &self.pieces[at + 1 + skipped..];
-        let verb = rest.first().is_some_and(|piece| is_any(piece, IS) || is_any(piece, &["cannot"]) || is_denial(piece));
+        let verb = rest
+            .first()
+            .is_some_and(|piece| is_any(piece, IS) || is_any(piece, &["cannot"]) || is_denial(piece));
         let ends = |piece: &Piece| {
             matches!(piece, Piece::Mark(mark) if *mark != '(' && *mark != ')')
                 || is_any(piece, &["and", "but", "so", "because", "since", "while", "whereas", "as"])
@@ -426,7 +617,9 @@ impl Reader {
 
     fn denied_after(&self, at: usize) -> bool {
         let predicate = self.predicate(at);
-        let said = predicate.first().is_some_and(|piece| is_any(piece, IS) || is_any(piece, &["cannot"]) || is_contracted(piece));
+        let said = predicate
+            .first()
+            .is_some_and(|piece| is_any(piece, IS) || is_any(piece, &["cannot"]) || is_contracted(piece));
         said && predicate.iter().take(8).any(|piece| is_any(piece, WRONG) || is_contracted(piece))
     }
 

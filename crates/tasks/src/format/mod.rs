@@ -10,10 +10,10 @@ mod spelled;
 pub(crate) mod tags;
 mod tool;
 
+pub use crate::thoughts::without_inner_tags;
 pub use choice::{choice, choice_among};
 pub(crate) use literal::literal;
 pub(crate) use quantity::python_float;
 pub use quantity::{Quantity, plain_number};
 pub use span::{plain_span, spans};
-pub use crate::thoughts::without_inner_tags;
 pub use tool::{Action, Step, ToolCall, well_formed};

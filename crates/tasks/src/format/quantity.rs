@@ -100,7 +100,8 @@ pub(crate) fn python_float(text: &str) -> Option<f64> {
     let text = if text.is_ascii() {
         strip(text)
     } else {
-        ascii = strip(text).chars()
+        ascii = strip(text)
+            .chars()
             .map(|c| crate::python::digit(c).and_then(|value| char::from_digit(value, 10)).unwrap_or(c))
             .collect();
         &ascii
@@ -186,7 +187,9 @@ fn number(text: &str, in_list: bool) -> (Option<f64>, usize) {
 /// before exactly three digits sets thousands apart, another one begins decimals, unless it may separate a list.
 fn digits(text: &str, in_list: bool) -> (String, usize) {
     let bytes = text.as_bytes();
-    let run = |from: usize| bytes.get(from..).map_or(0, |rest| rest.iter().take_while(|b| b.is_ascii_digit()).count());
+    let run = |from: usize| {
+        bytes.get(from..).map_or(0, |rest| rest.iter().take_while(|b| b.is_ascii_digit()).count())
+    };
     let grouped = |mark: u8| {
         let mut end = run(0);
         if (1..=3).contains(&end) && bytes[0] != b'0' {
@@ -310,7 +313,8 @@ fn explains(rest: &str) -> bool {
     let word = rest.trim_start();
     let because = ["because", "since", "as ", "which"].iter().any(|cue| word.to_lowercase().starts_with(cue));
     let comma = rest.strip_prefix(',').is_some_and(|rest| {
-        rest.starts_with(char::is_whitespace) && !rest.trim_start().starts_with(|c: char| c.is_ascii_digit() || c == 'o')
+        rest.starts_with(char::is_whitespace)
+            && !rest.trim_start().starts_with(|c: char| c.is_ascii_digit() || c == 'o')
     });
     word.is_empty() || rest.starts_with(['.', ';', '\n', '(']) || word.starts_with('(') || comma || because
 }
@@ -399,8 +403,26 @@ mod tests {
         check("The answer is 4, since 2 are here and 2 there.", Some((4.0, false, None)));
         check("The answer is 4 chairs because I see 1 and 3.", Some((4.0, false, Some("chairs"))));
         for none in [
-            "", "the chair", "3 or 4", "5-7", "room2", "A1", "1e999", "=", "answer is 3 or 4", "answer is 3, 4", "..",
-            "é", "1/2/2024", "1/0", "(1,2)", "[1,2]", "1,2,3", "three or four", "the red one", "2 to 3",
+            "",
+            "the chair",
+            "3 or 4",
+            "5-7",
+            "room2",
+            "A1",
+            "1e999",
+            "=",
+            "answer is 3 or 4",
+            "answer is 3, 4",
+            "..",
+            "é",
+            "1/2/2024",
+            "1/0",
+            "(1,2)",
+            "[1,2]",
+            "1,2,3",
+            "three or four",
+            "the red one",
+            "2 to 3",
             "There are 4 chairs and 2 tables.",
         ] {
             check(none, None);

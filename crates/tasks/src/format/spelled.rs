@@ -47,7 +47,8 @@ const PARTS: &[(&str, f64)] = &[
 ];
 
 /// Words that may stand before a single "one" that counts; elsewhere it is a pronoun.
-const BEFORE_ONE: &[&str] = &["is", "are", "answer", "exactly", "only", "about", "around", "approximately", "just"];
+const BEFORE_ONE: &[&str] =
+    &["is", "are", "answer", "exactly", "only", "about", "around", "approximately", "just"];
 
 fn value(table: &[(&str, f64)], word: &str) -> Option<f64> {
     table.iter().find(|(name, _)| *name == word).map(|(_, value)| *value)

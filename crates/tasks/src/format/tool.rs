@@ -86,8 +86,8 @@ impl ToolCall {
             let value = rest.strip_prefix(is_quote).unwrap_or_default();
             value.find(is_quote).is_some_and(|end| end > 0)
         });
-        let object =
-            values("arguments").find_map(|rest| rest.find('}').filter(|_| rest.starts_with('{')).map(|end| &rest[..=end]));
+        let object = values("arguments")
+            .find_map(|rest| rest.find('}').filter(|_| rest.starts_with('{')).map(|end| &rest[..=end]));
         // The first such place counts, as it does there.
         named && object.is_some_and(|object| matches!(Json::parse(object), Some(Json::Object(_))))
     }
@@ -139,14 +139,21 @@ impl Step {
             Some((open, inside..inside + length, inside + length + tag.len() + "</>".len()))
         };
         let (action, begin, end, closed) = match (section("tool"), section("answer")) {
-            (Some((tool, call, end)), answer) if answer.as_ref().is_none_or(|(answer, ..)| tool < *answer) => {
+            (Some((tool, call, end)), answer)
+                if answer.as_ref().is_none_or(|(answer, ..)| tool < *answer) =>
+            {
                 let nothing = |error: Error| Action::Nothing(error.to_string());
                 (ToolCall::parse(&text[call]).map_or_else(nothing, Action::Tool), tool, end, true)
             }
             (_, Some((begin, _, end))) => {
                 (Action::Answer(Answer::parse(&text[..end]).result), begin, end, true)
             }
-            _ => (unclosed(text, &searched), searched.find("<answer>").unwrap_or(text.len()), text.len(), false),
+            _ => (
+                unclosed(text, &searched),
+                searched.find("<answer>").unwrap_or(text.len()),
+                text.len(),
+                false,
+            ),
         };
         let certain = thoughts(&text[..end]).iter().all(|thought| thought.ended);
         Step {
@@ -165,7 +172,11 @@ fn unclosed(text: &str, searched: &str) -> Action {
     let nothing = |reason: &str| Action::Nothing(reason.to_owned());
     if searched.contains("<answer>") {
         let answer = Answer::parse(text).result;
-        return if answer.is_empty() { nothing("the <answer> section is empty") } else { Action::Answer(answer) };
+        return if answer.is_empty() {
+            nothing("the <answer> section is empty")
+        } else {
+            Action::Answer(answer)
+        };
     }
     let cut = thoughts(text).last().is_some_and(|thought| !thought.ended && thought.whole.end == text.len());
     match cut && !searched.trim_end().ends_with("</think>") {
@@ -298,7 +309,10 @@ mod tests {
             let text = format!("{thought}\n{call} and more");
             let step = Step::parse(&text);
             assert!(matches!(step.action, Action::Tool(call) if call.name == "rag"), "{text}");
-            assert_eq!((&text[step.begin..step.end], step.is_whole, step.informs), (call.as_str(), true, false));
+            assert_eq!(
+                (&text[step.begin..step.end], step.is_whole, step.informs),
+                (call.as_str(), true, false)
+            );
             let text = format!("{thought}<answer>C");
             let step = Step::parse(&text);
             assert_eq!(step.action, Action::Answer("C".to_owned()), "{text}");

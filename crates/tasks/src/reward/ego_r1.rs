@@ -60,7 +60,12 @@ impl Reward for EgoR1 {
                 let answer = Answer::parse(&turns);
                 let complete = answer.tagged && tags::first(&turns, "answer").is_some();
                 let said = choice(&answer.result, 26).filter(|_| complete);
-                (complete, said == Some(index), said.is_none(), well_formed(&turns, |call| ToolCall::parse(call).is_ok()))
+                (
+                    complete,
+                    said == Some(index),
+                    said.is_none(),
+                    well_formed(&turns, |call| ToolCall::parse(call).is_ok()),
+                )
             }
         };
         let form = answered && form;

@@ -41,7 +41,9 @@ impl Value {
             }
             (Value::Equation(a, x), Value::Equation(b, y)) => a == b && near(*x, *y),
             (Value::Name(a), Value::Name(b)) => a == b,
-            (Value::Set(a), Value::Set(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| near(*a, *b)),
+            (Value::Set(a), Value::Set(b)) => {
+                a.len() == b.len() && a.iter().zip(b).all(|(a, b)| near(*a, *b))
+            }
             _ => false,
         }
     }
@@ -89,10 +91,15 @@ fn environment(text: &str, begin: usize) -> Option<Environment<'_>> {
         let blank = inside[end + 1..].chars().next().filter(|c| c.is_whitespace())?;
         Some((&inside[..end], text.len() - inside.len() + end + 1 + blank.len_utf8()))
     };
-    let (content, end) =
-        display.or_else(dollar).or_else(|| closed("\\(", "\\)", false)).or_else(bracket).or_else(|| fraction(text, begin))?;
+    let (content, end) = display
+        .or_else(dollar)
+        .or_else(|| closed("\\(", "\\)", false))
+        .or_else(bracket)
+        .or_else(|| fraction(text, begin))?;
     let after = text[end..].trim_start();
-    let sign = ["\\%", "%", "percentage", "Percentage", "percent", "Percent", "pct", "Pct"].into_iter().find(|s| after.starts_with(s));
+    let sign = ["\\%", "%", "percentage", "Percentage", "percent", "Percent", "pct", "Pct"]
+        .into_iter()
+        .find(|s| after.starts_with(s));
     let end = text.len() - after.len() + sign.map_or(0, str::len);
     Some(Environment { content, percent: sign.is_some(), end })
 }
@@ -120,7 +127,11 @@ pub(super) fn formula_at(text: &str, begin: usize, boxed: bool) -> Option<Formul
     let mut parts = vec![first];
     while parts.len() < 6 {
         let rest = text[end..].trim_start();
-        let Some(joined) = [",and", "and", ",or", "or", ","].into_iter().find_map(|word| rest.strip_prefix(word)) else { break };
+        let Some(joined) =
+            [",and", "and", ",or", "or", ","].into_iter().find_map(|word| rest.strip_prefix(word))
+        else {
+            break;
+        };
         let at = text.len() - joined.trim_start().len();
         let Some(next) = environment(text, at).filter(fits) else { break };
         end = next.end;
@@ -172,7 +183,9 @@ pub(super) fn formulas(text: &str, boxed: bool) -> Vec<Formula> {
 }
 
 fn holds_box(content: &str) -> bool {
-    content.split_once("\\boxed{").is_some_and(|(_, inside)| inside.char_indices().skip(1).any(|(_, c)| c == '}'))
+    content
+        .split_once("\\boxed{")
+        .is_some_and(|(_, inside)| inside.char_indices().skip(1).any(|(_, c)| c == '}'))
 }
 
 /// From the first box to the last brace of a text.
@@ -245,7 +258,10 @@ fn value(content: &str) -> Option<Value> {
     if let Some((name, value)) = content.split_once('=').filter(|(_, value)| !value.contains('=')) {
         let name = name.trim();
         let single = name.len() == 1 && name.bytes().all(|b| b.is_ascii_alphabetic());
-        return single.then(|| number(value)).flatten().map(|value| Value::Equation(name.to_lowercase(), value));
+        return single
+            .then(|| number(value))
+            .flatten()
+            .map(|value| Value::Equation(name.to_lowercase(), value));
     }
     if let Some(value) = number(content) {
         return Some(Value::number(value));
@@ -257,7 +273,11 @@ fn value(content: &str) -> Option<Value> {
     if content.contains(',') {
         return set(content.split(',').map(value).collect::<Option<Vec<_>>>()?);
     }
-    let name: String = content.strip_prefix("\\text{").and_then(|inside| inside.strip_suffix('}')).unwrap_or(content).to_lowercase();
+    let name: String = content
+        .strip_prefix("\\text{")
+        .and_then(|inside| inside.strip_suffix('}'))
+        .unwrap_or(content)
+        .to_lowercase();
     let whole = name.chars().all(|c| c.is_alphabetic() || c == ' ');
     (whole && name.chars().any(char::is_alphabetic)).then_some(Value::Name(name))
 }
@@ -266,7 +286,9 @@ fn number(text: &str) -> Option<f64> {
     let text = text.trim();
     let thousands = |text: &str| {
         let mut groups = text.split(',');
-        let first = groups.next().is_some_and(|g| (1..=3).contains(&g.len()) && g.bytes().all(|b| b.is_ascii_digit()));
+        let first = groups
+            .next()
+            .is_some_and(|g| (1..=3).contains(&g.len()) && g.bytes().all(|b| b.is_ascii_digit()));
         first && groups.all(|g| g.len() == 3 && g.bytes().all(|b| b.is_ascii_digit()))
     };
     if thousands(text) {

@@ -40,7 +40,8 @@ pub(super) fn stray(text: &str) -> Stray {
     let mut both: Vec<Found> = expressions.iter().chain(numbers.iter().filter(hidden)).copied().collect();
     both.sort_by_key(|found| found.begin);
     let lower = text.to_ascii_lowercase();
-    let written = |found: Vec<Found>| -> Vec<Formula> { found.iter().map(|found| found.formula(text)).collect() };
+    let written =
+        |found: Vec<Found>| -> Vec<Formula> { found.iter().map(|found| found.formula(text)).collect() };
     let all: Vec<Found> = expressions.iter().chain(&numbers).copied().collect();
     let groups: [&dyn Fn() -> Vec<Formula>; 4] = [
         &|| {
@@ -98,11 +99,15 @@ fn number_text(raw: &str) -> Option<String> {
     let raw = raw.trim_start_matches(is_currency);
     let end = raw.find(|c: char| !(c.is_ascii_digit() || "-., ".contains(c))).unwrap_or(raw.len());
     let (digits, after) = (raw[..end].trim_end(), raw[end..].trim());
-    if !(after.is_empty() || after.starts_with(['%', 'p', 'P'])) || digits[1.min(digits.len())..].contains('-') {
+    if !(after.is_empty() || after.starts_with(['%', 'p', 'P']))
+        || digits[1.min(digits.len())..].contains('-')
+    {
         return None;
     }
     let (value, _) = number(digits)?;
-    let decimals = digits.rfind(['.', ',']).filter(|at| *at == 0 || digits.len() - at != 4 || digits[*at..].starts_with('.'));
+    let decimals = digits
+        .rfind(['.', ','])
+        .filter(|at| *at == 0 || digits.len() - at != 4 || digits[*at..].starts_with('.'));
     let (whole, decimals) = digits.split_at(decimals.unwrap_or(digits.len()));
     let whole: String = whole.chars().filter(|c| !matches!(c, ',' | ' ')).collect();
     let whole = whole.trim_start_matches('0');
@@ -120,7 +125,9 @@ fn formulas_after_final(text: &str, lower: &str) -> Vec<Formula> {
             let blank = text[..from + is].ends_with(char::is_whitespace);
             let rest = &text[from + is + 2..];
             let rest = rest.strip_prefix(':').unwrap_or(rest).trim_start();
-            formula_at(text, text.len() - rest.len(), false).filter(|_| blank).map(|found| Formula { begin: at, ..found })
+            formula_at(text, text.len() - rest.len(), false)
+                .filter(|_| blank)
+                .map(|found| Formula { begin: at, ..found })
         })
     };
     lower.match_indices(cue).filter_map(|(at, _)| after(at)).collect()
@@ -216,7 +223,8 @@ fn scan(starts: &[usize], read: impl Fn(usize) -> Option<Found>) -> Vec<Found> {
 fn number_at(text: &str, begin: usize) -> Option<Found> {
     let currency = text[begin..].chars().next().filter(|c| is_currency(*c)).map_or(0, char::len_utf8);
     let (value, length) = number(&text[begin + currency..])?;
-    let percent = text[begin + currency..begin + currency + length].ends_with(|c: char| c == '%' || c.is_alphabetic());
+    let percent =
+        text[begin + currency..begin + currency + length].ends_with(|c: char| c == '%' || c.is_alphabetic());
     Some(Found { begin, end: begin + currency + length, value: Some(value), percent })
 }
 
@@ -297,7 +305,8 @@ mod tests {
     fn stray_numbers_are_math_verifys() {
         let case = |text: &str, expect: Option<f64>| {
             let found = stray(text);
-            let same = |number: f64| found.value.as_ref().is_some_and(|value| value.same(&Value::number(number)));
+            let same =
+                |number: f64| found.value.as_ref().is_some_and(|value| value.same(&Value::number(number)));
             assert!(expect.map_or(found.value.is_none(), same), "{text:?}: {found:?}");
         };
         case("I saw 2 chairs", Some(2.0));
@@ -325,7 +334,8 @@ mod tests {
     fn expressions_hide_numbers() {
         let case = |text: &str, expect: Option<f64>| {
             let found = stray(text);
-            let same = |number: f64| found.value.as_ref().is_some_and(|value| value.same(&Value::number(number)));
+            let same =
+                |number: f64| found.value.as_ref().is_some_and(|value| value.same(&Value::number(number)));
             assert!(expect.map_or(found.value.is_none(), same), "{text:?}: {found:?}");
         };
         case("12:. then -3. 3 + 4. turn left", Some(4.0));

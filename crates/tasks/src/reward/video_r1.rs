@@ -84,7 +84,11 @@ impl Reward for VideoR1 {
                 let truth = super::gold(NAME, &row.solution)?;
                 let reply = without_inner_tags(&row.completion);
                 let said = tags::first(&reply, "answer").map_or("", str::trim);
-                (strict(kind, said, truth)?, tags::exactly(&reply, &["think", "answer"]), is_unread(kind, said))
+                (
+                    strict(kind, said, truth)?,
+                    tags::exactly(&reply, &["think", "answer"]),
+                    is_unread(kind, said),
+                )
             }
         };
         let mut scored = Scored::weighted(&[

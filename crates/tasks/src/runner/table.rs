@@ -19,7 +19,10 @@ impl Results {
         }
         for (count, what) in [
             (self.failed, "rows failed; their `error` says why, and they are in no mean"),
-            (self.unread, "answers say nothing that could be read as what was asked for; they count as wrong"),
+            (
+                self.unread,
+                "answers say nothing that could be read as what was asked for; they count as wrong",
+            ),
             (self.unjudged, "answers have no judge's score; they are in no mean"),
             (self.unusable.len(), "rows of the files cannot be used"),
         ] {
@@ -40,7 +43,8 @@ fn benchmark(text: &mut String, all: &[Figures]) {
     headlines.sort_unstable();
     headlines.dedup();
     let together = all.iter().any(|figures| figures.together.is_some());
-    let mut header: Vec<String> = ["shown", "rows", "failed", "unread", "mean", "95%"].map(str::to_owned).to_vec();
+    let mut header: Vec<String> =
+        ["shown", "rows", "failed", "unread", "mean", "95%"].map(str::to_owned).to_vec();
     header.extend(headlines.iter().map(|headline| format!("mean over {headline}")));
     header.extend(together.then(|| "every time".to_owned()));
     let thresholds: Vec<&String> = all[0].recall.keys().collect();

@@ -41,7 +41,9 @@ fn lettered(reply: &str, options: &[String]) -> Option<usize> {
 fn caption(reply: &str, options: &[String], captions: &[(&str, &str)]) -> Option<usize> {
     let without_stops = reply.replace('.', "");
     let named = |name: &str| name == reply || name == without_stops;
-    let short = |name: &str| ["Sentence ", "Option ", "Caption "].iter().fold(name.to_owned(), |n, kind| n.replace(kind, ""));
+    let short = |name: &str| {
+        ["Sentence ", "Option ", "Caption "].iter().fold(name.to_owned(), |n, kind| n.replace(kind, ""))
+    };
     let last = |holds: &dyn Fn(usize) -> bool| (0..captions.len()).rfind(|&at| holds(at));
     last(&|at| named(&short(captions[at].0)))
         .or_else(|| last(&|at| named(captions[at].0)))

@@ -232,7 +232,10 @@ fn nothing_or_too_much() {
             ("None of the above", ""),
         ],
     );
-    letters(10, &[("I", "I"), ("(I)", "I"), ("Answer: I", "I"), ("I think so", ""), ("I think A", "A"), ("J", "J")]);
+    letters(
+        10,
+        &[("I", "I"), ("(I)", "I"), ("Answer: I", "I"), ("I think so", ""), ("I think A", "A"), ("J", "J")],
+    );
 }
 
 #[test]
@@ -268,12 +271,43 @@ fn options_by_their_words() {
         ],
     );
     // Options that are letters or articles themselves.
-    check(&["X", "C"], &[("B. C", Some(1)), ("B", Some(1)), ("C", Some(1)), ("A. X", Some(0)), ("X", Some(0)), ("A", Some(0))]);
-    check(&["X", "C", "B", "A"], &[("B. C", Some(1)), ("C. B", Some(2)), ("C", Some(2)), ("(D) A", Some(3)), ("A. C", None)]);
-    check(&["a bowl", "a cup"], &[("A cup", Some(1)), ("A bowl.", Some(0)), ("A", Some(0)), ("A chair", None)]);
-    check(&["Yes", "No"], &[("Yes, the man runs.", Some(0)), ("No.", Some(1)), ("No, B.", Some(1)), ("yes or no", None), ("Yes, no", None)]);
-    check(&["2", "4", "3"], &[("Answer: 4", Some(1)), ("4", Some(1)), ("4.", Some(1)), ("5", None), ("2 or 3", None)]);
-    check(&["红色的杯子", "蓝色的杯子"], &[("红色的杯子。", Some(0)), ("B：蓝色的杯子", Some(1)), ("杯子", None)]);
+    check(
+        &["X", "C"],
+        &[
+            ("B. C", Some(1)),
+            ("B", Some(1)),
+            ("C", Some(1)),
+            ("A. X", Some(0)),
+            ("X", Some(0)),
+            ("A", Some(0)),
+        ],
+    );
+    check(
+        &["X", "C", "B", "A"],
+        &[("B. C", Some(1)), ("C. B", Some(2)), ("C", Some(2)), ("(D) A", Some(3)), ("A. C", None)],
+    );
+    check(
+        &["a bowl", "a cup"],
+        &[("A cup", Some(1)), ("A bowl.", Some(0)), ("A", Some(0)), ("A chair", None)],
+    );
+    check(
+        &["Yes", "No"],
+        &[
+            ("Yes, the man runs.", Some(0)),
+            ("No.", Some(1)),
+            ("No, B.", Some(1)),
+            ("yes or no", None),
+            ("Yes, no", None),
+        ],
+    );
+    check(
+        &["2", "4", "3"],
+        &[("Answer: 4", Some(1)), ("4", Some(1)), ("4.", Some(1)), ("5", None), ("2 or 3", None)],
+    );
+    check(
+        &["红色的杯子", "蓝色的杯子"],
+        &[("红色的杯子。", Some(0)), ("B：蓝色的杯子", Some(1)), ("杯子", None)],
+    );
     assert_eq!(choice_among("cup", &["cup", "Cup"]), None, "two options say the same");
 }
 
