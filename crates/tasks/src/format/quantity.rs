@@ -2,7 +2,7 @@
 //! numbers in a result are no answer, unless one of them is announced or the others stand in brackets. Ranges are not
 //! read.
 
-use super::spelled::spelled;
+use super::spelled::{plain, spelled, without_brackets};
 use crate::format::tags::strip;
 
 /// A number and what it counts.
@@ -225,86 +225,6 @@ fn digits(text: &str, in_list: bool) -> (String, usize) {
         }
     }
     (text[..end].replace(',', ""), end)
-}
-
-/// A text with its numbers in plain spelling: digits of every script, fractions of one character and of LaTeX,
-/// thousands that blanks set apart.
-fn plain(text: &str) -> String {
-    const FRACTIONS: &[(char, &str)] = &[
-        ('½', "1/2"),
-        ('⅓', "1/3"),
-        ('⅔', "2/3"),
-        ('¼', "1/4"),
-        ('¾', "3/4"),
-        ('⅕', "1/5"),
-        ('⅖', "2/5"),
-        ('⅗', "3/5"),
-        ('⅘', "4/5"),
-        ('⅙', "1/6"),
-        ('⅛', "1/8"),
-        ('⅜', "3/8"),
-        ('⅝', "5/8"),
-        ('⅞', "7/8"),
-    ];
-    let text = text.replace("\\%", "%").replace("\\,", "").replace("\\text{", "{");
-    let text = with_fractions(&text).unwrap_or(text);
-    let chars: Vec<char> = text.chars().collect();
-    let mut plain = String::with_capacity(text.len());
-    for (at, &c) in chars.iter().enumerate() {
-        let digits = |from: usize| chars.iter().skip(from).take_while(|c| c.is_ascii_digit()).count();
-        let thousands = matches!(c, '\u{a0}' | '\u{202f}' | '\u{2009}' | '\'')
-            && plain.ends_with(|c: char| c.is_ascii_digit())
-            && digits(at + 1) == 3;
-        match FRACTIONS.iter().find(|(sign, _)| *sign == c) {
-            _ if thousands => {}
-            Some((_, fraction)) => {
-                if plain.ends_with(|c: char| c.is_ascii_digit()) {
-                    plain.push(' ');
-                }
-                plain.push_str(fraction);
-            }
-            None => plain.push(match c {
-                '．' => '.',
-                '，' => ',',
-                '％' => '%',
-                '⁄' | '∕' => '/',
-                c => crate::python::digit(c).and_then(|value| char::from_digit(value, 10)).unwrap_or(c),
-            }),
-        }
-    }
-    plain
-}
-
-/// `\frac{1}{2}`, `\dfrac12` as `1/2`, after a blank where a whole number stands before it.
-fn with_fractions(text: &str) -> Option<String> {
-    let (before, after) = text.split_once("frac")?;
-    let before = before.strip_suffix(['d', 't']).unwrap_or(before).strip_suffix('\\')?;
-    let part = |text: &str| -> Option<(String, usize)> {
-        match text.strip_prefix('{') {
-            Some(inside) => inside.find('}').map(|end| (inside[..end].trim().to_owned(), end + 2)),
-            None => text.chars().next().filter(char::is_ascii_digit).map(|c| (c.to_string(), 1)),
-        }
-    };
-    let (above, used) = part(after)?;
-    let (below, more) = part(&after[used..])?;
-    let whole = before.ends_with(|c: char| c.is_ascii_digit());
-    let rest = &after[used + more..];
-    let rest = with_fractions(rest).unwrap_or_else(|| rest.to_owned());
-    Some(format!("{before}{}{above}/{below}{rest}", if whole { " " } else { "" }))
-}
-
-/// A text without what stands in brackets, which explains.
-fn without_brackets(text: &str) -> String {
-    let mut depth = 0usize;
-    let mut plain = String::with_capacity(text.len());
-    for c in text.chars() {
-        depth += usize::from(matches!(c, '(' | '（'));
-        if depth == 0 {
-            plain.push(c);
-        }
-        depth = depth.saturating_sub(usize::from(matches!(c, ')' | '）')));
-    }
-    plain
 }
 
 /// Whether nothing after a number may correct it: the end, or a mark or word that begins an explanation.

@@ -120,7 +120,8 @@ impl Reward for EgoThinker {
             Measure::Span => "tiou",
             Measure::Format => "format",
         };
-        let answer = tags::first(&row.completion, "answer");
+        let reply = without_inner_tags(&row.completion);
+        let answer = tags::first(&reply, "answer");
         let unread = match (self.measure, row.problem_type.as_deref()) {
             (Measure::Box, kind) => kind != Some("egoexo") && answer.and_then(one_box).is_none(),
             (Measure::Span, kind) => kind != Some("visor") && answer.and_then(one_span).is_none(),

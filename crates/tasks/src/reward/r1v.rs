@@ -68,7 +68,7 @@ impl Reward for R1v {
             ("accuracy", f64::from(u8::from(right)), self.settings.accuracy),
             ("format", f64::from(u8::from(form)), self.settings.format),
         ])
-        .unread(tags::first(&row.completion, "answer").is_none()))
+        .unread(tags::first(&without_inner_tags(&row.completion), "answer").is_none()))
     }
 }
 

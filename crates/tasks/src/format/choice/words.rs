@@ -256,3 +256,11 @@ fn word(chars: &[char]) -> Piece {
         _ => Piece::Word(chars.iter().collect::<String>().to_lowercase()),
     }
 }
+
+/// Letters without their case.
+pub(super) fn small(piece: Piece) -> Piece {
+    match piece {
+        Piece::Letter(letter, _) => Piece::Letter(letter, false),
+        other => other,
+    }
+}

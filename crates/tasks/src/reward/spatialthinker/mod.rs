@@ -24,7 +24,7 @@ use serde_json::{Map, Value};
 
 use super::{Mode, Reward, Row, Scored, settings};
 use crate::boxes::Coordinates;
-use crate::format::tags;
+use crate::format::{tags, without_inner_tags};
 use crate::likeness::Likeness;
 use crate::{Error, Result};
 
@@ -204,6 +204,6 @@ impl Reward for SpatialThinker {
             Mode::Compatible => self.compatible(row),
             Mode::Strict => self.strict(row),
         }?;
-        Ok(scored.unread(tags::first(&row.completion, "answer").is_none()))
+        Ok(scored.unread(tags::first(&without_inner_tags(&row.completion), "answer").is_none()))
     }
 }
