@@ -4,6 +4,7 @@
 
 use super::arithmetic::value_at;
 use super::latex::plain_latex;
+use crate::format::tags::is_blank;
 
 /// What is said.
 #[derive(Clone, Debug, PartialEq)]
@@ -86,9 +87,9 @@ fn environment(text: &str, begin: usize) -> Option<Environment<'_>> {
     let display = closed("$$", "$$", true).or_else(|| closed("\\[", "\\]", true));
     let dollar = || closed("$", "$", false).filter(|_| !before.is_some_and(|c| c.is_numeric()));
     let bracket = || {
-        let inside = rest.strip_prefix(char::is_whitespace)?.strip_prefix('[')?;
+        let inside = rest.strip_prefix(is_blank)?.strip_prefix('[')?;
         let end = inside.find(['\n', '[', ']']).filter(|end| *end > 0 && inside[*end..].starts_with(']'))?;
-        let blank = inside[end + 1..].chars().next().filter(|c| c.is_whitespace())?;
+        let blank = inside[end + 1..].chars().next().filter(|c| is_blank(*c))?;
         Some((&inside[..end], text.len() - inside.len() + end + 1 + blank.len_utf8()))
     };
     let (content, end) = display
@@ -96,7 +97,7 @@ fn environment(text: &str, begin: usize) -> Option<Environment<'_>> {
         .or_else(|| closed("\\(", "\\)", false))
         .or_else(bracket)
         .or_else(|| fraction(text, begin))?;
-    let after = text[end..].trim_start();
+    let after = text[end..].trim_start_matches(is_blank);
     let sign = ["\\%", "%", "percentage", "Percentage", "percent", "Percent", "pct", "Pct"]
         .into_iter()
         .find(|s| after.starts_with(s));
@@ -126,18 +127,18 @@ pub(super) fn formula_at(text: &str, begin: usize, boxed: bool) -> Option<Formul
     let mut end = first.end;
     let mut parts = vec![first];
     while parts.len() < 6 {
-        let rest = text[end..].trim_start();
+        let rest = text[end..].trim_start_matches(is_blank);
         let Some(joined) =
             [",and", "and", ",or", "or", ","].into_iter().find_map(|word| rest.strip_prefix(word))
         else {
             break;
         };
-        let at = text.len() - joined.trim_start().len();
+        let at = text.len() - joined.trim_start_matches(is_blank).len();
         let Some(next) = environment(text, at).filter(fits) else { break };
         end = next.end;
         parts.push(next);
     }
-    let texts: Vec<String> = parts.iter().map(|part| boxes(part.content, false).trim().to_owned()).collect();
+    let texts: Vec<String> = parts.iter().map(|part| boxes(part.content, false).trim_matches(is_blank).to_owned()).collect();
     let values: Vec<Option<Value>> =
         texts.iter().zip(&parts).map(|(text, part)| as_share(value(text)?, part.percent)).collect();
     let (value, text) = match &values[..] {
@@ -192,7 +193,7 @@ fn holds_box(content: &str) -> bool {
 pub(super) fn bare_box(text: &str) -> Option<Formula> {
     let begin = text.find("\\boxed{")?;
     let end = text.rfind('}').filter(|end| *end > begin + "\\boxed{".len())? + 1;
-    let content = boxes(&text[begin..end], true).trim().to_owned();
+    let content = boxes(&text[begin..end], true).trim_matches(is_blank).to_owned();
     Some(Formula { begin, end, value: value(&content), text: content })
 }
 
@@ -204,7 +205,7 @@ fn boxes(text: &str, last: bool) -> String {
     let (mut limit, mut next) = (text.len(), None::<usize>);
     while let Some(begin) = text[..limit].rfind(OPEN) {
         let rest = &text[begin + OPEN.len()..];
-        let inside = rest.trim_start();
+        let inside = rest.trim_start_matches(is_blank);
         let from = text.len() - inside.len();
         if from >= next.unwrap_or(text.len()) {
             break;
@@ -227,7 +228,7 @@ fn boxes(text: &str, last: bool) -> String {
             }
             break;
         };
-        let content = inside[1..=length].trim().to_owned();
+        let content = inside[1..=length].trim_matches(is_blank).to_owned();
         if let (true, Some(next)) = (last, next) {
             let between = &text[from + 2 + length..next];
             let count = between.chars().count();
@@ -251,12 +252,12 @@ fn boxes(text: &str, last: bool) -> String {
 
 /// What the content of a formula comes to.
 fn value(content: &str) -> Option<Value> {
-    let content = content.trim();
+    let content = content.trim_matches(is_blank);
     if content.is_empty() {
         return None;
     }
     if let Some((name, value)) = content.split_once('=').filter(|(_, value)| !value.contains('=')) {
-        let name = name.trim();
+        let name = name.trim_matches(is_blank);
         let single = name.len() == 1 && name.bytes().all(|b| b.is_ascii_alphabetic());
         return single
             .then(|| number(value))
@@ -283,7 +284,7 @@ fn value(content: &str) -> Option<Value> {
 }
 
 fn number(text: &str) -> Option<f64> {
-    let text = text.trim();
+    let text = text.trim_matches(is_blank);
     let thousands = |text: &str| {
         let mut groups = text.split(',');
         let first = groups

@@ -5,6 +5,7 @@
 
 use super::arithmetic::value_at;
 use super::stray_latex::{Formula, Value, bare_box, formula_at, formulas};
+use crate::format::tags::is_blank;
 
 /// A number or an expression and where it lies. An expression that cannot be computed has no value, but hides the
 /// number it begins with.
@@ -73,7 +74,7 @@ pub(super) fn stray(text: &str) -> Stray {
         found.sort_by_key(|found| std::cmp::Reverse((found.end, std::cmp::Reverse(found.begin))));
         for found in found {
             if said.text.is_empty() {
-                said.text = found.text.trim().to_owned();
+                said.text = found.text.trim_matches(is_blank).to_owned();
             }
             if found.value.is_some() {
                 said.value = found.value;
@@ -98,7 +99,7 @@ impl Found {
 fn number_text(raw: &str) -> Option<String> {
     let raw = raw.trim_start_matches(is_currency);
     let end = raw.find(|c: char| !(c.is_ascii_digit() || "-., ".contains(c))).unwrap_or(raw.len());
-    let (digits, after) = (raw[..end].trim_end(), raw[end..].trim());
+    let (digits, after) = (raw[..end].trim_end_matches(is_blank), raw[end..].trim_matches(is_blank));
     if !(after.is_empty() || after.starts_with(['%', 'p', 'P']))
         || digits[1.min(digits.len())..].contains('-')
     {
@@ -122,9 +123,9 @@ fn formulas_after_final(text: &str, lower: &str) -> Vec<Formula> {
         let from = at + cue.len();
         let window: usize = text[from..].chars().take(104).map(char::len_utf8).sum();
         lower[from..from + window].match_indices("is").find_map(|(is, _)| {
-            let blank = text[..from + is].ends_with(char::is_whitespace);
+            let blank = text[..from + is].ends_with(is_blank);
             let rest = &text[from + is + 2..];
-            let rest = rest.strip_prefix(':').unwrap_or(rest).trim_start();
+            let rest = rest.strip_prefix(':').unwrap_or(rest).trim_start_matches(is_blank);
             formula_at(text, text.len() - rest.len(), false)
                 .filter(|_| blank)
                 .map(|found| Formula { begin: at, ..found })
@@ -154,15 +155,17 @@ fn final_answers(text: &str, lower: &str, numbers: &[Found]) -> Vec<Found> {
     let after = |at: usize| {
         let from = at + cue.len();
         let window: usize = text[from..].chars().take(104).map(char::len_utf8).sum();
-        let is = lower[from..from + window].find(" is").map(|is| from + is + 3)?;
-        let is = is + usize::from(text[is..].starts_with(':'));
-        // One blank or `=` may come before, and the stars of bold type.
-        let joined = |found: &&Found| {
-            let between = text.get(is..found.begin).unwrap_or("no");
-            let mut mark = between.strip_suffix("**").unwrap_or(between).chars();
-            mark.next().is_some_and(|c| c.is_whitespace() || c == '=') && mark.next().is_none()
-        };
-        numbers.iter().find(joined).copied()
+        lower[from..from + window].match_indices("is").find_map(|(place, _)| {
+            let (before, is) = (&text[..from + place], from + place + 2);
+            let is = is + usize::from(text[is..].starts_with(':'));
+            // One blank or `=` may come before, and the stars of bold type.
+            let joined = |found: &&Found| {
+                let between = text.get(is..found.begin).unwrap_or("no");
+                let mut mark = between.strip_suffix("**").unwrap_or(between).chars();
+                mark.next().is_some_and(|c| is_blank(c) || c == '=') && mark.next().is_none()
+            };
+            numbers.iter().find(joined).filter(|_| before.ends_with(is_blank)).copied()
+        })
     };
     lower.match_indices(cue).filter_map(|(at, _)| after(at)).collect()
 }
@@ -182,8 +185,8 @@ fn answers(text: &str, lower: &str, numbers: &[Found], cue: &str) -> Vec<Found> 
             between.as_str().chars().count() <= limit && !between.as_str().contains('\n')
         };
         let follows =
-            |number: &&Found| number.begin >= begin && !text[number.end..].trim_start().starts_with('=');
-        let equals = |number: &&Found| text[begin..number.begin].trim_end().ends_with('=');
+            |number: &&Found| number.begin >= begin && !text[number.end..].trim_start_matches(is_blank).starts_with('=');
+        let equals = |number: &&Found| text[begin..number.begin].trim_end_matches(is_blank).ends_with('=');
         let mut later = numbers.iter().filter(follows);
         let number = later
             .clone()
@@ -198,7 +201,7 @@ fn answers(text: &str, lower: &str, numbers: &[Found], cue: &str) -> Vec<Found> 
 
 /// Where a number may begin: at the start, after a blank or `=`, and after the two stars of bold type there.
 fn word_starts(text: &str) -> Vec<usize> {
-    let separates = |c: char| c.is_whitespace() || c == '=';
+    let separates = |c: char| is_blank(c) || c == '=';
     let mut starts: Vec<usize> = std::iter::once(0)
         .chain(text.char_indices().filter(|(_, c)| separates(*c)).map(|(at, c)| at + c.len_utf8()))
         .collect();
@@ -240,10 +243,10 @@ fn expression_at(text: &str, begin: usize) -> Option<Found> {
     }
     let first = rest.len() - bare.len() + 1;
     let operator = |c: char| "+-*×/^()÷".contains(c);
-    let run = rest.find(|c: char| !(c.is_ascii_digit() || c == '.' || c.is_whitespace() || operator(c)));
+    let run = rest.find(|c: char| !(c.is_ascii_digit() || c == '.' || is_blank(c) || operator(c)));
     let run = &rest[..run.unwrap_or(rest.len())];
     let ended = rest[run.len()..].chars().next().is_none_or(|c| matches!(c, ',' | ':' | '$'));
-    let end = if ended { run.len() } else { run.rfind(|c: char| c == '.' || c == ')' || c.is_whitespace())? };
+    let end = if ended { run.len() } else { run.rfind(|c: char| c == '.' || c == ')' || is_blank(c))? };
     let inside = rest.get(first..end)?;
     let mut marks = inside.char_indices().filter(|(_, c)| operator(*c));
     if !marks.any(|(at, c)| at + c.len_utf8() < inside.len()) {
@@ -251,7 +254,7 @@ fn expression_at(text: &str, begin: usize) -> Option<Found> {
     }
     let whole = &rest[..end];
     // Products need their sign in the language the verifier computes in, and only its own signs.
-    let tight: Vec<char> = whole.chars().filter(|c| !c.is_whitespace()).collect();
+    let tight: Vec<char> = whole.chars().filter(|c| !is_blank(*c)).collect();
     let implied = tight.windows(2).any(|pair| pair[1] == '(' && (pair[0].is_ascii_digit() || pair[0] == ')'))
         || tight.windows(2).any(|pair| pair[0] == ')' && pair[1].is_ascii_digit());
     let value = if implied || whole.contains(['×', '÷']) { None } else { value_at(whole, 0) };
@@ -288,7 +291,7 @@ fn number(text: &str) -> Option<(f64, usize)> {
         end += 1 + run(end + 1);
     }
     let value: f64 = digits.parse().ok()?;
-    let after = text[end..].trim_start();
+    let after = text[end..].trim_start_matches(is_blank);
     let percent = ["%", "percent", "Percent", "pct", "Pct"].iter().find(|word| after.starts_with(**word));
     let length = percent.map_or(end, |word| text.len() - after.len() + word.len());
     Some((value, length))
