@@ -138,7 +138,8 @@ pub(super) fn formula_at(text: &str, begin: usize, boxed: bool) -> Option<Formul
         end = next.end;
         parts.push(next);
     }
-    let texts: Vec<String> = parts.iter().map(|part| boxes(part.content, false).trim_matches(is_blank).to_owned()).collect();
+    let texts: Vec<String> =
+        parts.iter().map(|part| boxes(part.content, false).trim_matches(is_blank).to_owned()).collect();
     let values: Vec<Option<Value>> =
         texts.iter().zip(&parts).map(|(text, part)| as_share(value(text)?, part.percent)).collect();
     let (value, text) = match &values[..] {

@@ -184,8 +184,9 @@ fn answers(text: &str, lower: &str, numbers: &[Found], cue: &str) -> Vec<Found> 
             between.next_back();
             between.as_str().chars().count() <= limit && !between.as_str().contains('\n')
         };
-        let follows =
-            |number: &&Found| number.begin >= begin && !text[number.end..].trim_start_matches(is_blank).starts_with('=');
+        let follows = |number: &&Found| {
+            number.begin >= begin && !text[number.end..].trim_start_matches(is_blank).starts_with('=')
+        };
         let equals = |number: &&Found| text[begin..number.begin].trim_end_matches(is_blank).ends_with('=');
         let mut later = numbers.iter().filter(follows);
         let number = later
