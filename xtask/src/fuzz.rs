@@ -18,6 +18,7 @@ const TARGETS: &[(&str, &str)] = &[
     ("transcripts", "fuzz/seeds/transcripts"),
     ("memory", "fuzz/seeds/memory"),
     ("requests", "fuzz/seeds/requests"),
+    ("json", "fuzz/seeds/json"),
 ];
 
 /// SanitizerCoverage as libFuzzer expects it: edge counters, the table of edges, traced comparisons.

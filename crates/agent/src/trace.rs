@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, PoisonError};
 
-use firsthand_base::{Finish, Manifest, Part};
+use firsthand_base::{Finish, Manifest, Part, json};
 use firsthand_tasks::format::ToolCall;
 use serde::{Deserialize, Serialize};
 
@@ -109,7 +109,7 @@ impl Trace {
             reason,
             remedy: "name a trace that this program wrote",
         };
-        let trace: Trace = serde_json::from_str(text).map_err(|error| bad(error.to_string()))?;
+        let trace: Trace = json::read_object(text.as_bytes()).map_err(|fault| bad(fault.to_string()))?;
         match trace.format {
             FORMAT => Ok(trace),
             other => Err(bad(format!("its format is {other}, and this program reads {FORMAT}"))),

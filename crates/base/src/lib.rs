@@ -10,6 +10,7 @@ mod frame;
 mod generate;
 mod hash;
 mod input;
+pub mod json;
 mod manifest;
 mod moment;
 mod sampling;

@@ -4,14 +4,15 @@
 use std::io::Read;
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::{Result, anyhow};
+use firsthand_base::json;
 
 use crate::failure::failure;
 
 /// Longest file of questions, in bytes; all of it is held in memory.
 pub(crate) const LARGEST_QUESTIONS: u64 = 1 << 30;
-/// Longest file of messages, in bytes: what `input` accepts.
-const LARGEST_MESSAGES: u64 = 256 << 20;
+/// Longest text, in bytes: what `input` accepts as messages.
+const LARGEST_TEXT: u64 = 256 << 20;
 
 /// A whole file of at most `most` bytes.
 pub(crate) fn bytes(path: &Path, most: u64) -> Result<Vec<u8>> {
@@ -26,8 +27,7 @@ pub(crate) fn bytes(path: &Path, most: u64) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// The text of a file of messages.
-pub(crate) fn messages(path: &Path) -> Result<String> {
-    let text = String::from_utf8(bytes(path, LARGEST_MESSAGES)?);
-    text.with_context(|| format!("not UTF-8 text: {}", path.display()))
+/// The text of a file of messages, captions or the like.
+pub(crate) fn text(path: &Path) -> Result<String> {
+    json::text(bytes(path, LARGEST_TEXT)?).map_err(|what| anyhow!("{what}: {}", path.display()))
 }

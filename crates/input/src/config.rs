@@ -8,7 +8,7 @@ use firsthand_base::{SamplingOptions, StopRules};
 use serde_json::Value;
 
 use crate::error::{Error, Result};
-use crate::json::{JsonFile, integral};
+use crate::json::{JsonFile, brief, integral};
 
 /// Reference default of `max_position_embeddings` for all three families.
 const DEFAULT_CONTEXT: usize = 32_768;
@@ -197,7 +197,7 @@ impl GenerationDefaults {
             let is_count = matches!(key, "top_k" | "max_new_tokens");
             let fits = |value: &f64| (least..=most).contains(value) && (!is_count || value.fract() == 0.0);
             found.as_f64().filter(fits).unwrap_or_else(|| {
-                let found = found.as_str().map_or_else(|| found.to_string(), str::to_owned);
+                let found = brief(found);
                 let kind = if is_count { "a whole number" } else { "a number" };
                 broken.push(Broken {
                     key,
@@ -221,7 +221,7 @@ impl GenerationDefaults {
         for (key, off) in UNSUPPORTED {
             match file.get(key) {
                 Some(value) if value.as_f64() != Some(off) => {
-                    self.unsupported.push(format!("{key} = {value}"))
+                    self.unsupported.push(format!("{key} = {}", brief(value)))
                 }
                 _ => {}
             }
@@ -306,6 +306,8 @@ mod tests {
             1.05,
             &[3],
         );
+        // As transformers reads it.
+        check("\u{feff}{\"typical_p\": NaN, \"repetition_penalty\": NaN}", 0.0, 0, 1.0, &[99]);
         let text =
             r#"{"do_sample":true,"temperature":0.1,"top_k":1,"top_p":0.001,"num_beams":4,"min_p":null}"#;
         let defaults = check(text, 0.1, 1, 1.0, &[99]);

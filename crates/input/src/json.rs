@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use firsthand_base::json;
+pub(crate) use firsthand_base::json::brief;
 use serde_json::Value;
 
 use crate::error::{Error, Result, one_line};
@@ -27,7 +29,7 @@ pub(crate) fn read_text(path: &Path) -> Result<Option<String>> {
         Ok(_) => {}
     }
     let bytes = fs_err::read(path)?;
-    String::from_utf8(bytes).map(Some).map_err(|_| Error::checkpoint(path, "not UTF-8 text; fetch it again"))
+    json::text(bytes).map(Some).map_err(|what| Error::checkpoint(path, format!("{what}; fetch it again")))
 }
 
 impl JsonFile {
@@ -35,10 +37,8 @@ impl JsonFile {
     pub(crate) fn open(dir: &Path, name: &str) -> Result<Option<JsonFile>> {
         let path = dir.join(name);
         let Some(text) = read_text(&path)? else { return Ok(None) };
-        let value: Value = serde_json::from_str(&text).or_else(|error| {
-            // Python writes and reads numbers that are none; here they are texts, which no reader of numbers takes.
-            serde_json::from_str(&without_odd_numbers(&text))
-                .map_err(|_| Error::checkpoint(&path, format!("broken JSON: {error}; fetch the file again")))
+        let value: Value = json::read(text.as_bytes()).map_err(|error| {
+            Error::checkpoint(&path, format!("broken JSON: {error}; fetch the file again"))
         })?;
         if !value.is_object() {
             return Err(Error::checkpoint(&path, "expected a JSON object"));
@@ -84,32 +84,6 @@ impl JsonFile {
     }
 }
 
-/// JSON text with `NaN` and the infinities as texts.
-fn without_odd_numbers(text: &str) -> String {
-    let (mut out, mut rest, mut is_text) = (String::with_capacity(text.len()), text, false);
-    while let Some(c) = rest.chars().next() {
-        let odd = ["NaN", "Infinity", "-Infinity"].into_iter().find(|odd| !is_text && rest.starts_with(odd));
-        let taken = match (odd, c) {
-            (Some(odd), _) => {
-                out.push_str(&format!("\"{odd}\""));
-                odd.len()
-            }
-            (None, '\\') if is_text => {
-                let end = rest.char_indices().nth(2).map_or(rest.len(), |(end, _)| end);
-                out.push_str(&rest[..end]);
-                end
-            }
-            _ => {
-                is_text ^= c == '"';
-                out.push(c);
-                c.len_utf8()
-            }
-        };
-        rest = &rest[taken..];
-    }
-    out
-}
-
 /// A non-negative whole number, also when written as a float (`256.0`).
 pub(crate) fn integral(value: &Value) -> Option<u64> {
     value.as_u64().or_else(|| {
@@ -117,16 +91,4 @@ pub(crate) fn integral(value: &Value) -> Option<u64> {
         // 2^53: beyond it a float no longer names one whole number.
         ((0.0..=9_007_199_254_740_992.0).contains(&number) && number.fract() == 0.0).then_some(number as u64)
     })
-}
-
-/// A value for an error message: short, and without the payload of a `data:` location.
-pub(crate) fn brief(value: &Value) -> String {
-    match value {
-        Value::Array(items) => format!("a list of {}", items.len()),
-        Value::Object(fields) => format!("an object of {} keys", fields.len()),
-        Value::String(text) if text.chars().count() > 60 => {
-            format!("{:?}...", text.chars().take(60).collect::<String>())
-        }
-        other => other.to_string(),
-    }
 }

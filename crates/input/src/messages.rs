@@ -4,6 +4,7 @@
 //! It opens no media and judges no sizes; a key it does not know is an error, because a misspelt `max_pixel`
 //! that is silently ignored changes every answer.
 
+use firsthand_base::json;
 use firsthand_base::{
     Conversation, ImagePart, Message, Part, PixelLimits, Role, Sampling, Span, VideoPart, VideoSource,
 };
@@ -43,8 +44,8 @@ pub fn read_messages(text: &str) -> Result<Conversation> {
         let what = format!("{} bytes of JSON, more than {LARGEST_TEXT}; give media as files", text.len());
         return Err(Error::message("messages", what));
     }
-    let value: Value = serde_json::from_str(text)
-        .map_err(|error| Error::message("messages", format!("broken JSON: {error}")))?;
+    let value: Value = json::read(text.as_bytes())
+        .map_err(|fault| Error::message("messages", format!("broken JSON: {fault}")))?;
     read_message_list(&value)
 }
 

@@ -139,6 +139,10 @@ fn bad_conversations_are_refused_with_their_place() {
             "[[{\"role\":\"user\",\"content\":\"a\"}]]",
             "messages[0]: expected an object, found a list of 1; give one",
         ),
+        (
+            "[{\"role\":\"user\",\"content\":[{\"type\":\"video\",\"video\":\"a.mp4\",\"fps\":NaN}]}]",
+            "messages[0].content[0].fps: expected",
+        ),
         ("[{\"role\":\"narrator\",\"content\":\"a\"}]", "messages[0].role: expected system"),
         (
             "[{\"content\":\"a\"}]",

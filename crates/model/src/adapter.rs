@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use firsthand_base::json as reader;
 use serde_json::{Map, Value, json};
 
 use crate::config::Config;
@@ -69,9 +70,9 @@ impl AdapterConfig {
     /// Reads `adapter_config.json`.
     fn read(file: &Path) -> Result<AdapterConfig> {
         let refuse = |reason: String| ModelError::Config { file: file.to_owned(), reason };
-        let text = fs_err::read_to_string(file)?;
+        let bytes = fs_err::read(file)?;
         let fields: Map<String, Value> =
-            serde_json::from_str(&text).map_err(|error| refuse(format!("not a JSON object: {error}")))?;
+            reader::read(&bytes).map_err(|what| refuse(format!("not a JSON object: {what}")))?;
         check(&fields).map_err(refuse)?;
         let number = |name: &str| fields.get(name).and_then(Value::as_f64);
         let rank = fields.get("r").and_then(Value::as_u64).filter(|rank| (1..=4096).contains(rank));

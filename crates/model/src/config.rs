@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use firsthand_base::json;
 use serde_json::Value;
 
 use crate::decoder::config::DecoderConfig;
@@ -24,10 +25,9 @@ impl Config {
     /// Reads and checks `config.json` of a checkpoint directory.
     pub fn read(dir: &Path) -> Result<Config> {
         let file = dir.join("config.json");
-        let text = fs_err::read_to_string(&file)?;
+        let bytes = fs_err::read(&file)?;
         let refuse = |reason: String| ModelError::Config { file: file.clone(), reason };
-        let root: Value =
-            serde_json::from_str(&text).map_err(|error| refuse(format!("not JSON: {error}")))?;
+        let root: Value = json::read(&bytes).map_err(|what| refuse(format!("not JSON: {what}")))?;
         let Value::Object(root) = root else { return Err(refuse("not a JSON object".into())) };
         let read = match root.get("model_type").and_then(Value::as_str) {
             Some("qwen2") => qwen2::config::read(&root).map(Config::Qwen2),
@@ -38,7 +38,7 @@ impl Config {
                 return Err(ModelError::Architecture { file, got });
             }
         };
-        read.map_err(refuse)
+        read.map_err(|reason| refuse(json::explain(&bytes, 1, "", reason)))
     }
 
     /// The decoder's sizes.

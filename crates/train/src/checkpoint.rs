@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::io::{BufReader, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
+use firsthand_base::json;
 use safetensors::tensor::Metadata;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -312,9 +313,9 @@ pub fn copy_files(from: &Path, to: &Path) -> Result<()> {
 /// Says in config.json which number type the weights have, where it said one before.
 pub fn set_dtype(dir: &Path, name: &str) -> Result<()> {
     let path = dir.join("config.json");
-    let text = fs_err::read_to_string(&path)?;
-    let damaged = |error: serde_json::Error| TrainError::Setup(format!("{}: {error}", path.display()));
-    let mut config: Value = serde_json::from_str(&text).map_err(damaged)?;
+    let bytes = fs_err::read(&path)?;
+    let damaged = |error: json::Fault| TrainError::Setup(format!("{}: {error}", path.display()));
+    let mut config = json::without_odd(json::read(&bytes).map_err(damaged)?);
     if let Value::Object(config) = &mut config {
         for key in ["torch_dtype", "dtype"] {
             if let Some(value) = config.get_mut(key) {

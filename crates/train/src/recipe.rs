@@ -325,8 +325,9 @@ fn max_skipped() -> u32 {
 impl Recipe {
     /// Reads and checks a recipe file.
     pub fn read(file: &Path) -> Result<Recipe> {
-        let text = fs_err::read_to_string(file)?;
-        Recipe::parse(&text).map_err(|reason| TrainError::Recipe { file: file.to_owned(), reason })
+        let text = firsthand_base::json::text(fs_err::read(file)?);
+        let recipe = text.and_then(|text| Recipe::parse(&text));
+        recipe.map_err(|reason| TrainError::Recipe { file: file.to_owned(), reason })
     }
 
     /// Reads and checks a recipe; the error is one line.

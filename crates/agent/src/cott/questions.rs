@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use firsthand_base::Moment;
+use firsthand_base::{Moment, json};
 use serde_json::Value;
 
 use crate::{Error, Question, Result};
@@ -29,21 +29,19 @@ pub fn read_questions(path: &Path, wearer: Option<&str>) -> Result<Vec<Asked>> {
         reason,
         remedy: "give rows of EgoLifeQA: ID, question, choice_a to choice_d, answer, query_time, target_time",
     };
-    let text = fs_err::read_to_string(path).map_err(|error| bad(error.kind().to_string()))?;
-    let rows: Vec<Value> = match text.trim_start().starts_with('[') {
-        true => serde_json::from_str(&text).map_err(|error| bad(error.to_string()))?,
-        false => {
-            let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
-            let read = |(index, line): (usize, &str)| {
-                serde_json::from_str(line).map_err(|error| bad(format!("line {}: {error}", index + 1)))
-            };
-            lines.map(read).collect::<Result<_>>()?
-        }
-    };
+    let bytes = fs_err::read(path).map_err(|error| bad(error.kind().to_string()))?;
+    let rows = json::rows(&bytes).map_err(bad)?;
     let mut seen = BTreeSet::new();
     let mut all = Vec::with_capacity(rows.len());
     for (index, row) in rows.iter().enumerate() {
-        let asked = asked(row, wearer).map_err(|reason| bad(format!("row {}: {reason}", index + 1)))?;
+        let value: Value = json::read_object(row.bytes)
+            .map_err(|fault| bad(format!("row {}: {}", index + 1, fault.from_line(row.line))))?;
+        let asked = asked(&value, wearer).map_err(|reason| {
+            let inside = json::nested(row.bytes).filter(|_| rows.len() == 1);
+            let reason = json::explain(row.bytes, row.line, "", reason);
+            let reason = [Some(reason), inside].into_iter().flatten().collect::<Vec<_>>().join("; ");
+            bad(format!("row {}: {reason}", index + 1))
+        })?;
         if !seen.insert((asked.question.wearer.clone(), asked.question.id.clone())) {
             return Err(bad(format!("row {}: ID {} is there twice", index + 1, asked.question.id)));
         }
@@ -102,14 +100,16 @@ fn moment(of: &Value, time: &Value) -> Option<Moment> {
 
 /// Ids that must not become training rows: a JSON list of ids or rows, or a line for each id.
 pub fn read_ids(path: &Path) -> Result<BTreeSet<String>> {
-    let text = fs_err::read_to_string(path)?;
+    let bad = |reason: String| Error::File {
+        path: path.display().to_string(),
+        reason,
+        remedy: "give a list of ids, or rows with ID",
+    };
+    let text = json::text(fs_err::read(path)?).map_err(bad)?;
+    let text = text.trim_start_matches('\u{feff}');
     if !text.trim_start().starts_with('[') {
         return Ok(text.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect());
     }
-    let rows: Vec<Value> = serde_json::from_str(&text).map_err(|error| Error::File {
-        path: path.display().to_string(),
-        reason: error.to_string(),
-        remedy: "give a list of ids, or rows with ID",
-    })?;
+    let rows: Vec<Value> = json::read(text.as_bytes()).map_err(|fault| bad(fault.to_string()))?;
     Ok(rows.iter().filter_map(|row| id(row).or_else(|| id(&row["ID"]))).collect())
 }

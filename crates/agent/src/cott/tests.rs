@@ -348,6 +348,31 @@ fn what_is_not_good_enough_is_named() {
 }
 
 #[test]
+fn questions_are_read_as_python_writes_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("questions");
+    let row = |id: &str| {
+        format!(
+            "{{\"ID\": {id}, \"question\": \"Who?\", \"choice_a\": \"x\", \"choice_b\": \"y\", \"answer\": \"A\", \"score\": NaN, \"query_time\": {{\"date\": \"DAY1\", \"time\": \"11210217\"}}}}"
+        )
+    };
+    let check = |text: String, expect: std::result::Result<usize, &str>| {
+        fs_err::write(&path, &text).unwrap();
+        match (read_questions(&path, Some("A1")), expect) {
+            (Ok(read), Ok(count)) => assert_eq!(read.len(), count, "{text}"),
+            (Err(error), Err(part)) => assert!(error.to_string().contains(part), "{error}"),
+            (found, _) => panic!("{text}: {found:?}"),
+        }
+    };
+    check(format!("\u{feff}[{},\n{}]", row("1"), row("2")), Ok(2));
+    check(format!("\u{feff}{}\n\n{}\n", row("1"), row("2")), Ok(2));
+    check(row("1").replace(',', ",\n  ") + "\n" + &row("2"), Ok(2));
+    check(format!("{}\n{}", row("1"), row("NaN")), Err("row 2: no ID: `ID` is NaN at line 2 column 8"));
+    check(format!("{}\n[1]", row("1")), Err("row 2: expected an object, found a list at line 2 column 1"));
+    check(format!("{{\"questions\": [{}]}}", row("1")), Err("jq -c '.\"questions\"[]' FILE"));
+}
+
+#[test]
 fn ids_of_benchmarks_are_texts_whatever_they_were_written_as() {
     let folder = tempfile::tempdir().unwrap();
     let check = |text: &str| {

@@ -8,6 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
+use firsthand_base::json as reader;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
@@ -58,15 +59,16 @@ enum Way {
 
 /// The tools of a file; its ending says whether it is TOML or JSON.
 pub fn read_tools(path: &Path) -> Result<Vec<CustomTool>> {
-    let text = fs_err::read_to_string(path)?;
+    let bytes = fs_err::read(path)?;
     let bad = |reason: String| Error::File {
         path: path.display().to_string(),
         reason: reason.split_whitespace().collect::<Vec<_>>().join(" "),
         remedy: "a file of tools has [[tool]] tables with name, about, schema, and command or url",
     };
+    let text = reader::text(bytes).map_err(bad)?;
     let is_json = path.extension().is_some_and(|ending| ending == "json");
     let file: ToolFile = match is_json {
-        true => serde_json::from_str(&text).map_err(|error| bad(error.to_string()))?,
+        true => reader::read_object(text.as_bytes()).map_err(|fault| bad(fault.to_string()))?,
         false => toml::from_str(&text).map_err(|error| bad(error.to_string()))?,
     };
     file.tool.into_iter().map(CustomTool::of).collect()
@@ -121,7 +123,8 @@ impl Tool for CustomTool {
             Way::Url(agent, url) => post(agent, url, &given.to_string())?,
         };
         let said = said.trim();
-        let value = serde_json::from_str(said).unwrap_or_else(|_| Value::from(said));
+        let value =
+            reader::read(said.as_bytes()).map(reader::without_odd).unwrap_or_else(|_| Value::from(said));
         Ok(Observation::of(value))
     }
 

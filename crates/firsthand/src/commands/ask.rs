@@ -160,7 +160,7 @@ fn no_picture() -> anyhow::Error {
 /// The conversation that the words, or the file, stand for.
 fn conversation(options: &AskOptions, rules: &MediaRules, opener: &Arc<Opener>) -> Result<Conversation> {
     if let Some(path) = &options.messages {
-        let text = reading::messages(path)?;
+        let text = reading::text(path)?;
         let mut conversation =
             firsthand_input::read_messages(&text).with_context(|| path.display().to_string())?;
         rules.override_all(&mut conversation);

@@ -32,8 +32,8 @@ Examples:
   firsthand batch questions.jsonl answers.jsonl --model Video-R1/Video-R1-7B --style video-r1 --frames 16
   firsthand batch questions.jsonl answers.jsonl --model ./checkpoint --retry-failed
 
-Each line of IN is one object: a unique `id`, and either `messages` (reference format) or `question` with `media`
-(a location or a list of them). A line may also have `style`, `type`, `options`, and `extra`, which is copied.
+IN holds JSON lines or one JSON list. Each row is one object: a unique `id`, and either `messages` (reference format) or `question` with `media`
+(a location or a list of them). A row may also have `style`, `type`, `options`, and `extra`, which is copied.
   {\"id\": 1, \"media\": \"clip.mp4\", \"question\": \"What is picked up?\", \"options\": [\"a cup\", \"a key\"]}
   {\"id\": \"b\", \"messages\": [{\"role\": \"user\", \"content\": \"Hello\"}]}
 

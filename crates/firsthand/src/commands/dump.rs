@@ -52,7 +52,7 @@ pub(crate) struct DumpOptions {
 pub(crate) fn run(options: &DumpOptions) -> Result<()> {
     let session = Session::open(&options.model, opener(false)?)?;
     let file = AtomicFile::create(&options.out)?;
-    let text = reading::messages(&options.messages)?;
+    let text = reading::text(&options.messages)?;
     let conversation =
         firsthand_input::read_messages(&text).with_context(|| options.messages.display().to_string())?;
     let opening = Working::new("opening media");

@@ -32,6 +32,7 @@ use crate::failure::{failure, wrong_usage};
 use crate::interrupt;
 use crate::options::model::ModelFlags;
 use crate::progress::{Progress, Unit};
+use crate::reading;
 use crate::session::{self, STEP_TOKENS, Session};
 use mind::{Mind, Place};
 
@@ -178,7 +179,7 @@ pub(crate) fn run(options: &RememberOptions) -> Result<()> {
 
 /// The clips of a captions file.
 fn told(path: &Path, wearer: Option<&str>) -> Result<Vec<Clip>> {
-    Ok(read_captions(&fs_err::read_to_string(path)?, &path.display().to_string(), wearer)?)
+    Ok(read_captions(&reading::text(path)?, &path.display().to_string(), wearer)?)
 }
 
 /// Gives a vector to every record that has none.

@@ -8,8 +8,9 @@ use std::sync::LazyLock;
 
 use anyhow::Result;
 use clap::{Args, ValueEnum};
+use firsthand_base::json::{self, Row as Found};
 use firsthand_tasks::reward::{self, Mode, Reward, Row, Scored};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use crate::failure::{failure, wrong_usage};
 use crate::reading;
@@ -26,10 +27,10 @@ Examples:
   firsthand score --reward video-r1 replies.jsonl
   firsthand score --reward spatialthinker --mode strict --set count=0.3 replies.jsonl > rewards.jsonl
 
-Each line of IN is one object: `completion` (what the model wrote) and `solution` (the gold answer as the system's data
+IN holds JSON lines or one JSON list. Each row is one object: `completion` (what the model wrote) and `solution` (the gold answer as the system's data
 stores it, tags included), and where the reward asks for it `problem`, `problem_type`, `group` (rows of one prompt share
 it; terms over a group look at all of them) and further keys.
-Each line of the output belongs to the line of IN in the same place, blank ones aside: {{\"reward\": 1.5, \"parts\": {{...}}}},
+Each line of the output belongs to the row of IN in the same place: {{\"reward\": 1.5, \"parts\": {{...}}}},
 with \"unread\": true where no answer could be read in the reply, or {{\"error\": ...}} where a row cannot be judged. Exit
 code 1 when there are such rows.",
         rewards.join("\n")
@@ -71,13 +72,7 @@ pub(crate) fn run(options: &ScoreOptions) -> Result<()> {
     };
     let reward = reward::named(&options.reward, mode, &settings(&options.set)?)?;
     let bytes = reading::bytes(&options.input, reading::LARGEST_QUESTIONS)?;
-    let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
-    let lines: Vec<(usize, &[u8])> = text
-        .split(|&byte| byte == b'\n')
-        .enumerate()
-        .map(|(index, line)| (index + 1, line))
-        .filter(|(_, line)| !line.trim_ascii().is_empty())
-        .collect();
+    let lines = json::rows(&bytes).map_err(|what| anyhow::anyhow!("{what}: {}", options.input.display()))?;
     if lines.is_empty() {
         return Err(failure(
             format!("no rows: {}", options.input.display()),
@@ -122,27 +117,28 @@ fn settings(pairs: &[String]) -> Result<Map<String, Value>> {
 type Judged = Result<(Row, Scored), String>;
 
 /// Every row by itself, on all cores.
-fn judge_all(lines: &[(usize, &[u8])], reward: &dyn Reward) -> Vec<Judged> {
+fn judge_all(lines: &[Found<'_>], reward: &dyn Reward) -> Vec<Judged> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let share = lines.len().div_ceil(cores).max(1);
-    let one = |line: &[u8]| -> Judged {
-        let row: Row =
-            serde_json::from_slice(line).map_err(|error| format!("not a row: {}", plain(&error)))?;
-        let scored = reward.score(&row).map_err(|error| error.to_string().replace('\n', "; "))?;
+    let one = |found: &Found<'_>| -> Judged {
+        let row: Row = json::read_object(found.bytes).map_err(|fault| {
+            let inside = json::nested(found.bytes).filter(|_| lines.len() == 1);
+            let inside = inside.map(|hint| format!("; {hint}")).unwrap_or_default();
+            let fault = fault.from_line(found.line);
+            format!("not a row: {} at column {}{inside}", fault.what, fault.column)
+        })?;
+        let scored = reward.score(&row).map_err(|error| {
+            json::explain(found.bytes, found.line, "", error.to_string().replace('\n', "; "))
+        })?;
         Ok((row, scored))
     };
     std::thread::scope(|threads| {
         let parts: Vec<_> = lines
             .chunks(share)
-            .map(|part| threads.spawn(move || part.iter().map(|(_, line)| one(line)).collect::<Vec<_>>()))
+            .map(|part| threads.spawn(move || part.iter().map(one).collect::<Vec<_>>()))
             .collect();
         parts.into_iter().flat_map(|part| part.join().expect("rewards do not panic")).collect()
     })
-}
-
-/// A parser's message with the column alone: the line is the file's.
-fn plain(error: &serde_json::Error) -> String {
-    error.to_string().replace(" at line 1 column", " at column")
 }
 
 /// Terms over the rows that share a group.
@@ -170,19 +166,19 @@ fn group_terms(judged: &mut [Judged], reward: &dyn Reward) {
 }
 
 /// Prints rewards on stdout, names bad rows on stderr, and answers how many there are.
-fn write(path: &Path, lines: &[(usize, &[u8])], judged: &[Judged]) -> Result<usize> {
+fn write(path: &Path, lines: &[Found<'_>], judged: &[Judged]) -> Result<usize> {
     let mut out = BufWriter::new(std::io::stdout().lock());
     let mut bad = 0;
-    for ((line, _), row) in lines.iter().zip(judged) {
+    for (found, row) in lines.iter().zip(judged) {
         match row {
             Ok((_, scored)) => writeln!(out, "{}", serde_json::to_string(scored)?)?,
             Err(reason) => {
                 bad += 1;
-                let named = format!("{}:{line}: {reason}", path.display());
+                let named = format!("{}:{}: {reason}", path.display(), found.line);
                 if bad <= SHOWN {
                     writeln!(std::io::stderr(), "note: {named}")?;
                 }
-                writeln!(out, "{}", json!({ "error": named }))?;
+                writeln!(out, "{}", serde_json::json!({ "error": named }))?;
             }
         }
     }

@@ -15,6 +15,7 @@ use firsthand_media::{Opener, png};
 use crate::atomic::AtomicFile;
 use crate::failure::failure;
 use crate::options::model::ModelFlags;
+use crate::reading;
 use crate::role::Role;
 use crate::session;
 use crate::showing;
@@ -78,7 +79,7 @@ pub(crate) fn run(options: &TraceOptions) -> Result<()> {
 }
 
 fn read(path: &Path) -> Result<Trace> {
-    let text = fs_err::read_to_string(path)?;
+    let text = reading::text(path)?;
     Ok(Trace::parse(&text, &path.display().to_string())?)
 }
 

@@ -168,6 +168,33 @@ fn files_that_do_not_fit_together_are_refused_untouched() {
 }
 
 #[test]
+fn rows_are_read_as_python_writes_them_and_faults_are_plain() {
+    let files = files(&[]);
+    let text = r#"[{"id": 1, "question": "Hello?", "extra": {"score": NaN}}, {
+        "id": 2, "question": "Hello?"}, {"id": 3, "media": [null], "question": "a"},
+        [1, 2, 3, 4, 5, 6, 7, 8], {"id": NaN, "question": "a"}, {"id": 4, "question": NaN},
+        {"id": 5, "messages": [{"role": "user", "content": [{"type": "video", "video": "a.mp4", "fps": NaN}]}]},
+        {"id": 6, "qestion": "a"}]"#;
+    fs_err::write(&files.input, format!("\u{feff}{text}")).unwrap();
+    assert_failure(&run(&files, &["--greedy", "--max-tokens", "2"]), &["6 of 8 rows failed"]);
+    let lines = fs_err::read_to_string(&files.output).unwrap();
+    let found: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let errors: Vec<&str> = found.iter().filter_map(|row| row["error"].as_str()).collect();
+    for (error, expected) in errors.iter().zip([
+        "not a row: media: expected a location, or a list of locations",
+        "not a row: expected an object, found a list",
+        "id is neither a string nor an integer: NaN: `id` is NaN at line 3",
+        "not a row: `question`: expected a string, found NaN at line 3",
+        "messages[0].content[0].fps: expected",
+        "not a row: `qestion`: unknown field `qestion`",
+    ]) {
+        assert!(error.contains(expected), "{error}, not {expected}");
+        assert!(!error.contains("enum") && !error.contains("struct"), "{error}");
+    }
+    assert_eq!((errors.len(), found.len()), (6, 8));
+}
+
+#[test]
 fn a_line_that_is_no_text_fails_alone() {
     let files = files(&[]);
     let lines: &[u8] =

@@ -65,6 +65,32 @@ fn settings_and_groups_count() {
 }
 
 #[test]
+fn files_are_read_as_python_writes_them() {
+    let home = tempfile::tempdir().unwrap();
+    let check = |text: &str, rewards: &[f64], named: &[&str]| {
+        let output = score_text(home.path(), text.as_bytes(), &["--reward", "video-r1"]);
+        let found: Vec<f64> = lines(&output).iter().filter_map(|line| line["reward"].as_f64()).collect();
+        assert_eq!(found, rewards, "{text}: {}", stderr(&output));
+        match named {
+            [] => assert!(output.status.success(), "{}", stderr(&output)),
+            named => assert_failure(&output, named),
+        }
+    };
+    let odd = reply("B").to_string().replacen('{', "{\"score\": NaN, \"worst\": [-Infinity], ", 1);
+    let pretty = serde_json::to_string_pretty(&reply("C")).unwrap();
+    check(&format!("\u{feff}{odd}\n{pretty}\n"), &[2.0, 1.0], &[]);
+    check(&format!("[{odd}, {pretty}]"), &[2.0, 1.0], &[]);
+    check(&format!("{odd}\n[1]\n"), &[2.0], &["in.jsonl:2: not a row: expected an object, found a list"]);
+    check(&format!("{{\"data\": [{odd}]}}"), &[], &["jq -c '.\"data\"[]' FILE"]);
+    let asked = odd.replacen("\"<answer>B</answer>\"", "NaN", 1);
+    check(
+        &format!("{odd}\n{asked}"),
+        &[2.0],
+        &["in.jsonl:2: not a row: ", "the gold answer in solution is NaN"],
+    );
+}
+
+#[test]
 fn rows_that_cannot_be_judged_are_named_and_the_rest_goes_on() {
     let home = tempfile::tempdir().unwrap();
     let text =

@@ -1,7 +1,7 @@
 //! A file of captions that somebody has already: a JSON list with a record per clip, in the keys that published memory
 //! files use. Foreign: keys that are not asked for are passed over, a record that cannot be placed is an error.
 
-use firsthand_base::Moment;
+use firsthand_base::{Moment, json};
 use serde_json::Value;
 
 use super::Clip;
@@ -15,11 +15,13 @@ use crate::{Error, Result};
 /// wearer (`view`, `identity` or `wearer`), a `transcript` and `people`.
 pub fn read_captions(text: &str, location: &str, wearer: Option<&str>) -> Result<Vec<Clip>> {
     let fault = |reason: String| Error::File { location: location.to_owned(), reason };
-    let root: Value =
-        serde_json::from_str(text).map_err(|error| fault(format!("it is not JSON: {error}")))?;
+    let root: Value = json::read(text.as_bytes()).map_err(|what| fault(format!("it is not JSON: {what}")))?;
     let Value::Array(rows) = root else { return Err(fault("it is not a JSON list of records".into())) };
     let read = |(index, row): (usize, &Value)| {
-        clip(row, wearer).map_err(|reason| fault(format!("record {index}: {reason}")))
+        clip(row, wearer).map_err(|reason| {
+            let reason = json::explain(text.as_bytes(), 1, &format!("[{index}]"), reason);
+            fault(format!("record {index}: {reason}"))
+        })
     };
     let mut clips: Vec<Clip> = rows.iter().enumerate().map(read).collect::<Result<_>>()?;
     clips.sort_by(|a, b| (&a.wearer, a.start, a.end).cmp(&(&b.wearer, b.start, b.end)));
@@ -113,6 +115,11 @@ mod tests {
             Some("me"),
             Ok(&["me DAY2_23593000-DAY3_00000000 Some(\"a\") None []"]),
         );
+        check(
+            "\u{feff}[{\"date\": 2, \"time\": \"10000000-10003000\", \"caption\": \"NaN\", \"score\": [NaN], \"transcript\": NaN}]",
+            Some("me"),
+            Ok(&["me DAY2_10000000-DAY2_10003000 Some(\"NaN\") None []"]),
+        );
         check("[]", None, Ok(&[]));
     }
 
@@ -123,6 +130,14 @@ mod tests {
             ("[", "it is not JSON"),
             (r#"[{"date": 2, "time": "23593000-24000000", "caption": "a"}]"#, "record 0: it has no view"),
             (r#"[{"view": "A1", "date": 2, "time": "23593000-24000000"}]"#, "record 0: it has no text"),
+            (
+                "[{\"view\": \"A1\", \"date\": 1, \"time\": \"10000000-10003000\", \"text\": \"a\"},\n{\"view\": \"A1\", \"date\": NaN}]",
+                "record 1: it has no text, caption",
+            ),
+            (
+                "[{\"text\": \"x\", \"date\": NaN,\n\"view\": \"A1\"}]",
+                "record 0: its date is no day such as DAY4 or 4: `[0].date` is NaN at line 1 column 24",
+            ),
             (r#"[{"view": "A1", "time": "23593000-24000000", "text": "a"}]"#, "record 0: its date"),
             (r#"[{"view": "A1", "date": 2, "time": "2359300-24000000", "text": "a"}]"#, "eight digits"),
             (r#"[{"view": "A1", "date": 2, "text": "a"}]"#, "its time is no time"),

@@ -1,6 +1,7 @@
 //! Transcripts beside a recording: SubRip (.srt), WebVTT (.vtt) and JSON with segments, as Whisper and its ports write it.
 //! Foreign bytes: what is no cue is passed over, a cue whose times cannot be read is an error with its line.
 
+use firsthand_base::json;
 use serde_json::Value;
 
 /// Something said, in milliseconds from the start of the recording.
@@ -138,7 +139,7 @@ fn plain(line: &str) -> String {
 }
 
 fn segments(text: &str) -> Result<Vec<Said>, String> {
-    let root: Value = serde_json::from_str(text).map_err(|error| format!("it is not JSON: {error}"))?;
+    let root: Value = json::read(text.as_bytes()).map_err(|what| format!("it is not JSON: {what}"))?;
     let list = [&root["segments"], &root["transcription"], &root["chunks"], &root]
         .into_iter()
         .find_map(Value::as_array);

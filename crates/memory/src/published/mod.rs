@@ -83,12 +83,8 @@ pub fn import(
     let mut records = Vec::new();
     for file in files(paths)? {
         let location = file.display().to_string();
-        let text = fs_err::read_to_string(&file).map_err(|error| match error.kind() {
-            std::io::ErrorKind::InvalidData => {
-                Error::File { location: location.clone(), reason: "it is not text".into() }
-            }
-            _ => error.into(),
-        })?;
+        let text = firsthand_base::json::text(fs_err::read(&file)?);
+        let text = text.map_err(|reason| Error::File { location: location.clone(), reason })?;
         let mut name = FileName::of(&file);
         name.wearer = wearer.map_or(name.wearer, str::to_owned);
         name.level = level.or(name.level);

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use firsthand_base::Moment;
+use firsthand_base::{Moment, json};
 use serde_json::Value;
 
 use crate::{Error, Level, Record, RecordId, Result};
@@ -61,15 +61,17 @@ pub fn read(text: &str, name: &FileName, location: &str) -> Result<Found> {
         return read_lines(text, location);
     }
     let fault = |reason: String| Error::File { location: location.into(), reason };
-    let rows: Vec<Value> = serde_json::from_str(text)
-        .map_err(|error| fault(format!("it is not a JSON array of records: {error}")))?;
+    let rows: Vec<Value> = json::read(text.as_bytes())
+        .map_err(|what| fault(format!("it is not a JSON list of records: {what}")))?;
     if rows.len() > MOST_ROWS {
         return Err(fault(format!("{} records, more than the {MOST_ROWS} of a year", rows.len())));
     }
     let mut found = Found { records: Vec::with_capacity(rows.len()), passed_over: BTreeSet::new() };
     for (i, row) in rows.iter().enumerate() {
-        let record = read_row(row, name, &mut found.passed_over)
-            .map_err(|reason| Error::File { location: format!("{location}, record {}", i + 1), reason })?;
+        let record = read_row(row, name, &mut found.passed_over).map_err(|reason| {
+            let reason = json::explain(text.as_bytes(), 1, &format!("[{i}]"), reason);
+            Error::File { location: format!("{location}, record {}", i + 1), reason }
+        })?;
         found.records.push(record);
     }
     if name.level.is_none() {
@@ -85,8 +87,8 @@ fn read_lines(text: &str, location: &str) -> Result<Found> {
     let mut ids = BTreeSet::new();
     for (i, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
         let fault = |reason: String| Error::File { location: format!("{location}, line {}", i + 1), reason };
-        let record: Record =
-            serde_json::from_str(line).map_err(|error| fault(format!("it is not a record: {error}")))?;
+        let record: Record = json::read_object(line.as_bytes())
+            .map_err(|what| fault(format!("it is not a record: {}", what.what)))?;
         if record.id.0 <= 0 || record.sources.iter().any(|source| source.0 <= 0) || !ids.insert(record.id) {
             return Err(fault(format!(
                 "its id {} or a source is not a number of its own above 0",

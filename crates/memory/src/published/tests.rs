@@ -141,8 +141,8 @@ fn faults_name_the_file_and_the_row() {
         json!([row]).to_string()
     };
     for (text, expect) in [
-        ("{}".into(), "F: it is not a JSON array"),
-        ("[".into(), "F: it is not a JSON array"),
+        ("{}".into(), "F: it is not a JSON list"),
+        ("[".into(), "F: it is not a JSON list"),
         ("[1]".into(), "F, record 1: it is not an object"),
         (row("generated_text", json!(1)), "generated_text is neither a string nor a list"),
         (row("generated_text", json!([1])), "generated_text holds something else than strings"),
@@ -154,10 +154,20 @@ fn faults_name_the_file_and_the_row() {
         (row("start_time", json!("1109000")), "start_time: it is not a clock"),
         (row("start_time", json!("110900é")), "start_time: it is not a clock"),
         (row("end_time", json!(11_080_000)), "it ends before it starts"),
+        (
+            row("end_time", json!(7)).replace("\"end_time\":7", "\"end_time\":NaN"),
+            "F, record 1: end_time: it is neither a number nor a string of eight digits: `[0].end_time` is NaN at line 1",
+        ),
     ] {
         let error = read(&text, &name("A1_JAKE_10min.json"), "F").unwrap_err().to_string();
         assert!(error.contains(expect) && !error.contains('\n'), "{text}: {error}");
     }
+    // NaN in a key that nobody asks for is passed over.
+    let beside = row("score", json!(7)).replace("\"score\":7", "\"score\":NaN");
+    assert_eq!(
+        read(&format!("\u{feff}{beside}"), &name("A1_JAKE_10min.json"), "F").unwrap().records.len(),
+        1
+    );
     let lines = |text: &str| read(text, &name("a.jsonl"), "F").unwrap_err().to_string();
     assert!(lines("\n{}").contains("F, line 2: it is not a record"));
     let found = read(&row("video", json!("v")), &name("A1_JAKE_10min.json"), "F").unwrap();

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use firsthand_base::json;
 use serde_json::{Map, Value};
 
 use crate::error::{ModelError, Result};
@@ -123,12 +124,12 @@ fn pooling(dir: &Path) -> Result<Pooling> {
 
 fn object(dir: &Path, name: &str) -> Result<Option<Map<String, Value>>> {
     let file = dir.join(name);
-    let text = match fs_err::read_to_string(&file) {
-        Ok(text) => text,
+    let bytes = match fs_err::read(&file) {
+        Ok(bytes) => bytes,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error.into()),
     };
-    match serde_json::from_str(&text) {
+    match json::read(&bytes) {
         Ok(Value::Object(root)) => Ok(Some(root)),
         Ok(_) => Err(ModelError::Config { file, reason: "not a JSON object".into() }),
         Err(error) => Err(ModelError::Config { file, reason: format!("not JSON: {error}") }),

@@ -69,6 +69,13 @@ fn a_config_that_is_not_supported_is_refused() {
     check("qwen2_5_vl", |c| c["num_key_value_heads"] = 3.into(), &["num_key_value_heads 3"]);
     check("qwen2_5_vl", |c| c["hidden_act"] = "gelu".into(), &["hidden_act", "silu"]);
     let dir = copy("qwen2");
+    let path = dir.path().join("config.json");
+    let text = fs_err::read_to_string(&path).unwrap().replacen('{', "{\"initializer_range\": NaN, ", 1);
+    fs_err::write(&path, format!("\u{feff}{text}")).unwrap();
+    assert!(crate::Config::read(dir.path()).is_ok());
+    fs_err::write(&path, text.replace("\"hidden_size\": 48", "\"hidden_size\": NaN")).unwrap();
+    refused(dir.path(), &["`hidden_size` is NaN at line "]);
+    let dir = copy("qwen2");
     fs_err::write(dir.path().join("config.json"), "{").unwrap();
     refused(dir.path(), &["config.json", "not JSON"]);
 }

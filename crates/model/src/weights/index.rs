@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
+use firsthand_base::json;
 use safetensors::tensor::Dtype;
 use serde::Deserialize;
 
@@ -99,8 +100,8 @@ impl Weights {
 /// Maps every file the index names, and checks that each holds what the index says.
 fn open_shards(dir: &Path, index_path: &Path) -> Result<Vec<WeightFile>> {
     let damaged = |reason: String| ModelError::Damaged { file: index_path.to_owned(), reason };
-    let text = fs_err::read_to_string(index_path)?;
-    let index: Index = serde_json::from_str(&text).map_err(|error| damaged(error.to_string()))?;
+    let bytes = fs_err::read(index_path)?;
+    let index: Index = json::read_object(&bytes).map_err(|what| damaged(what.to_string()))?;
     let mut shards: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for (name, shard) in &index.weight_map {
         // A shard is a plain file beside the index; anything else could leave the checkpoint directory.

@@ -4,6 +4,7 @@
 //!
 //! No arithmetic and no conditions: what this cannot say is said by the file's owner, or by a short reader.
 
+pub(super) use firsthand_base::json::brief;
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
@@ -211,18 +212,6 @@ pub(super) fn scalar(value: &Value, name: &str) -> Result<String, Reason> {
         Value::Number(number) => Ok(number.to_string()),
         Value::Bool(flag) => Ok(flag.to_string()),
         other => Err(format!("{name}: expected a text or a number, found {}", brief(other))),
-    }
-}
-
-/// A value for a message: short and on one line.
-pub(super) fn brief(value: &Value) -> String {
-    match value {
-        Value::Array(items) => format!("a list of {}", items.len()),
-        Value::Object(fields) => format!("an object of {} keys", fields.len()),
-        Value::String(text) if text.chars().count() > 60 => {
-            format!("{:?}...", text.chars().take(60).collect::<String>())
-        }
-        other => other.to_string(),
     }
 }
 

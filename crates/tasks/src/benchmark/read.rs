@@ -6,6 +6,7 @@ use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
+use firsthand_base::json;
 use serde_json::Value;
 
 use super::description::{Benchmark, Files, Gold, Group, Options};
@@ -195,7 +196,7 @@ impl Items<'_> {
 
 fn read_object(file: &Path) -> Result<HashMap<String, Value>, Reason> {
     let bytes = fs_err::read(file).map_err(|error| error.to_string())?;
-    serde_json::from_slice(&bytes).map_err(|error| format!("expected a JSON object: {error}"))
+    json::read(&bytes).map_err(|fault| format!("expected a JSON object: {fault}"))
 }
 
 /// The files that a path with at most one `*` names, sorted; `.*` is any ending that can be read.

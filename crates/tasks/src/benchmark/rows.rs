@@ -5,6 +5,7 @@
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 
+use firsthand_base::json::{self, Fault, without_mark as bare};
 use serde_json::Value;
 
 use super::expression::{Reason, Row};
@@ -40,9 +41,16 @@ pub(super) fn open(
     match ending {
         "json" => {
             let bytes = fs_err::read(path).map_err(|error| error.to_string())?;
-            json(bytes, if steps.is_empty() { &list } else { steps })
+            json_rows(bytes, if steps.is_empty() { &list } else { steps })
         }
-        "jsonl" => Ok(spread(lines(file()?), steps)),
+        "jsonl" => {
+            let mut file = file()?;
+            let begin = file.fill_buf().map_err(|error| error.to_string())?;
+            match json::foreign(begin) {
+                Some(what) => Err(what),
+                None => Ok(spread(lines(file), steps)),
+            }
+        }
         "csv" => table(file()?, b',').map(|rows| spread(rows, steps)),
         "tsv" => table(file()?, b'\t').map(|rows| spread(rows, steps)),
         "parquet" => {
@@ -79,8 +87,8 @@ fn lines(mut file: impl BufRead + 'static) -> impl Iterator<Item = Valued> {
                 Ok(0) => return None,
                 Ok(_) if bytes.trim_ascii().is_empty() => {}
                 Ok(_) => {
-                    let value = serde_json::from_slice(bare(&bytes));
-                    return Some(value.map(|value| (line, value)).map_err(|error| (line, told(&error))));
+                    let value = json::read(&bytes);
+                    return Some(value.map(|value| (line, value)).map_err(|fault| (line, told(&fault))));
                 }
                 Err(error) => {
                     lost = true;
@@ -97,21 +105,16 @@ fn lost_rest(what: &impl std::fmt::Display) -> Reason {
     format!("{what}; the rest of the file is lost")
 }
 
-/// Without a byte order mark.
-fn bare(bytes: &[u8]) -> &[u8] {
-    bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes)
-}
-
-/// A JSON error without its place, which is said in terms of the file.
-fn told(error: &serde_json::Error) -> String {
-    let text = error.to_string();
-    let plain = text.rsplit_once(" at line ").map_or(text.as_str(), |(what, _)| what);
-    format!("not JSON: {plain}")
+fn told(fault: &Fault) -> String {
+    format!("not JSON: {}", fault.what)
 }
 
 /// Rows of a JSON file. The outermost list or object is cut into entries before any is parsed, so that one bad entry
 /// does not take the rest with it.
-fn json(bytes: Vec<u8>, steps: &[Step]) -> Result<Rows, Reason> {
+fn json_rows(bytes: Vec<u8>, steps: &[Step]) -> Result<Rows, Reason> {
+    if let Some(what) = json::foreign(&bytes) {
+        return Err(what);
+    }
     let mut cutter = Cutter { at: bytes.len() - bare(&bytes).len(), bytes, counted: (0, 1), close: 0 };
     let mut steps = steps;
     while let [Step::Member(name), rest @ ..] = steps {
@@ -133,7 +136,7 @@ fn json(bytes: Vec<u8>, steps: &[Step]) -> Result<Rows, Reason> {
         _ => {
             let line = cutter.line();
             let range = cutter.cut().ok_or("the file ends within a value")?;
-            let value = serde_json::from_slice(&cutter.bytes[range]).map_err(|error| told(&error))?;
+            let value = json::read(&cutter.bytes[range]).map_err(|fault| told(&fault))?;
             return Ok(spread(std::iter::once(Ok((line, value))), steps));
         }
     };
@@ -189,7 +192,7 @@ impl Cutter {
             return Ok(None);
         }
         let end = string_end(&self.bytes, self.at).ok_or("expected a key in quotes")?;
-        let key = serde_json::from_slice(&self.bytes[self.at..end]).map_err(|error| told(&error))?;
+        let key = json::read(&self.bytes[self.at..end]).map_err(|fault| told(&fault))?;
         self.at = end;
         self.blank(b"");
         if self.bytes.get(self.at) != Some(&b':') {
@@ -221,13 +224,13 @@ impl Cutter {
         let Some(range) = self.cut().filter(|range| !range.is_empty()) else {
             return self.give_up(line, "the file ends within a row, or a bracket is missing".to_owned());
         };
-        Some(match (serde_json::from_slice(&self.bytes[range]), name.zip(key)) {
+        Some(match (json::read(&self.bytes[range]), name.zip(key)) {
             (Ok(value), Some((name, key))) => {
                 let bound = serde_json::json!({ name: key });
                 Ok((line, Value::Array(vec![bound, value])))
             }
             (Ok(value), None) => Ok((line, value)),
-            (Err(error), _) => Err((line + error.line().saturating_sub(1), told(&error))),
+            (Err(fault), _) => Err((line + fault.line.saturating_sub(1), told(&fault))),
         })
     }
 

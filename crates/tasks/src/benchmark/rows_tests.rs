@@ -62,13 +62,13 @@ fn lists_give_their_elements_with_the_lines_they_begin_on() {
 fn one_bad_row_does_not_take_the_rest() {
     check(
         "a.json",
-        "[{\"a\": 1},\n{\"a\": NaN},\n{\"a\":\n3 4},\n{\"a\": 5}]",
+        "\u{feff}[{\"a\": 1},\n{\"a\": x},\n{\"a\":\n3 4},\n{\"a\": 5, \"b\": NaN}]",
         EACH,
         &[
             Ok((1, json!({"a": 1}))),
             Err((2, "not JSON: expected value")),
             Err((4, "not JSON: expected `,` or `}`")),
-            Ok((5, json!({"a": 5}))),
+            Ok((5, json!({"a": 5, "b": {"not a number": "NaN"}}))),
         ],
     );
     check(
@@ -82,13 +82,13 @@ fn one_bad_row_does_not_take_the_rest() {
     );
     check(
         "a.jsonl",
-        "{\"a\": 1}\n\n{\"a\": \n[2]\n{\"a\": 3}",
+        "\u{feff}{\"a\": 1}\n\n{\"a\": \n[2]\n{\"a\": 3, \"b\": [-Infinity]}",
         &[],
         &[
             Ok((1, json!({"a": 1}))),
             Err((3, "not JSON: EOF while parsing a value")),
             Err((4, "expected an object, found a list of 1")),
-            Ok((5, json!({"a": 3}))),
+            Ok((5, json!({"a": 3, "b": [{"not a number": "-Infinity"}]}))),
         ],
     );
     check(

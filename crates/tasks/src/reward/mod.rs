@@ -191,7 +191,11 @@ fn names_no_letter(reply: &str) -> bool {
 
 /// A string as it is, any other value but null as JSON.
 fn text<'de, D: Deserializer<'de>>(source: D) -> std::result::Result<String, D::Error> {
-    match Value::deserialize(source)? {
+    let value = Value::deserialize(source)?;
+    if let Some(word) = firsthand_base::json::odd_word(&value) {
+        return Err(serde::de::Error::custom(format!("the gold answer in solution is {word}")));
+    }
+    match value {
         Value::String(text) => Ok(text),
         Value::Null => Err(serde::de::Error::custom("the gold answer is null")),
         value => Ok(value.to_string()),

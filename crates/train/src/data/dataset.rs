@@ -4,7 +4,7 @@
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
-use firsthand_base::{Digest, Part};
+use firsthand_base::{Digest, Part, json};
 
 use super::config::SourceConfig;
 use super::media::{Files, MediaRules};
@@ -122,7 +122,7 @@ impl Source {
         let media = MediaRules::new(config, folder.unwrap_or(Path::new(".")));
         let reader = Reader { config, media: &media };
         let mut intake = Intake::default();
-        let (before, mut left_out) = (skipped.len(), 0);
+        let (before, mut left_out, mut inside) = (skipped.len(), 0, None);
         let store = Store::open(config, &mut |found| {
             let Found { file, line, value } = found;
             if value.as_ref().is_ok_and(|(value, _)| !config.takes(value)) {
@@ -130,7 +130,13 @@ impl Source {
                 return false;
             }
             let taken = value.and_then(|(value, bytes)| {
-                intake.take(&reader.read(&value, file, line)?)?;
+                let read = reader.read(&value, file, line).and_then(|row| intake.take(&row));
+                read.map_err(|reason| {
+                    if skipped.len() == before && intake.groups.is_empty() {
+                        inside = json::nested(bytes);
+                    }
+                    json::explain(bytes, line, "", reason)
+                })?;
                 hasher.update(bytes);
                 Ok(())
             });
@@ -143,7 +149,12 @@ impl Source {
         if intake.groups.is_empty() {
             let what = match skipped.get(before) {
                 Some(first) => {
-                    format!("none of {} rows can be used; the first: {first}", skipped.len() - before)
+                    let count = skipped.len() - before;
+                    let inside = inside.filter(|_| count == 1).map(|hint| format!("; {hint}"));
+                    format!(
+                        "none of {count} rows can be used; the first: {first}{}",
+                        inside.unwrap_or_default()
+                    )
                 }
                 None if left_out > 0 => {
                     format!("none of {left_out} rows is as `only` says; give values that the file has")

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+pub(super) use firsthand_base::json::brief;
 use serde_json::{Map, Value};
 
 /// Why a row cannot be used, without where it stands.
@@ -70,17 +71,5 @@ impl<'a> Fields<'a> {
             Value::Number(id) => Some(id.to_string()),
             _ => None,
         }
-    }
-}
-
-/// A value for a message: short, on one line, and without the payload of a `data:` location.
-pub(super) fn brief(value: &Value) -> String {
-    match value {
-        Value::Array(items) => format!("a list of {}", items.len()),
-        Value::Object(fields) => format!("an object of {} keys", fields.len()),
-        Value::String(text) if text.chars().count() > 60 => {
-            format!("{:?}...", text.chars().take(60).collect::<String>())
-        }
-        other => other.to_string(),
     }
 }

@@ -8,7 +8,6 @@ mod config;
 mod dataset;
 mod ego_r1;
 mod fields;
-mod index;
 mod media;
 mod messages;
 mod order;

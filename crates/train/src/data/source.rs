@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use firsthand_base::{Conversation, Message, Part, Role};
+use firsthand_base::{Conversation, Message, Part, Role, json};
 use firsthand_tasks::{Question, Style};
 use serde_json::{Map, Value};
 
@@ -83,7 +83,7 @@ fn facts(value: &Value) -> Map<String, Value> {
     const LEFT_OUT: [&str; 6] = ["messages", "conversations", "images", "image", "history", "scene"];
     let all = value.as_object().into_iter().flatten();
     let kept = all.filter(|(key, _)| !LEFT_OUT.contains(&key.as_str()));
-    kept.map(|(key, value)| (key.clone(), value.clone())).collect()
+    kept.map(|(key, value)| (key.clone(), json::without_odd(value.clone()))).collect()
 }
 
 /// A row teaches something: its last turn is the assistant's, and assistants speak in words that are there.

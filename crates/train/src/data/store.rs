@@ -1,16 +1,16 @@
 //! Where the rows of one source are: places in a JSON file, or rows of parquet files. Rows are read again by their
 //! place; nothing of what they say is kept.
 
-use std::io::{Read, Seek, SeekFrom};
+use std::io::{BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
+use firsthand_base::json::{self, Place, ScanError};
 use parquet::errors::ParquetError;
 use serde_json::Value;
 
 use super::config::{Format, SourceConfig};
 use super::fields::Reason;
-use super::index::{self, Place};
 use super::row::{Error, Result};
 use super::source::one_line;
 use super::table::Table;
@@ -48,13 +48,26 @@ impl Store {
 
     fn open_json(config: &SourceConfig, keep: &mut dyn FnMut(Found<'_>) -> bool) -> Result<Store> {
         let path = config.path.clone();
+        let refuse = |what: String| Error::Source {
+            name: config.name.clone(),
+            what: format!("{}: {what}", path.display()),
+        };
+        if !fs_err::metadata(&path)?.is_file() {
+            // A pipe or a device may never end, and rows are read again by their place.
+            return Err(refuse("not a regular file; give a JSON or JSONL file".to_owned()));
+        }
         let mut places = Vec::new();
-        index::scan(&config.name, &path, &mut |place, bytes| {
+        let mut stream = BufReader::with_capacity(1 << 20, fs_err::File::open(&path)?);
+        let read = json::scan(&mut stream, &mut |place, bytes| {
             let read = |bytes| Ok((parse(bytes)?, bytes));
             let value = bytes.map_err(str::to_owned).and_then(read);
             if keep(Found { file: &path, line: place.line as usize, value }) {
                 places.push(place);
             }
+        });
+        read.map_err(|error| match error {
+            ScanError::Io(error) => error.into(),
+            ScanError::Form(what) => refuse(what),
         })?;
         let file = Mutex::new(fs_err::File::open(&path)?);
         Ok(Store::Json { path, file, places })
@@ -151,9 +164,8 @@ fn table_files(config: &SourceConfig) -> Result<Vec<PathBuf>> {
 }
 
 fn parse(bytes: &[u8]) -> Result<Value, Reason> {
-    serde_json::from_slice(bytes).map_err(|error| {
-        let text = error.to_string();
-        let reason = text.split(" at line ").next().unwrap_or(&text);
-        format!("broken JSON: {reason}, {} bytes in", error.column())
+    json::read(bytes).map_err(|fault| {
+        let line = if fault.line > 1 { format!("line {} of it, ", fault.line) } else { String::new() };
+        format!("broken JSON: {}, {line}character {}", fault.what, fault.column)
     })
 }

@@ -452,6 +452,19 @@ fn damaged_files_are_named() {
         format!("{row}\n{}{}\n{row}", "[".repeat(5000), "]".repeat(5000)).as_bytes(),
         Ok((2, &["2: broken JSON: recursion limit"])),
     );
+    // As Python writes rows: NaN beside what is read, a byte order mark, several lines for a row.
+    let beside = row.replacen('{', "{\"score\": NaN, \"more\": [{\"x\": -Infinity}], ", 1);
+    check(format!("\u{feff}{beside}\n{beside}").as_bytes(), Ok((2, &[])));
+    check(format!("[{beside},\n{row}]").as_bytes(), Ok((2, &[])));
+    check(format!("{}\n{row}\n", row.replace(',', ",\n  ")).as_bytes(), Ok((2, &[])));
+    check(
+        format!("{row}\n{}", "{\"instruction\": \"a\", \"output\": NaN}").as_bytes(),
+        Ok((1, &["rows.json:2: output: expected a string, found NaN: `output` is NaN at line 2 column 32"])),
+    );
+    check(format!("{{\"a\": {row}, \"b\": {row}}}").as_bytes(), Err("jq -c '.[]' FILE > rows.jsonl"));
+    check(format!("{{\"data\": [{row}]}}").as_bytes(), Err("jq -c '.\"data\"[]' FILE"));
+    let wide: Vec<u8> = row.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    check(&[b"\xff\xfe", &*wide].concat(), Err("iconv -f UTF-16 -t UTF-8 FILE > NEW"));
     check(b"", Err("the file is empty"));
     check(b"[]", Err("no rows"));
     check(b"{}\n{}", Err("none of 2 rows can be used; the first: "));

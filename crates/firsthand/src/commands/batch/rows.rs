@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use std::fmt;
 use std::path::Path;
 
-use anyhow::{Context, Result, bail};
-use firsthand_base::Conversation;
+use anyhow::{Context, Result, anyhow, bail};
+use firsthand_base::{Conversation, json};
 use firsthand_media::Opener;
 use firsthand_tasks::Style;
 use serde::Deserialize;
@@ -67,7 +67,7 @@ struct Line {
 }
 
 #[derive(Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "media: expected a location, or a list of locations")]
 enum Media {
     One(String),
     Several(Vec<String>),
@@ -89,24 +89,19 @@ impl Key {
     }
 }
 
-/// Lines that are not blank, with their index.
-fn numbered_lines(text: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
-    text.split(|&byte| byte == b'\n').enumerate().filter(|(_, line)| !line.trim_ascii().is_empty())
-}
-
 impl Rows {
     /// Reads the file and finds the ids.
     pub(super) fn open(path: &Path, flags: &QuestionFlags) -> Result<Rows> {
         let bytes = reading::bytes(path, reading::LARGEST_QUESTIONS)?;
-        // Some editors put a byte order mark before the first line.
-        let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
+        let found = json::rows(&bytes).map_err(|what| anyhow!("{what}: {}", path.display()))?;
         let (mut rows, mut lines) = (Vec::new(), HashMap::new());
-        for (index, text) in numbered_lines(text) {
-            let line = index + 1;
-            let id = serde_json::from_slice::<Value>(text).ok().and_then(|row| row.get("id").cloned());
-            let id = id.unwrap_or(Value::Null);
+        for json::Row { line, bytes: text } in found {
+            let id = json::read::<Value>(text).ok().and_then(|row| row.get("id").cloned());
+            let id = json::without_odd(id.unwrap_or_default());
             let key = Key::of(&id).unwrap_or(Key::Line(line));
-            if let Some(other) = lines.insert(key.clone(), line) {
+            let other = lines.insert(key.clone(), line);
+            // Rows of a list may share a line; without an id they fail.
+            if let (Key::Id(_), Some(other)) = (&key, other) {
                 return Err(failure(
                     format!("lines {other} and {line} have the same {key}: {}", path.display()),
                     "give every row an id of its own",
@@ -135,9 +130,14 @@ impl Rows {
 
     /// The conversation a row stands for.
     pub(super) fn ask(&self, row: &Row, rules: &MediaRules, opener: &Opener) -> Result<Asked> {
-        let line: Line = serde_json::from_slice(&row.text).context("not a row")?;
+        let line: Line = json::read_object(&row.text).map_err(|fault| {
+            let inside = json::nested(&row.text).filter(|_| self.rows.len() == 1);
+            let inside = inside.map(|hint| format!("; {hint}")).unwrap_or_default();
+            anyhow!("not a row: {}{inside}", fault.from_line(row.line))
+        })?;
         if Key::of(&line.id).is_none() {
-            bail!("id is neither a string nor an integer: {}", line.id);
+            let what = format!("id is neither a string nor an integer: {}", json::brief(&line.id));
+            bail!(json::explain(&row.text, row.line, "", what));
         }
         let style = match &line.style {
             Some(name) => StyleFlag::named(name).with_context(|| format!("unknown style: {name}"))?,
@@ -167,6 +167,6 @@ impl Rows {
             }
             _ => bail!("give either messages, or question with media and options"),
         };
-        Ok(Asked { style, conversation, extra: line.extra })
+        Ok(Asked { style, conversation, extra: line.extra.map(json::without_odd) })
     }
 }

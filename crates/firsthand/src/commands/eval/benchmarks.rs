@@ -7,13 +7,14 @@ use firsthand_base::Digest;
 use firsthand_tasks::benchmark::{self, Benchmark, TableRows};
 
 use crate::failure::failure;
+use crate::reading;
 
 /// The benchmark of a name, or of a TOML file.
 pub(super) fn find(name: &str) -> Result<Benchmark> {
     if !name.ends_with(".toml") {
         return Ok(benchmark::find(name)?);
     }
-    let text = fs_err::read_to_string(name)?;
+    let text = reading::text(Path::new(name))?;
     Benchmark::from_toml(&text).with_context(|| format!("in {name}"))
 }
 
