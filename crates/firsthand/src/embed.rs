@@ -13,7 +13,7 @@ use firsthand_model::bert::Encoder;
 use serde_json::{Value, json};
 
 use crate::chat::{self, Chat};
-use crate::options::model::checkpoint_directory;
+use crate::checkpoint;
 use crate::session::weights_hash;
 
 /// Longest wait for vectors.
@@ -41,7 +41,7 @@ impl EncoderFlags {
     /// The encoder, where one is named.
     pub(crate) fn open(&self) -> Result<Option<Reader>> {
         if let Some(encoder) = &self.encoder {
-            return Ok(Some(Reader::Here(Arc::new(Here::open(&checkpoint_directory(encoder, "main")?)?))));
+            return Ok(Some(Reader::Here(Arc::new(Here::open(&checkpoint::directory(encoder, "main")?)?))));
         }
         let (Some(url), Some(name)) = (&self.encoder_endpoint, &self.encoder_name) else { return Ok(None) };
         Ok(Some(Reader::Served(Arc::new(Served::open(url, name)?))))

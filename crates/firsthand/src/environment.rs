@@ -1,7 +1,7 @@
 //! Every environment variable this program reads, and the directories that follow from them. Nothing else in
 //! the workspace calls `std::env`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
@@ -15,6 +15,8 @@ const XDG_CACHE_HOME: &str = "XDG_CACHE_HOME";
 const HF_HOME: &str = "HF_HOME";
 /// Downloaded checkpoints, default `$HF_HOME/hub`.
 const HF_HUB_CACHE: &str = "HF_HUB_CACHE";
+/// The older name of the same, which the Python hub client still takes.
+const HUGGINGFACE_HUB_CACHE: &str = "HUGGINGFACE_HUB_CACHE";
 /// Address of the hub, default <https://huggingface.co>.
 const HF_ENDPOINT: &str = "HF_ENDPOINT";
 /// Access token for private and gated repositories.
@@ -38,6 +40,7 @@ pub(crate) const ALL: &[(&str, &str)] = &[
     (HF_HUB_OFFLINE, "1: never touch the network"),
     (HF_TOKEN, "access token for private and gated repositories"),
     (HF_TOKEN_PATH, "file that holds the token, default $HF_HOME/token"),
+    (HUGGINGFACE_HUB_CACHE, "older name of HF_HUB_CACHE"),
     (NO_COLOR, "any value: no colours"),
     (OPENAI_API_KEY, "key that is sent to the endpoint and to the judge of eval"),
     (XDG_CACHE_HOME, "where caches live, default ~/.cache"),
@@ -45,6 +48,38 @@ pub(crate) const ALL: &[(&str, &str)] = &[
 
 fn value(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// A path from the environment, read as the Python hub client reads it: `~` is the home, `$NAME` and `${NAME}` are what
+/// the environment has under the name. Files of settings (`docker --env-file`, systemd) hand both over as they stand.
+fn path(name: &str) -> Option<PathBuf> {
+    let home = std::env::home_dir();
+    Some(PathBuf::from(expand(&value(name)?, home.as_deref(), &|name| std::env::var(name).ok())))
+}
+
+fn expand(text: &str, home: Option<&Path>, variable: &dyn Fn(&str) -> Option<String>) -> String {
+    let at_home = text.strip_prefix('~').filter(|rest| rest.is_empty() || rest.starts_with('/'));
+    let text = match (at_home, home) {
+        (Some(rest), Some(home)) => format!("{}{rest}", home.display()),
+        _ => text.to_owned(),
+    };
+    let (mut expanded, mut rest) = (String::new(), text.as_str());
+    while let Some((before, after)) = rest.split_once('$') {
+        expanded.push_str(before);
+        let is_part = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
+        let braced = after.strip_prefix('{').and_then(|inside| inside.split_once('}'));
+        let (name, beyond) = match braced {
+            Some((name, beyond)) => (name, beyond),
+            None => after.split_at(after.find(|letter| !is_part(letter)).unwrap_or(after.len())),
+        };
+        match variable(name).filter(|_| !name.is_empty()) {
+            Some(value) => expanded.push_str(&value),
+            // A name that is not set stays as it stands.
+            None => expanded.push_str(&rest[before.len()..rest.len() - beyond.len()]),
+        }
+        rest = beyond;
+    }
+    expanded + rest
 }
 
 /// `$OPENAI_API_KEY`.
@@ -70,8 +105,8 @@ pub(crate) fn colours() -> bool {
 
 /// `$XDG_CACHE_HOME`, else `~/.cache`.
 fn cache_home() -> Result<PathBuf> {
-    if let Some(path) = value(XDG_CACHE_HOME) {
-        return Ok(PathBuf::from(path));
+    if let Some(path) = path(XDG_CACHE_HOME) {
+        return Ok(path);
     }
     let home = std::env::home_dir().filter(|path| !path.as_os_str().is_empty());
     Ok(home
@@ -87,16 +122,16 @@ pub(crate) fn firsthand_cache() -> Result<PathBuf> {
 }
 
 fn hub_home() -> Result<PathBuf> {
-    match value(HF_HOME) {
-        Some(path) => Ok(PathBuf::from(path)),
+    match path(HF_HOME) {
+        Some(path) => Ok(path),
         None => Ok(cache_home()?.join("huggingface")),
     }
 }
 
 /// Where downloaded checkpoints are, shared with the Python hub client.
 pub(crate) fn hub_cache() -> Result<PathBuf> {
-    match value(HF_HUB_CACHE) {
-        Some(path) => Ok(PathBuf::from(path)),
+    match path(HF_HUB_CACHE).or_else(|| path(HUGGINGFACE_HUB_CACHE)) {
+        Some(path) => Ok(path),
         None => Ok(hub_home()?.join("hub")),
     }
 }
@@ -110,9 +145,8 @@ pub(crate) fn hub_endpoint() -> String {
 /// The access token, from the environment or the file the hub client's login writes.
 pub(crate) fn hub_token() -> Option<String> {
     let token = value(HF_TOKEN).or_else(|| {
-        let path =
-            value(HF_TOKEN_PATH).map(PathBuf::from).or_else(|| Some(hub_home().ok()?.join("token")))?;
-        fs_err::read_to_string(path).ok()
+        let file = path(HF_TOKEN_PATH).or_else(|| Some(hub_home().ok()?.join("token")))?;
+        fs_err::read_to_string(file).ok()
     })?;
     Some(token.trim().to_owned()).filter(|token| !token.is_empty())
 }
@@ -120,4 +154,29 @@ pub(crate) fn hub_token() -> Option<String> {
 /// Whether the network is forbidden.
 pub(crate) fn hub_offline() -> bool {
     value(HF_HUB_OFFLINE).is_some_and(|v| matches!(v.to_lowercase().as_str(), "1" | "true" | "yes" | "on"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_expanded_as_the_hub_client_does() {
+        let variable = |name: &str| [("A", "/a"), ("B_1", "b")].into_iter().find(|(known, _)| *known == name);
+        let check = |text: &str, expect: &str| {
+            let found = expand(text, Some(Path::new("/home/me")), &|name| Some(variable(name)?.1.to_owned()));
+            assert_eq!(found, expect, "{text}");
+        };
+        check("~/x", "/home/me/x");
+        check("~", "/home/me");
+        check("~other/x", "~other/x");
+        check("/x/~", "/x/~");
+        check("$A/x$B_1", "/a/xb");
+        check("${A}x${B_1}", "/axb");
+        check("$C/${C}/$", "$C/${C}/$");
+        check("${A", "${A");
+        check("$A$", "/a$");
+        check("/plain", "/plain");
+        assert_eq!(expand("~/x", None, &|_| None), "~/x");
+    }
 }

@@ -5,6 +5,7 @@
 mod atomic;
 mod canvas;
 mod chat;
+mod checkpoint;
 mod cli;
 mod commands;
 mod embed;

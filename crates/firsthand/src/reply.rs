@@ -6,6 +6,7 @@ use firsthand_base::{Conversation, Finish, Manifest, MediumId, Part, VideoSource
 use firsthand_engine::Timing;
 use firsthand_input::Family;
 use firsthand_media::Opener;
+use firsthand_tasks::format::choice_among;
 use firsthand_tasks::{Answer, Coordinates, LabelledBox, Scene, Style, boxes};
 use serde::Serialize;
 
@@ -13,6 +14,12 @@ use serde::Serialize;
 #[derive(Serialize)]
 pub(crate) struct Reply {
     pub(crate) answer: String,
+    /// The option that the answer names, from 0, where the question has options.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) option: Option<usize>,
+    /// Its words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) answer_text: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) thinking: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -48,6 +55,8 @@ pub(crate) struct View<'a> {
     pub(crate) style: Style,
     pub(crate) family: Family,
     pub(crate) opener: &'a Opener,
+    /// Those of the question.
+    pub(crate) options: &'a [String],
 }
 
 fn pixels([height, width]: [usize; 2]) -> Coordinates {
@@ -122,8 +131,11 @@ impl Reply {
             found = scene.as_ref().map(Scene::boxes).unwrap_or_default();
         }
         let boxes = view.boxes(found, conversation, generation.media.first());
+        let option = choice_among(&answer.result, view.options);
         Reply {
             answer: answer.result,
+            option,
+            answer_text: option.map(|option| view.options[option].clone()),
             thinking: answer.thinking,
             observed: answer.observed,
             scene,
@@ -140,6 +152,25 @@ impl Reply {
     }
 }
 
+/// What is left to say of an answer that names an option by its letter, so that it reads `C. pick up the cup`; empty where
+/// it says the option's words itself.
+pub(crate) fn words_of_option(text: &str, options: &[String]) -> String {
+    let result = Answer::parse(text).result;
+    let Some(option) = choice_among(&result, options) else { return String::new() };
+    let words = options[option].trim();
+    if result.to_lowercase().contains(&words.to_lowercase()) {
+        return String::new();
+    }
+    let letter = char::from(b'A' + option.min(25) as u8);
+    match result.trim() {
+        alone if alone == letter.to_string() => format!(". {words}"),
+        alone if alone.trim_matches(|mark: char| !mark.is_alphanumeric()) == letter.to_string() => {
+            format!(" {words}")
+        }
+        _ => format!("\n{letter}. {words}"),
+    }
+}
+
 impl Seconds {
     fn of(timing: &Timing) -> Seconds {
         Seconds {
@@ -148,5 +179,25 @@ impl Seconds {
             prefill: timing.prefill.as_secs_f64(),
             decode: timing.decode.as_secs_f64(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn letters_get_the_words_of_their_option() {
+        let options = ["a red cup", "a key", "B"].map(str::to_owned);
+        let check = |text: &str, expect: &str| assert_eq!(words_of_option(text, &options), expect, "{text}");
+        check("A", ". a red cup");
+        check("<think>so</think><answer>\nA\n</answer>", ". a red cup");
+        check("(A)", " a red cup");
+        check("A.", " a red cup");
+        check("The answer is A.", "\nA. a red cup");
+        check("A. a red cup", "");
+        check("A red cup", "");
+        check("nothing of these", "");
+        assert_eq!(words_of_option("A", &[]), "");
     }
 }

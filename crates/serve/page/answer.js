@@ -2,7 +2,6 @@
 // relations to point at.
 
 import { el, put } from "./dom.js";
-import { optionOf } from "./reply.js";
 import { seconds, withTimes } from "./times.js";
 
 /** @typedef {import("./types.js").Look} Look */
@@ -47,14 +46,13 @@ export function answerCard({ options, look, stage, strip }) {
   );
   choices.hidden = options.length === 0;
 
-  /** @param {string} text */
-  function choose(text) {
-    const at = optionOf(text, options);
+  /** @param {number|null} at */
+  function choose(at) {
     [...choices.children].forEach((child, index) => {
       child.classList.toggle("chosen", index === at);
       if (index === at) child.setAttribute("aria-current", "true");
     });
-    answer.hidden = at >= 0;
+    answer.hidden = at !== null;
   }
 
   return {
@@ -79,7 +77,7 @@ export function answerCard({ options, look, stage, strip }) {
     end(reading, made) {
       element.setAttribute("aria-busy", "false");
       put(answer, ...withTimes(reading.answer, duration, jump));
-      choose(reading.answer);
+      choose(reading.option);
       const thought = [reading.observed, reading.thinking].filter(Boolean).join("\n\n");
       reasons.hidden = !thought;
       put(thinking, ...withTimes(thought, duration, jump));

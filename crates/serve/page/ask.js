@@ -280,7 +280,7 @@ class Ask {
       /** @type {Reading} */
       const reading = await post(
         "/page/api/read",
-        { text: written, style, size: this.look?.size, resized: this.look?.resized },
+        { text: written, style, options, size: this.look?.size, resized: this.look?.resized },
         asking.signal,
       );
       const took = (performance.now() - began) / 1000;
@@ -291,7 +291,7 @@ class Ask {
         manifest: this.manifest,
         onManifest: () => void this.#showManifest(),
       });
-      say(`Answer: ${reading.answer}`);
+      say(`Answer: ${reading.option === null ? reading.answer : `${String.fromCharCode(65 + reading.option)}. ${options[reading.option]}`}`);
     });
     if (asking.signal.aborted) card.stopped();
     this.asking = null;

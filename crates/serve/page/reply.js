@@ -40,16 +40,3 @@ export function sections(text) {
     .join("\n\n");
   return { thinking, scene: found.scene.trim(), answer: found.answer.trim(), rest: found.rest.trim() };
 }
-
-/**
- * The option an answer names by its letter, from 0; -1 where it names none.
- * @param {string} answer
- * @param {string[]} options
- */
-export function optionOf(answer, options) {
-  const plain = answer.trim();
-  const letter = /^\(?([A-Z])(?:[).:\s]|$)/.exec(plain)?.[1];
-  const at = letter ? letter.charCodeAt(0) - 65 : -1;
-  if (at >= 0 && at < options.length) return at;
-  return options.findIndex((option) => option.toLowerCase() === plain.toLowerCase());
-}

@@ -43,6 +43,7 @@
 /**
  * @typedef {object} Reading A reply taken apart.
  * @property {string} answer
+ * @property {number|null} option The option that the answer names, from 0.
  * @property {string|null} thinking
  * @property {string|null} observed
  * @property {{objects: {id: string, bbox: number[]}[], relationships: Relation[]}|null} scene

@@ -27,7 +27,7 @@ use crate::options::question::{self, QuestionFlags};
 use crate::options::sampling::{Choosing, SamplingFlags};
 use crate::progress::{Progress, Unit, Working};
 use crate::reading;
-use crate::reply::{Reply, View};
+use crate::reply::{Reply, View, words_of_option};
 use crate::session::{STEP_TOKENS, Session, largest_medium, opener};
 use crate::tiny;
 
@@ -127,9 +127,10 @@ pub(crate) fn run(options: &AskOptions) -> Result<()> {
     }
     let step = EngineOptions { step_tokens: STEP_TOKENS, max_sequences: 1, ..EngineOptions::default() };
     let mut local = Local::new(runner, renderer, step)?;
-    let finished = answer(&mut local, rendered, rendering, &choosing, options.json)?;
+    let finished = answer(&mut local, rendered, rendering, &choosing, options)?;
     let (style, family) = (options.question.style.style(), local.renderer().family());
-    let reply = Reply::new(finished, manifest, &View { style, family, opener: &opener }, &conversation);
+    let view = View { style, family, opener: &opener, options: &options.question.options };
+    let reply = Reply::new(finished, manifest, &view, &conversation);
     // The answer comes first: it is not lost when it holds nothing to draw.
     if options.json {
         writeln!(std::io::stdout(), "{}", serde_json::to_string_pretty(&reply)?)?;
@@ -232,8 +233,9 @@ fn answer(
     rendered: Rendered,
     rendering: Duration,
     choosing: &Choosing,
-    silent: bool,
+    options: &AskOptions,
 ) -> Result<firsthand_engine::Answer> {
+    let (silent, offered) = (options.json, &options.question.options);
     let count = rendered.input.ids.len() as u64;
     local.submit(rendered, rendering, &choosing.sampling, &choosing.stop)?;
     // The first step runs the vision tower, which cannot say how far it is.
@@ -257,7 +259,7 @@ fn answer(
                     drop(reading);
                     let finished = (*finished)?;
                     if !silent {
-                        screen.finish()?;
+                        screen.finish(&words_of_option(&finished.generation.text, offered))?;
                     }
                     return Ok(finished);
                 }

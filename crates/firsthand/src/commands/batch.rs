@@ -37,7 +37,7 @@ IN holds JSON lines or one JSON list. Each row is one object: a unique `id`, and
   {\"id\": 1, \"media\": \"clip.mp4\", \"question\": \"What is picked up?\", \"options\": [\"a cup\", \"a key\"]}
   {\"id\": \"b\", \"messages\": [{\"role\": \"user\", \"content\": \"Hello\"}]}
 
-Each line of OUT is one answer, with `answer`, `thinking`, `finish` and the manifest, or one failed row with `error`.
+Each line of OUT is one answer, with `answer` (and its `option`, from 0, and `answer_text`), `thinking`, `finish` and the manifest, or one failed row with `error`.
 Lines appear when they are ready and are on the disk before the next one starts. Run the same command again after an
 interruption: rows that OUT has are skipped, a torn last line is repaired. OUT that was made with other settings is
 refused. Exit code 1 when rows have failed.";
@@ -198,6 +198,7 @@ fn reply(finished: firsthand_engine::Answer, asked: &Asked, common: &Common) -> 
     let generation = &finished.generation;
     let manifest =
         firsthand_input::manifest(&common.manifest, &generation.prompt, &generation.media, settings);
-    let view = View { style: asked.style, family: common.family, opener: &common.opener };
+    let view =
+        View { style: asked.style, family: common.family, opener: &common.opener, options: &asked.options };
     Reply::new(finished, manifest, &view, &asked.conversation)
 }

@@ -14,12 +14,13 @@ use firsthand_serve::{
     Beside, Limits, LiveLimits, Loaded, MediaLimits, RateLimits, ServeOptions, Shown, TextEncoder,
 };
 
+use crate::checkpoint;
 use crate::commands::remember;
 use crate::embed::{Here, Reader};
 use crate::environment;
 use crate::failure;
 use crate::interrupt;
-use crate::options::model::{ModelFlags, checkpoint_directory};
+use crate::options::model::ModelFlags;
 use crate::recollection;
 use crate::session::{STEP_TOKENS, Session};
 use crate::tiny;
@@ -214,7 +215,7 @@ impl LimitFlags {
 
 /// An encoder, called as it was named. Memories whose vectors are its own are searched by meaning too.
 fn encoder(name: &str, memories: Option<&Memories>) -> Result<TextEncoder> {
-    let here = Arc::new(Here::open(&checkpoint_directory(name, "main")?)?);
+    let here = Arc::new(Here::open(&checkpoint::directory(name, "main")?)?);
     if let Some(memories) = memories {
         recollection::attach(memories, &Reader::Here(here.clone()))?;
     }

@@ -14,9 +14,9 @@ use firsthand_train::rl::Stage;
 use firsthand_train::{Outcome, Outline, Recipe, Run, Watch};
 use serde_json::json;
 
+use crate::checkpoint;
 use crate::failure::failure;
 use crate::interrupt;
-use crate::options::model::checkpoint_directory;
 use crate::plot;
 use crate::policy::ServedPolicy;
 use crate::progress::{Progress, Unit};
@@ -100,8 +100,9 @@ enum Verb {
 /// Add a low-rank adapter (a PEFT folder) to its checkpoint and write the sum as a checkpoint.
 #[derive(Args)]
 struct MergeOptions {
-    /// The folder with adapter_config.json and adapter_model.safetensors.
-    adapter: PathBuf,
+    /// The folder with adapter_config.json and adapter_model.safetensors, or owner/name of one that was downloaded.
+    #[arg(value_name = "DIR|owner/name")]
+    adapter: String,
     /// The checkpoint it was made for: a directory, or owner/name of one that `firsthand fetch` downloaded.
     #[arg(long, value_name = "DIR|owner/name")]
     model: String,
@@ -156,8 +157,9 @@ pub(crate) fn run(options: &TrainOptions) -> Result<()> {
 }
 
 fn merge(options: &MergeOptions) -> Result<()> {
-    let start = checkpoint_directory(&options.model, "main").context("--model")?;
-    firsthand_train::merge(&start, &options.adapter, &options.out)?;
+    let start = checkpoint::directory(&options.model, "main").context("--model")?;
+    let adapter = checkpoint::adapter(&options.adapter)?;
+    firsthand_train::merge(&start, &adapter, &options.out)?;
     writeln!(std::io::stdout(), "{}", options.out.display())?;
     Ok(())
 }
@@ -177,7 +179,7 @@ fn train(options: &RunOptions, rl: bool, served: Option<(&str, f64)>) -> Result<
         recipe.output.clone_from(out);
     }
     let start = match &recipe.model.start {
-        Some(start) => Some(checkpoint_directory(start, "main").context("[model] start")?),
+        Some(start) => Some(checkpoint::directory(start, "main").context("[model] start")?),
         None => None,
     };
     let output = recipe.output.clone();

@@ -99,6 +99,12 @@ impl Cache {
 
     /// The snapshot that a branch, tag or commit stands for, if it was downloaded.
     pub(crate) fn find(&self, repository: &Repository, revision: &str) -> Option<PathBuf> {
+        let snapshot = self.snapshot(repository, &self.commit(repository, revision)?);
+        snapshot.is_dir().then_some(snapshot)
+    }
+
+    /// The commit that a branch, tag or commit stands for, whether or not it was downloaded.
+    pub(crate) fn commit(&self, repository: &Repository, revision: &str) -> Option<String> {
         if !safe_revision(revision) {
             return None;
         }
@@ -107,8 +113,22 @@ impl Cache {
             Ok(text) => text.trim().to_owned(),
             Err(_) => revision.to_owned(),
         };
-        let snapshot = is_commit(&commit).then(|| self.snapshot(repository, &commit))?;
-        snapshot.is_dir().then_some(snapshot)
+        is_commit(&commit).then_some(commit)
+    }
+
+    /// The directories of all commits of which anything was downloaded, in order.
+    pub(crate) fn snapshots(&self, repository: &Repository) -> Vec<PathBuf> {
+        let entries = fs_err::read_dir(self.repository(repository).join("snapshots")).into_iter().flatten();
+        let mut places: Vec<PathBuf> =
+            entries.flatten().map(|entry| entry.path()).filter(|place| place.is_dir()).collect();
+        places.sort();
+        places
+    }
+
+    /// Whether a download of the repository was begun and not finished.
+    pub(crate) fn is_unfinished(&self, repository: &Repository) -> bool {
+        let blobs = fs_err::read_dir(self.repository(repository).join("blobs")).into_iter().flatten();
+        blobs.flatten().any(|blob| blob.file_name().to_string_lossy().ends_with(".incomplete"))
     }
 
     /// Remembers which commit a revision is.

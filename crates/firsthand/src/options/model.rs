@@ -10,10 +10,7 @@ use firsthand_input::{RenderOptions, TextAfter, VideoTime};
 use firsthand_model::weights::Weights;
 use firsthand_model::{Dtype, LoadOptions, Quantize};
 
-use crate::environment;
-use crate::failure::failure;
-use crate::hub::{Cache, Repository};
-use crate::tiny;
+use crate::{checkpoint, tiny};
 
 /// `--dtype`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -88,7 +85,7 @@ impl ModelFlags {
     /// The checkpoint's directory.
     pub(crate) fn directory(&self) -> Result<PathBuf> {
         match &self.model {
-            Some(model) => checkpoint_directory(model, &self.revision),
+            Some(model) => checkpoint::directory(model, &self.revision),
             None => tiny::directory(),
         }
     }
@@ -144,35 +141,4 @@ impl ModelFlags {
             ("text_after".to_owned(), name(self.text_after.to_possible_value())),
         ])
     }
-}
-
-/// The directory of a checkpoint that is given as a directory, as owner/name of a downloaded one, or as the name of the
-/// one inside the program.
-pub(crate) fn checkpoint_directory(model: &str, revision: &str) -> Result<PathBuf> {
-    let path = PathBuf::from(model);
-    if path.is_dir() {
-        return Ok(path);
-    }
-    if model == tiny::NAME {
-        return tiny::directory();
-    }
-    if path.is_file() {
-        return Err(failure(
-            format!("not a checkpoint directory but a file: {model}"),
-            "name the directory that holds config.json and the weights",
-        ));
-    }
-    let Some(repository) = Repository::parse(model) else {
-        return Err(failure(
-            format!("no such checkpoint directory: {model}"),
-            "pass a directory with config.json and weights, or owner/name of a downloaded checkpoint",
-        ));
-    };
-    Cache::new(environment::hub_cache()?).find(&repository, revision).ok_or_else(|| {
-        let revision = if revision == "main" { String::new() } else { format!(" --revision {}", revision) };
-        failure(
-            format!("not downloaded, and no such directory: {model}"),
-            format!("run `firsthand fetch {model}{revision}`"),
-        )
-    })
 }

@@ -88,7 +88,7 @@ async function toView(name) {
 await page.goto(url);
 const read = await page.evaluate(async () => {
   const { cited, readMoment, stretch } = await import("/page/times.js");
-  const { optionOf, sections } = await import("/page/reply.js");
+  const { sections } = await import("/page/reply.js");
   const times = (text) => cited(text, 100).map(({ from, to, start, end }) => [text.slice(from, to), start, end]);
   return {
     times: [
@@ -103,7 +103,6 @@ const read = await page.evaluate(async () => {
     stretches: [stretch(0, 86400000), stretch(25200000, 25230000), stretch(25200000, 201600000)],
     sections: sections("<think>so</think>\n<answer>B</ans"),
     opened: sections("so</think>B"),
-    options: ["B", "(A) left", "right", "C", "Because"].map((answer) => optionOf(answer, ["left", "right"])),
   };
 });
 assert.deepEqual(read, {
@@ -122,7 +121,6 @@ assert.deepEqual(read, {
   stretches: ["Day 1", "Day 1 07:00 to 07:00:30", "Day 1 07:00 to Day 3 08:00"],
   sections: { thinking: "so", scene: "", answer: "B", rest: "" },
   opened: { thinking: "so", scene: "", answer: "", rest: "B" },
-  options: [1, 0, 1, -1, -1],
 });
 
 // A film is dropped on the page.

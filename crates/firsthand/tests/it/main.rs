@@ -8,6 +8,8 @@ mod ask;
 mod bad_input;
 mod batch;
 mod chat_server;
+#[cfg(unix)]
+mod checkpoints;
 mod days;
 mod docs;
 mod doctor;

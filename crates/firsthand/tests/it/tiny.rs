@@ -24,11 +24,13 @@ fn without_a_model_the_one_inside_answers_about_its_own_world() {
         "put down the red toy car|pick up the blue cup|pick up the red toy car|put down the blue cup",
     ];
     let (said, notes) = run(&ask);
-    assert!(said.contains("red toy car") && said.trim_end().ends_with('C'), "{said}");
+    assert!(said.trim_end().ends_with("C. pick up the red toy car"), "{said}");
     assert!(notes.contains("firsthand-tiny knows only the simulated home"), "{notes}");
     let (json, _) = run(&[&ask[..], &["--json"]].concat());
     let reply: Value = serde_json::from_str(&json).unwrap();
     assert_eq!(reply["manifest"]["model"], "firsthand-tiny", "{reply}");
+    assert_eq!((&reply["answer"], &reply["option"]), (&"C".into(), &2.into()), "{reply}");
+    assert_eq!(reply["answer_text"], "pick up the red toy car", "{reply}");
     // By its name it is a checkpoint as any other.
     let (named, _) = run(&[&ask[..], &["--model", "firsthand-tiny"]].concat());
     assert_eq!(named, said);

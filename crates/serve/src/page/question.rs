@@ -6,7 +6,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::{Extension, Json};
 use firsthand_input::Family;
-use firsthand_tasks::format::spans;
+use firsthand_tasks::format::{choice_among, spans};
 use firsthand_tasks::{Answer, Coordinates, Kind, LabelledBox, Question, Scene, Style, boxes};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -66,6 +66,9 @@ pub(super) struct Said {
     text: String,
     #[serde(default)]
     style: Style,
+    /// Those of the question.
+    #[serde(default)]
+    options: Vec<String>,
     /// `[height, width]` of the medium as it is.
     size: [usize; 2],
     /// And as the model saw it.
@@ -92,6 +95,7 @@ fn reading(said: &Said, family: Option<Family>) -> Value {
         found.into_iter().map(convert).filter(|labelled| labelled.bounds.is_drawable()).collect();
     json!({
         "answer": parts.result,
+        "option": choice_among(&parts.result, &said.options),
         "thinking": parts.thinking,
         "observed": parts.observed,
         "scene": scene,
@@ -125,7 +129,8 @@ mod tests {
     use super::*;
 
     fn check(text: &str, style: Style, family: Option<Family>, expect: Value) {
-        let said = Said { text: text.into(), style, size: [100, 200], resized: [50, 100] };
+        let options = vec!["a cup".to_owned(), "a key".to_owned()];
+        let said = Said { text: text.into(), style, options, size: [100, 200], resized: [50, 100] };
         let read = reading(&said, family);
         for (key, value) in expect.as_object().expect("an object") {
             assert_eq!(read[key], *value, "{key} of {text}");
@@ -145,6 +150,13 @@ mod tests {
             None,
             json!({"boxes": [{"label": null, "box": [20.0, 20.0, 60.0, 40.0]}]}),
         );
+    }
+
+    #[test]
+    fn options_are_found_by_letter_and_words() {
+        check("<answer>B</answer>", Style::Plain, None, json!({"answer": "B", "option": 1}));
+        check("A cup", Style::Plain, None, json!({"option": 0}));
+        check("nothing", Style::Plain, None, json!({"option": null}));
     }
 
     #[test]

@@ -68,11 +68,11 @@ impl Streamed {
         self.show(parts)
     }
 
-    /// Shows what was held back and ends the line.
-    pub(super) fn finish(mut self) -> Result<()> {
+    /// Shows what was held back and `more`, and ends the line.
+    pub(super) fn finish(mut self, more: &str) -> Result<()> {
         let parts = self.splitter.finish();
         self.show(parts)?;
-        writeln!(std::io::stdout())?;
+        writeln!(std::io::stdout(), "{more}")?;
         Ok(())
     }
 

@@ -47,6 +47,8 @@ pub(super) struct Rows {
 pub(super) struct Asked {
     pub(super) style: Style,
     pub(super) conversation: Conversation,
+    /// What the question offers.
+    pub(super) options: Vec<String>,
     pub(super) extra: Option<Value>,
 }
 
@@ -148,6 +150,11 @@ impl Rows {
             None => self.kind,
         };
         let style = style.style();
+        let options = match (&line.question, line.options.is_empty()) {
+            (None, _) => Vec::new(),
+            (Some(_), true) => self.options.clone(),
+            (Some(_), false) => line.options.clone(),
+        };
         let conversation = match (&line.messages, &line.question) {
             (Some(messages), None) if line.media.is_none() && line.options.is_empty() => {
                 let mut conversation = firsthand_input::read_message_list(messages)?;
@@ -155,7 +162,6 @@ impl Rows {
                 conversation
             }
             (None, Some(text)) => {
-                let options = if line.options.is_empty() { &self.options } else { &line.options };
                 let media = match &line.media {
                     None => Vec::new(),
                     Some(Media::One(location)) => vec![rules.part(location, opener)?],
@@ -163,10 +169,17 @@ impl Rows {
                         all.iter().map(|location| rules.part(location, opener)).collect::<Result<_>>()?
                     }
                 };
-                question::conversation(style, question::kind_of(kind, options), text, options, media, opener)?
+                question::conversation(
+                    style,
+                    question::kind_of(kind, &options),
+                    text,
+                    &options,
+                    media,
+                    opener,
+                )?
             }
             _ => bail!("give either messages, or question with media and options"),
         };
-        Ok(Asked { style, conversation, extra: line.extra.map(json::without_odd) })
+        Ok(Asked { style, conversation, options, extra: line.extra.map(json::without_odd) })
     }
 }
