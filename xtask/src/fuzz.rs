@@ -11,6 +11,7 @@ const TARGETS: &[(&str, &str)] = &[
     ("messages", "golden/tiny/cases/vision"),
     ("image", "golden/tiny/media"),
     ("container", "golden/tiny/media"),
+    ("kinds", "golden/tiny/media"),
     ("weights", "golden/tiny/qwen2"),
     ("answers", "fuzz/seeds/answers"),
     ("rewards", "fuzz/seeds/rewards"),

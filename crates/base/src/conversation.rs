@@ -43,10 +43,11 @@ pub struct ImagePart {
 /// Where a video's frames come from.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum VideoSource {
-    /// A video file: a path, `file://` or `http(s)://` location.
+    /// A video: a path, `file://`, `http(s)://` or `data:` location.
     File(String),
     /// Images in order, each an image location. `Sampling::Timestamps` says when each was taken; else `sample_fps` says
-    /// how far apart they were (default 2).
+    /// how far apart they were (default 2). Any other rule chooses from them as from a film of that rate;
+    /// `Sampling::Every` takes them all, as the reference does.
     Images(Vec<String>),
 }
 
@@ -106,6 +107,14 @@ impl Conversation {
     /// One user turn with the given parts.
     pub fn user(parts: Vec<Part>) -> Self {
         Conversation { messages: vec![Message::new(Role::User, parts)] }
+    }
+
+    /// Every part with the place where it stands, as `messages[2].content[1]`.
+    pub fn placed_parts(&self) -> impl Iterator<Item = (String, &Part)> {
+        self.messages.iter().enumerate().flat_map(|(message, said)| {
+            let place = move |part| format!("messages[{message}].content[{part}]");
+            said.parts.iter().enumerate().map(move |(index, part)| (place(index), part))
+        })
     }
 
     /// Every part in order of appearance.

@@ -6,6 +6,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Sampling {
+    /// Every frame, in order.
+    Every,
     /// The rule of qwen-vl-utils (`smart_nframes`): `fps` frames a second, clamped to `min_frames`
     /// (rounded up to even) and `max_frames` (rounded down to even), never more than there are, floored to
     /// even, then spread with both end frames included (float32 linspace, rounded half to even).

@@ -56,3 +56,9 @@ pub(crate) fn bytes(count: u64) -> String {
     }
     if unit == 0 { format!("{count} B") } else { format!("{value:.1} {}", UNITS[unit]) }
 }
+
+/// One line beside what is asked for, on stderr.
+pub(crate) fn note(text: &str) -> anyhow::Result<()> {
+    writeln!(std::io::stderr(), "{} {text}", Paint::stderr().faint("note:"))?;
+    Ok(())
+}

@@ -8,6 +8,7 @@ use firsthand_base::json;
 use firsthand_base::{
     Conversation, ImagePart, Message, Part, PixelLimits, Role, Sampling, Span, VideoPart, VideoSource,
 };
+use firsthand_media::inline_pictures;
 use serde_json::{Map, Value};
 
 use crate::error::{Error, Result};
@@ -240,13 +241,20 @@ fn read_part(value: &Value, at: &str) -> Result<Part> {
 fn read_video(fields: &Fields<'_>, key: &str) -> Result<VideoPart> {
     let source = match fields.get(key) {
         Some(Value::Array(frames)) => VideoSource::Images(read_frames(fields, key, frames)?),
-        _ => VideoSource::File(fields.location(key)?),
+        _ => {
+            let location = fields.location(key)?;
+            inline_pictures(&location).map_or(VideoSource::File(location), VideoSource::Images)
+        }
     };
-    let sample_fps = fields.positive("sample_fps")?;
+    let mut sample_fps = fields.positive("sample_fps")?;
     fields.positive("raw_fps")?;
+    let sampling = match source {
+        VideoSource::File(_) => read_sampling(fields)?,
+        VideoSource::Images(_) => read_list_sampling(fields, &mut sample_fps)?,
+    };
     Ok(VideoPart {
         source,
-        sampling: read_sampling(fields)?,
+        sampling,
         span: Span { start_s: fields.number("video_start")?, end_s: fields.number("video_end")? },
         limits: fields.pixel_limits()?,
         sample_fps,
@@ -288,6 +296,29 @@ fn read_sampling(fields: &Fields<'_>) -> Result<Sampling> {
     }
 }
 
+/// What is chosen from a list of pictures: all of them unless something is said. `fps` alone says how many a second there
+/// are, as it does to transformers' and vLLM's processors; beside `sample_fps`, which says that, it chooses.
+fn read_list_sampling(fields: &Fields<'_>, sample_fps: &mut Option<f64>) -> Result<Sampling> {
+    let bounds = [fields.count("min_frames")?, fields.count("max_frames")?];
+    if fields.get("timestamps").is_some() {
+        return read_sampling(fields);
+    }
+    let mut wanted = fields.positive("fps")?;
+    if sample_fps.is_none() {
+        *sample_fps = wanted.take();
+    }
+    match (wanted, fields.count("nframes")?) {
+        (Some(_), Some(_)) => Err(fields.wrong("fps", "given together with nframes; give one of them")),
+        (None, Some(nframes)) => Ok(Sampling::Frames(nframes)),
+        (None, None) if bounds == [None, None] => Ok(Sampling::Every),
+        (fps, None) => Ok(Sampling::Rate {
+            fps: fps.or(*sample_fps).unwrap_or(Sampling::DEFAULT_FPS),
+            min_frames: bounds[0].unwrap_or(Sampling::DEFAULT_MIN_FRAMES),
+            max_frames: bounds[1].unwrap_or(MOST_PARTS),
+        }),
+    }
+}
+
 /// The keys of one part and where the part stands.
 struct Fields<'a> {
     fields: &'a Map<String, Value>,
@@ -313,7 +344,11 @@ impl Fields<'_> {
                 continue;
             }
             let what = if VIDEO_ONLY_KEYS.contains(&key) || SIZE_KEYS.contains(&key) {
-                format!("does not apply to {}", if kind == Kind::Text { "text" } else { "an image" })
+                let to = match kind {
+                    Kind::Image => "an image; give a moving picture as a video",
+                    _ => "text",
+                };
+                format!("does not apply to {to}")
             } else {
                 "unknown key".to_owned()
             };

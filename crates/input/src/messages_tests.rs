@@ -27,6 +27,14 @@ fn video(location: &str) -> VideoPart {
 #[test]
 fn reference_parts_are_read() {
     let rate = |fps, min_frames, max_frames| Sampling::Rate { fps, min_frames, max_frames };
+    let listed = |mut keys: serde_json::Value| {
+        keys["video"] = json!(["a.png", "b.png"]);
+        keys
+    };
+    let pictures = |sampling, sample_fps| {
+        let source = VideoSource::Images(vec!["a.png".into(), "b.png".into()]);
+        Part::Video(VideoPart { source, sampling, sample_fps, ..video("") })
+    };
     let cases = [
         (json!({"type": "text", "text": "hi"}), Part::Text("hi".into())),
         (json!({"text": "hi"}), Part::Text("hi".into())),
@@ -68,7 +76,26 @@ fn reference_parts_are_read() {
             json!({"type": "video", "video": ["a.png", "b.png"], "sample_fps": 0.5, "raw_fps": 30}),
             Part::Video(VideoPart {
                 source: VideoSource::Images(vec!["a.png".into(), "b.png".into()]),
+                sampling: Sampling::Every,
                 sample_fps: Some(0.5),
+                ..video("")
+            }),
+        ),
+        // `fps` is the rate of a list, or chooses from a list whose rate is given.
+        (listed(json!({"fps": 1})), pictures(Sampling::Every, Some(1.0))),
+        (listed(json!({"fps": 1, "sample_fps": 4})), pictures(rate(1.0, 4, 65_536), Some(4.0))),
+        (listed(json!({"fps": 1, "nframes": 2})), pictures(Sampling::Frames(2), Some(1.0))),
+        (listed(json!({"max_frames": 2})), pictures(rate(2.0, 4, 2), None)),
+        (listed(json!({"fps": 4, "min_frames": 2, "max_frames": 8})), pictures(rate(4.0, 2, 8), Some(4.0))),
+        (listed(json!({"timestamps": [0, 3]})), pictures(Sampling::Timestamps(vec![0.0, 3.0]), None)),
+        (
+            json!({"type": "video_url", "video_url": {"url": "DATA:video/jpeg;base64,QQ,Qg,", "detail": "low"}, "video_start": 1}),
+            Part::Video(VideoPart {
+                source: VideoSource::Images(
+                    ["QQ", "Qg"].map(|body| format!("data:image/jpeg;base64,{body}")).to_vec(),
+                ),
+                sampling: Sampling::Every,
+                span: Span { start_s: Some(1.0), end_s: None },
                 ..video("")
             }),
         ),
@@ -95,6 +122,14 @@ fn bad_parts_are_refused_with_their_place() {
         (json!({"type": "video", "video": "v", "fps": "2"}), ".fps: expected a number, found \"2\""),
         (json!({"type": "video", "video": "v", "fps": 0}), ".fps: must be larger than 0"),
         (json!({"type": "video", "video": "v", "fps": 1, "nframes": 8}), ".fps: given together with nframes"),
+        (
+            json!({"type": "video", "video": ["v"], "fps": 1, "nframes": 8, "sample_fps": 2}),
+            ".fps: given together with nframes",
+        ),
+        (
+            json!({"type": "video", "video": ["v"], "fps": 1, "timestamps": [0]}),
+            ".timestamps: given together with fps",
+        ),
         (
             json!({"type": "video", "video": "v", "nframes": 8.5}),
             ".nframes: expected a whole number, found 8.5",

@@ -12,7 +12,7 @@ use firsthand_base::{
     Conversation, GenerateError, MediumId, ModelInput, Part, Render, Rendered, VideoSource, VisionItem,
     VisionKind,
 };
-use firsthand_media::{OpenMedia, Opener, Picture, Prepared, SizeRule};
+use firsthand_media::{OpenMedia, Opener, Picture, Prepared, SizeRule, display_location, is_inline};
 use serde::{Deserialize, Serialize};
 
 use crate::config::{Config, Family, GenerationDefaults, VisionConfig};
@@ -206,15 +206,20 @@ impl Renderer {
         let mut media = Vec::new();
         let Some(vision) = &self.vision else { return Ok(media) };
         let mut tokens = text_tokens;
-        for part in conversation.parts() {
+        for (place, part) in conversation.placed_parts() {
+            let named = |error: firsthand_media::Error| match has_inline(part) {
+                // A path says by itself which medium it is, a hash does not.
+                true => Error::message(place.clone(), error.to_string()),
+                false => error.into(),
+            };
             let medium = match part {
                 Part::Text(_) => continue,
                 Part::Image(part) => {
-                    let prepared = opener.image(part, &vision.sizes)?;
-                    self.medium(vision, VisionKind::Image, short_location(&part.location), prepared)?
+                    let prepared = opener.image(part, &vision.sizes).map_err(named)?;
+                    self.medium(vision, VisionKind::Image, display_location(&part.location), prepared)?
                 }
                 Part::Video(part) => {
-                    let prepared = opener.video(part, &vision.sizes)?;
+                    let prepared = opener.video(part, &vision.sizes).map_err(named)?;
                     self.medium(vision, VisionKind::Video, video_location(&part.source), prepared)?
                 }
             };
@@ -433,19 +438,23 @@ fn kind_of(part: &Part) -> Option<VisionKind> {
     }
 }
 
-/// A location for a manifest: a `data:` URI becomes its hash.
-fn short_location(location: &str) -> String {
-    if !location.get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case("data:")) {
-        return location.to_owned();
+/// Whether a part carries its bytes itself.
+fn has_inline(part: &Part) -> bool {
+    match part {
+        Part::Text(_) => false,
+        Part::Image(image) => is_inline(&image.location),
+        Part::Video(video) => match &video.source {
+            VideoSource::File(location) => is_inline(location),
+            VideoSource::Images(locations) => locations.iter().any(|location| is_inline(location)),
+        },
     }
-    format!("data:blake3,{}", blake3::hash(location.as_bytes()).to_hex())
 }
 
 fn video_location(source: &VideoSource) -> String {
     match source {
-        VideoSource::File(location) => short_location(location),
+        VideoSource::File(location) => display_location(location),
         VideoSource::Images(locations) => {
-            locations.iter().map(|location| short_location(location)).collect::<Vec<_>>().join(",")
+            locations.iter().map(|location| display_location(location)).collect::<Vec<_>>().join(",")
         }
     }
 }

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use firsthand_base::Digest;
 use fs_err as fs;
 
-use crate::video::Video;
+use crate::film::Film;
 use crate::{Picture, Prepared};
 
 /// Most bytes of packet lists. One of ten hours at 30 frames a second takes 35 MB.
@@ -28,7 +28,7 @@ struct Inner {
     bytes: usize,
     clock: u64,
     /// The longest unused first.
-    listed: Vec<(FileKey, Arc<Video>)>,
+    listed: Vec<(FileKey, Arc<Film>)>,
 }
 
 /// A file in the state in which it was found: its true path, its place on the disk, its length, and when its
@@ -111,7 +111,7 @@ impl Cache {
     }
 
     /// The packet list of a file that has not changed since, under the name that errors call it.
-    pub(crate) fn listed(&self, file: &FileKey, name: &str) -> Option<Arc<Video>> {
+    pub(crate) fn listed(&self, file: &FileKey, name: &str) -> Option<Arc<Film>> {
         let mut inner = self.lock();
         let at = inner.listed.iter().position(|(known, video)| known == file && video.name() == name)?;
         let entry = inner.listed.remove(at);
@@ -120,7 +120,7 @@ impl Cache {
     }
 
     /// Keeps a packet list, and drops others where there are too many bytes of them.
-    pub(crate) fn list(&self, file: FileKey, video: &Arc<Video>) {
+    pub(crate) fn list(&self, file: FileKey, video: &Arc<Film>) {
         let mut inner = self.lock();
         inner.listed.retain(|(known, _)| known.path != file.path);
         inner.listed.push((file, video.clone()));

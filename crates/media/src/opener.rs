@@ -1,20 +1,19 @@
 //! The door of this room: opens an image or a video and returns it ready to be cut into patches.
 
-use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use firsthand_base::{Digest, FrameId, ImagePart, MediaTime, Sampling, VideoPart, VideoSource};
+use firsthand_base::{Digest, FrameId, ImagePart, MediaTime, VideoPart, VideoSource};
 use serde::{Deserialize, Serialize};
 
+use crate::bytes::{Bytes, Placed};
 use crate::cache::{Cache, FileKey};
-use crate::location::{self, Location};
+use crate::film::Film;
 use crate::resize::resize;
 use crate::still::{self, Still, StillOptions};
-use crate::video::{self, Budget, Video};
+use crate::video::Budget;
 use crate::{
-    Choice, Error, Picture, Prepared, Probe, Refusal, Result, SizeRule, Survey, choose, display_location,
-    fetch,
+    Choice, Error, Kind, Picture, Prepared, Probe, Result, SizeRule, Survey, choose, display_location,
 };
 
 /// A video after resizing may have as many pixels as this many of the largest pictures, far more than the longest
@@ -136,16 +135,16 @@ impl Opener {
             VideoSource::Images(locations) => self.images_as_video(locations, part, rule),
             VideoSource::File(location) => {
                 let name = display_location(location);
-                let path = self.video_file(location, &name)?;
+                let (file, kind) = self.film(location, &name)?;
                 if !self.cache.is_on() {
-                    return self.decode_video(&path, &name, part, rule);
+                    return self.decode_video(&file.path, kind, &name, part, rule);
                 }
-                let file = FileKey::of(&path).map_err(|e| Error::read(&name, &e))?;
-                let key = self.key(&file, part, rule);
+                let state = FileKey::of(&file.path).map_err(|e| Error::read(&name, &e))?;
+                let key = self.key(&state, part, rule);
                 if let Some(prepared) = self.cache.get(&key) {
                     return Ok(prepared);
                 }
-                let prepared = self.decode_video(&path, &name, part, rule)?;
+                let prepared = self.decode_video(&file.path, kind, &name, part, rule)?;
                 self.cache.put(key, &prepared);
                 Ok(prepared)
             }
@@ -159,7 +158,8 @@ impl Opener {
             return Ok(Survey::of(&self.video(part, rule)?));
         };
         let name = display_location(location);
-        let video = self.list(&self.video_file(location, &name)?, &name)?;
+        let (file, kind) = self.film(location, &name)?;
+        let video = self.list(&file.path, kind, &name)?;
         let timeline = video.timeline();
         let choice =
             choose(&part.sampling, &part.span, &timeline).map_err(|refusal| Error::choice(&name, refusal))?;
@@ -168,7 +168,7 @@ impl Opener {
         wanted.dedup();
         let look =
             |frame, picture: Picture| (frame_id(&video, frame, &picture), [picture.height, picture.width]);
-        let seen = video::decode(&video, &wanted, self.budget(), &look)?;
+        let seen = video.decode(&wanted, self.budget(), &look)?;
         let original_size = one_size(&name, seen.iter().map(|(_, size)| *size))?;
         let resized = rule
             .video_size(original_size, choice.indices.len(), &part.limits)
@@ -180,93 +180,63 @@ impl Opener {
         Ok(Survey { frames: frames.collect(), resized, sample_fps: Some(choice.sample_fps), original_size })
     }
 
-    /// Says what a medium is.
+    /// What a location holds, by its bytes. What is never shown is an error that names it.
+    pub fn kind(&self, location: &str) -> Result<Kind> {
+        let name = display_location(location);
+        let kind = Bytes::find(location, &self.options, false)?.kind(&name)?;
+        if matches!(kind, Kind::Other(..)) { Err(kind.not_a_medium(&name)) } else { Ok(kind) }
+    }
+
+    /// Says what a medium is. A moving picture is told of as a film.
     pub fn probe(&self, location: &str) -> Result<Probe> {
         let name = display_location(location);
-        if let Location::File(path) = location::parse(location, self.options.max_image_bytes)?
-            && !still::looks_like_one(&self.head(&path, &name)?)
-        {
-            return Ok(self.list(&path, &name)?.probe());
-        }
-        if let Location::Remote(url) = location::parse(location, self.options.max_image_bytes)? {
-            let path = fetch::file(&url, &self.options)?;
-            if !still::looks_like_one(&self.head(&path, &name)?) {
-                return Ok(self.list(&path, &name)?.probe());
+        let bytes = Bytes::find(location, &self.options, true)?;
+        let kind = bytes.kind(&name)?;
+        match kind {
+            Kind::Other(..) => Err(kind.not_a_medium(&name)),
+            Kind::Picture(_) => Ok(self.decode_still(bytes, &name)?.probe()),
+            Kind::Moving(_) | Kind::Film(_) | Kind::Unknown => {
+                let placed = bytes.place(&name)?;
+                Ok(self.list(&placed.path, kind, &name)?.probe())
             }
         }
-        let still = self.still(location)?;
-        Ok(Probe {
-            container: still.format.into(),
-            codec: still.format.into(),
-            size: [still.picture.height, still.picture.width],
-            rotation: still.rotation,
-            duration_s: 0.0,
-            frames: 1,
-            average_fps: 0.0,
-            variable_rate: false,
-            has_audio: false,
-            created: None,
-        })
     }
 
     fn still(&self, location: &str) -> Result<Still> {
         let name = display_location(location);
-        let bytes = match location::parse(location, self.options.max_image_bytes)? {
-            Location::Inline(bytes) => bytes,
-            Location::Remote(url) => fetch::bytes(&url, &self.options)?,
-            Location::File(path) => self.read(&path, &name, self.options.max_image_bytes)?,
-        };
+        let bytes = Bytes::find(location, &self.options, false)?;
+        // A film called as a picture is said to be one before it is read.
+        if let kind @ (Kind::Film(_) | Kind::Other(..)) = bytes.kind(&name)? {
+            return Err(kind.not_a_picture(&name));
+        }
+        self.decode_still(bytes, &name)
+    }
+
+    fn decode_still(&self, bytes: Bytes, name: &str) -> Result<Still> {
+        let bytes = bytes.whole(name, self.options.max_image_bytes)?;
         let options = StillOptions {
             max_pixels: self.options.max_picture_pixels,
             exif_orientation: self.options.exif_orientation,
         };
-        still::decode(&bytes, &name, options)
+        still::decode(&bytes, name, options)
     }
 
-    /// A whole file, up to `most` bytes, whatever its size is said to be.
-    fn read(&self, path: &Path, name: &str, most: u64) -> Result<Vec<u8>> {
-        let fault = |e: std::io::Error| Error::read(name, &e);
-        let file = fs_err::File::open(path).map_err(fault)?;
-        let mut bytes = Vec::new();
-        file.take(most.saturating_add(1)).read_to_end(&mut bytes).map_err(fault)?;
-        if bytes.len() as u64 > most {
-            return Err(Error::Budget {
-                location: name.into(),
-                reason: format!("it has more than {most} bytes"),
-                remedy: "give a picture file, or save it smaller",
-            });
+    /// The film that a location holds, as a file, and its kind.
+    fn film(&self, location: &str, name: &str) -> Result<(Placed, Kind)> {
+        let bytes = Bytes::find(location, &self.options, true)?;
+        let kind = bytes.kind(name)?;
+        Ok((bytes.place(name)?, kind))
+    }
+
+    /// An opened film, its packets listed once for as long as the file does not change.
+    fn list(&self, path: &Path, kind: Kind, name: &str) -> Result<Arc<Film>> {
+        let state = FileKey::of(path).map_err(|e| Error::read(name, &e))?;
+        if let Some(film) = self.cache.listed(&state, name) {
+            return Ok(film);
         }
-        Ok(bytes)
-    }
-
-    fn head(&self, path: &Path, name: &str) -> Result<Vec<u8>> {
-        let fault = |e: std::io::Error| Error::read(name, &e);
-        let mut bytes = Vec::new();
-        fs_err::File::open(path).map_err(fault)?.take(64).read_to_end(&mut bytes).map_err(fault)?;
-        Ok(bytes)
-    }
-
-    /// The packet list of a film, read once for as long as the file does not change.
-    fn list(&self, path: &Path, name: &str) -> Result<Arc<Video>> {
-        let file = FileKey::of(path).map_err(|e| Error::read(name, &e))?;
-        if let Some(video) = self.cache.listed(&file, name) {
-            return Ok(video);
-        }
-        let video = Arc::new(Video::open(path, name)?);
-        self.cache.list(file, &video);
-        Ok(video)
-    }
-
-    fn video_file(&self, location: &str, name: &str) -> Result<PathBuf> {
-        match location::parse(location, self.options.max_image_bytes)? {
-            Location::File(path) => Ok(path),
-            Location::Remote(url) => fetch::file(&url, &self.options),
-            Location::Inline(_) => Err(Error::Location {
-                location: name.into(),
-                reason: "a video cannot be a data: URI".into(),
-                remedy: "write it to a file and give its path",
-            }),
-        }
+        let film = Arc::new(Film::open(path, kind, name, self.options.max_image_bytes)?);
+        self.cache.list(state, &film);
+        Ok(film)
     }
 
     /// Decodes what several questions will ask of one video, every frame once, and keeps it for them. Only parts of
@@ -274,17 +244,17 @@ impl Opener {
     pub fn prepare(&self, parts: &[&VideoPart], rule: &SizeRule) {
         let Some(VideoSource::File(location)) = parts.first().map(|part| &part.source) else { return };
         let name = display_location(location);
-        let Ok(path) = self.video_file(location, &name) else { return };
-        let Ok(file) = FileKey::of(&path) else { return };
+        let Ok((file, kind)) = self.film(location, &name) else { return };
+        let Ok(state) = FileKey::of(&file.path) else { return };
         let same = parts.iter().filter(|part| part.source == parts[0].source);
-        let keyed = same.map(|part| (self.key(&file, part, rule), *part));
+        let keyed = same.map(|part| (self.key(&state, part, rule), *part));
         let missing: Vec<(Digest, &VideoPart)> =
             keyed.filter(|(key, _)| self.cache.get(key).is_none()).collect();
         if !self.cache.is_on() || missing.len() < 2 {
             return;
         }
         let parts: Vec<&VideoPart> = missing.iter().map(|(_, part)| *part).collect();
-        let Ok(prepared) = self.decode_parts(&path, &name, &parts, rule) else { return };
+        let Ok(prepared) = self.decode_parts(&file.path, kind, &name, &parts, rule) else { return };
         for ((key, _), prepared) in missing.into_iter().zip(prepared) {
             if let Ok(prepared) = prepared {
                 self.cache.put(key, &prepared);
@@ -292,19 +262,27 @@ impl Opener {
         }
     }
 
-    fn decode_video(&self, path: &Path, name: &str, part: &VideoPart, rule: &SizeRule) -> Result<Prepared> {
-        self.decode_parts(path, name, &[part], rule)?.remove(0)
+    fn decode_video(
+        &self,
+        path: &Path,
+        kind: Kind,
+        name: &str,
+        part: &VideoPart,
+        rule: &SizeRule,
+    ) -> Result<Prepared> {
+        self.decode_parts(path, kind, name, &[part], rule)?.remove(0)
     }
 
     /// Each part of a video, from one pass over the frames that any of them takes.
     fn decode_parts(
         &self,
         path: &Path,
+        kind: Kind,
         name: &str,
         parts: &[&VideoPart],
         rule: &SizeRule,
     ) -> Result<Vec<Result<Prepared>>> {
-        let video = self.list(path, name)?;
+        let video = self.list(path, kind, name)?;
         let timeline = video.timeline();
         let choose = |part: &&VideoPart| {
             let choice = choose(&part.sampling, &part.span, &timeline)
@@ -333,7 +311,7 @@ impl Opener {
         };
         let decoded = match wanted.is_empty() {
             true => Vec::new(),
-            false => video::decode(&video, &wanted, self.budget(), &decode)?,
+            false => video.decode(&wanted, self.budget(), &decode)?,
         };
         // By part: what was decoded of the frames it takes, in the order of the stream.
         let mut shown: Vec<Vec<(usize, Result<Shown>)>> = parts.iter().map(|_| Vec::new()).collect();
@@ -350,7 +328,7 @@ impl Opener {
     }
 
     /// Refuses what a film would become by its stated size, before a frame of it is decoded.
-    fn check_film(&self, video: &Video, frames: usize, part: &VideoPart, rule: &SizeRule) -> Result<()> {
+    fn check_film(&self, video: &Film, frames: usize, part: &VideoPart, rule: &SizeRule) -> Result<()> {
         if video.size().contains(&0) {
             return Ok(());
         }
@@ -384,71 +362,7 @@ impl Opener {
         })
     }
 
-    /// A list of images as a video, as qwen-vl-utils 0.0.14 does it: each image is first resized as an image with
-    /// twice the patch factor (it hands the factor over where the patch size is expected), the last is repeated to
-    /// an even number, then all are resized as video frames.
-    fn images_as_video(&self, locations: &[String], part: &VideoPart, rule: &SizeRule) -> Result<Prepared> {
-        let first = locations.first().map(|l| display_location(l)).unwrap_or_else(|| "video".into());
-        if locations.is_empty() {
-            let refusal = ("the list of images is empty".to_owned(), "give at least one image");
-            return Err(Error::choice(&first, refusal));
-        }
-        self.check_frames(&first, locations.len())?;
-        let (sample_fps, times) =
-            taken(part, locations.len()).map_err(|refusal| Error::choice(&first, refusal))?;
-        let doubled = SizeRule { factor: 2 * rule.factor, ..*rule }.with_image_limits();
-        let mut prepared: Option<Prepared> = None;
-        for (index, location) in locations.iter().enumerate() {
-            let part = ImagePart { location: location.clone(), limits: part.limits };
-            let mut image = self.image(&part, &doubled)?;
-            image.frames[0].index = index;
-            image.frames[0].time = times[index];
-            match &mut prepared {
-                None => {
-                    self.check_resized(&first, side(&image), locations.len())?;
-                    prepared = Some(image);
-                }
-                Some(all) => {
-                    if side(&image) != side(all) {
-                        return Err(Error::Size {
-                            location: display_location(location),
-                            reason: format!(
-                                "it becomes {:?} pixels, the first image {:?}",
-                                side(&image),
-                                side(all)
-                            ),
-                            remedy: "give images of one size",
-                        });
-                    }
-                    all.frames.append(&mut image.frames);
-                    all.pictures.append(&mut image.pictures);
-                    all.originals.append(&mut image.originals);
-                }
-            }
-        }
-        let mut prepared = prepared.expect("the list is not empty");
-        if locations.len() % 2 == 1 {
-            let hash = prepared.frames[locations.len() - 1].hash;
-            let time = match part.sampling {
-                Sampling::Timestamps(_) => times[locations.len() - 1],
-                _ => time_at(locations.len(), sample_fps),
-            };
-            prepared.frames.push(FrameId { index: locations.len(), time, hash });
-            repeat_last(&mut prepared.pictures);
-            repeat_last(&mut prepared.originals);
-        }
-        let size = rule
-            .video_size(side(&prepared), prepared.pictures.len(), &part.limits)
-            .map_err(|refusal| Error::size(&first, refusal))?;
-        self.check_resized(&first, size, prepared.pictures.len())?;
-        for picture in &mut prepared.pictures {
-            *picture = resize(picture, size, rule.video_mode);
-        }
-        prepared.sample_fps = Some(sample_fps);
-        Ok(prepared)
-    }
-
-    fn check_frames(&self, name: &str, frames: usize) -> Result<()> {
+    pub(crate) fn check_frames(&self, name: &str, frames: usize) -> Result<()> {
         if frames <= self.options.max_frames {
             return Ok(());
         }
@@ -460,7 +374,7 @@ impl Opener {
     }
 
     /// Refuses a size after resizing that would not fit into memory, before it is made.
-    fn check_resized(&self, name: &str, [height, width]: [usize; 2], frames: usize) -> Result<()> {
+    pub(crate) fn check_resized(&self, name: &str, [height, width]: [usize; 2], frames: usize) -> Result<()> {
         let most = self.options.max_picture_pixels;
         let pixels = height.saturating_mul(width);
         if pixels <= most && pixels.saturating_mul(frames) <= most.saturating_mul(LARGEST_VIDEO) {
@@ -517,7 +431,7 @@ fn in_order(name: &str, choice: &Choice, decoded: Vec<(usize, Result<Shown>)>) -
     })
 }
 
-fn frame_id(video: &Video, frame: usize, picture: &Picture) -> FrameId {
+fn frame_id(video: &Film, frame: usize, picture: &Picture) -> FrameId {
     FrameId { index: frame, time: video.time(frame), hash: picture.hash() }
 }
 
@@ -534,44 +448,10 @@ fn one_size(name: &str, mut sizes: impl Iterator<Item = [usize; 2]>) -> Result<[
     }
 }
 
-fn side(prepared: &Prepared) -> [usize; 2] {
+pub(crate) fn side(prepared: &Prepared) -> [usize; 2] {
     [prepared.pictures[0].height, prepared.pictures[0].width]
 }
 
-fn repeat_last<T: Clone>(items: &mut Vec<T>) {
+pub(crate) fn repeat_last<T: Clone>(items: &mut Vec<T>) {
     items.extend(items.last().cloned());
-}
-
-/// Frames a second of a list of images and when each was taken. With timestamps the rate is that between the first
-/// and the last.
-fn taken(part: &VideoPart, images: usize) -> std::result::Result<(f64, Vec<MediaTime>), Refusal> {
-    if let Sampling::Timestamps(times) = &part.sampling {
-        if part.sample_fps.is_some() {
-            return Err(("it has both timestamps and sample_fps".to_owned(), "give one of them"));
-        }
-        let remedy = "give one time in seconds for each image, each later than the one before";
-        if times.len() != images {
-            return Err((format!("{} timestamps for {images} images", times.len()), remedy));
-        }
-        let ascending = times.windows(2).all(|pair| pair[0] < pair[1]);
-        if !ascending || times.iter().any(|time| !(0.0..=1e9).contains(time)) {
-            return Err(("its timestamps do not ascend from 0".to_owned(), remedy));
-        }
-        let rate = match (images - 1) as f64 / (times[images - 1] - times[0]) {
-            rate if rate.is_finite() => rate,
-            _ => Sampling::DEFAULT_FPS,
-        };
-        let micro = |time: &f64| MediaTime::new((time * 1e6).round() as i64, 1, 1_000_000);
-        return Ok((rate, times.iter().map(micro).collect()));
-    }
-    let rate = part.sample_fps.unwrap_or(Sampling::DEFAULT_FPS);
-    if !rate.is_finite() || rate <= 0.0 {
-        return Err((format!("sample_fps is {rate}"), "give a positive number of frames a second"));
-    }
-    Ok((rate, (0..images).map(|index| time_at(index, rate)).collect()))
-}
-
-/// When image `index` of a list was taken, in microseconds.
-fn time_at(index: usize, fps: f64) -> MediaTime {
-    MediaTime::new((index as f64 / fps * 1e6).round() as i64, 1, 1_000_000)
 }

@@ -42,28 +42,25 @@ pub fn choose(sampling: &Sampling, span: &Span, timeline: &Timeline) -> Result<C
     if let Sampling::Timestamps(times) = sampling {
         return at_times(times, span, timeline);
     }
-    if let Sampling::Shuffled(ordered) = sampling {
-        let Choice { indices, sample_fps } = choose(ordered, span, timeline)?;
-        let indices = Sampling::out_of_order(indices.len()).map(|place| indices[place]).collect();
-        return Ok(Choice { indices, sample_fps });
-    }
-    if let Sampling::Permuted { of, seed, pairs } = sampling {
-        let Choice { indices, sample_fps } = choose(of, span, timeline)?;
-        let order = Sampling::permutation(indices.len(), *seed, *pairs);
-        return Ok(Choice { indices: order.into_iter().map(|place| indices[place]).collect(), sample_fps });
+    if let Sampling::Shuffled(of) | Sampling::Permuted { of, .. } = sampling {
+        return Ok(reordered(sampling, choose(of, span, timeline)?));
     }
     let (first, last) = frame_range(span, timeline)?;
     let total = last - first + 1;
     let rate = |count: usize| count as f64 / total as f64 * timeline.fps;
     let offset = |indices: Vec<usize>| indices.into_iter().map(|i| i + first).collect();
     let choice = match *sampling {
+        Sampling::Every => Choice { indices: (first..=last).collect(), sample_fps: timeline.fps },
         Sampling::Rate { fps, min_frames, max_frames } => {
             let count = rated_count(fps, min_frames, max_frames, total, timeline.fps)?;
             Choice { indices: rounded(first, last, count), sample_fps: rate(count) }
         }
         Sampling::Frames(wanted) => {
             let count = (wanted as f64 / FRAME_FACTOR as f64).round_ties_even() as usize * FRAME_FACTOR;
-            let count = within_reach(count, total)?;
+            let count = within_reach(count, total).map_err(|(what, remedy)| match count == wanted {
+                true => (what, remedy),
+                false => (format!("{what} ({wanted} is rounded to {count}: frames go in pairs)"), remedy),
+            })?;
             Choice { indices: rounded(first, last, count), sample_fps: rate(count) }
         }
         Sampling::Uniform(count) => {
@@ -91,6 +88,17 @@ pub fn choose(sampling: &Sampling, span: &Span, timeline: &Timeline) -> Result<C
         }
     };
     Ok(choice)
+}
+
+/// A choice in the order that a rule puts it in.
+pub(crate) fn reordered(sampling: &Sampling, choice: Choice) -> Choice {
+    let Choice { indices, sample_fps } = choice;
+    let order: Vec<usize> = match sampling {
+        Sampling::Shuffled(_) => Sampling::out_of_order(indices.len()).collect(),
+        Sampling::Permuted { seed, pairs, .. } => Sampling::permutation(indices.len(), *seed, *pairs),
+        _ => (0..indices.len()).collect(),
+    };
+    Choice { indices: order.into_iter().map(|place| indices[place]).collect(), sample_fps }
 }
 
 /// First and last frame of the span, both included (qwen-vl-utils `calculate_video_frame_range`).

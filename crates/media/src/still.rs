@@ -1,11 +1,12 @@
 //! Still pictures: bytes to upright RGB8 as PIL and the reference's `to_rgb` show them. Dimensions are checked
 //! before pixels are decoded. JPEG has its own file; resizing and opening are elsewhere.
 
+use std::borrow::Cow;
 use std::io::Cursor;
 
 use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits};
 
-use crate::{Error, Picture, Result, jpeg};
+use crate::{Error, Format, Kind, Picture, Probe, Result, jpeg, tiff};
 
 /// What a picture may cost and how it is shown.
 #[derive(Clone, Copy)]
@@ -23,38 +24,69 @@ pub(crate) struct Still {
     pub(crate) rotation: u32,
 }
 
-const REMEDY: &str = "give a JPEG, PNG, WebP, GIF, BMP or TIFF file that other programs can open";
+const REMEDY: &str = "check that other programs open it, or convert it with `ffmpeg -i IN OUT.png`";
 
 pub(crate) fn fault(name: &str, reason: impl Into<String>) -> Error {
     Error::Decode { location: name.into(), reason: reason.into(), remedy: REMEDY }
 }
 
-/// Whether a file that starts so is a still picture.
-pub(crate) fn looks_like_one(head: &[u8]) -> bool {
-    head.starts_with(&[0xff, 0xd8]) || image::guess_format(head).is_ok()
+impl Still {
+    /// What is told of a still picture.
+    pub(crate) fn probe(&self) -> Probe {
+        Probe {
+            container: self.format.into(),
+            codec: self.format.into(),
+            size: [self.picture.height, self.picture.width],
+            rotation: self.rotation,
+            duration_s: 0.0,
+            frames: 1,
+            average_fps: 0.0,
+            variable_rate: false,
+            has_audio: false,
+            created: None,
+        }
+    }
 }
 
-/// Decodes a picture. `name` is what errors call it.
+/// Decodes a picture; of a moving one the first frame. `name` is what errors call it.
 pub(crate) fn decode(bytes: &[u8], name: &str, options: StillOptions) -> Result<Still> {
     if bytes.is_empty() {
         return Err(fault(name, "the file is empty"));
     }
-    let (picture, format) = if bytes.starts_with(&[0xff, 0xd8]) {
-        (jpeg::decode(bytes, name, options.max_pixels)?, "jpeg")
-    } else {
-        let format = image::guess_format(bytes).map_err(|_| fault(name, "it is not a picture"))?;
-        match format {
-            ImageFormat::Gif => (gif_frame(bytes, name, options.max_pixels)?, "gif"),
-            ImageFormat::Png => (decode_with(bytes, name, format, options.max_pixels)?, "png"),
-            ImageFormat::WebP => (decode_with(bytes, name, format, options.max_pixels)?, "webp"),
-            ImageFormat::Bmp => (decode_with(bytes, name, format, options.max_pixels)?, "bmp"),
-            ImageFormat::Tiff => (decode_with(bytes, name, format, options.max_pixels)?, "tiff"),
-            _ => return Err(fault(name, "this picture format is not supported")),
-        }
-    };
+    let kind = Kind::of_bytes(bytes, name);
+    let (Kind::Picture(format) | Kind::Moving(format)) = kind else { return Err(kind.not_a_picture(name)) };
+    let most = options.max_pixels;
+    let picture = match format {
+        Format::Jpeg => jpeg::decode(bytes, name, most),
+        Format::Gif => gif_frame(bytes, name, most),
+        Format::Png => decode_with(&with_end(bytes), name, ImageFormat::Png, most),
+        // What the `image` crate leaves out is tried once more.
+        Format::Tiff => decode_with(bytes, name, ImageFormat::Tiff, most)
+            .or_else(|error| tiff::decode(bytes, name, most).map_err(|_| error)),
+        Format::WebP => decode_with(bytes, name, ImageFormat::WebP, most),
+        Format::Bmp => decode_with(bytes, name, ImageFormat::Bmp, most),
+        Format::Pnm => decode_with(bytes, name, ImageFormat::Pnm, most),
+        Format::Qoi => decode_with(bytes, name, ImageFormat::Qoi, most),
+        Format::Tga => decode_with(bytes, name, ImageFormat::Tga, most),
+        Format::Ico => decode_with(bytes, name, ImageFormat::Ico, most),
+        Format::Farbfeld => decode_with(bytes, name, ImageFormat::Farbfeld, most),
+    }?;
     let orientation = if options.exif_orientation { orientation(bytes) } else { 1 };
     let rotation = [0, 0, 0, 180, 180, 90, 90, 270, 270][orientation];
-    Ok(Still { picture: orient(picture, orientation), format, rotation })
+    Ok(Still { picture: orient(picture, orientation), format: format.name(), rotation })
+}
+
+/// A PNG with its end mark, which some writers forget and PIL does not miss. A file that breaks off elsewhere stays as it is.
+fn with_end(png: &[u8]) -> Cow<'_, [u8]> {
+    const END: &[u8] = b"\0\0\0\0IEND\xae\x42\x60\x82";
+    let mut at = 8;
+    while let Some(head) = png.get(at..at + 8) {
+        if &head[4..] == b"IEND" {
+            return Cow::Borrowed(png);
+        }
+        at += 12 + u32::from_be_bytes([head[0], head[1], head[2], head[3]]) as usize;
+    }
+    if at == png.len() { Cow::Owned([png, END].concat()) } else { Cow::Borrowed(png) }
 }
 
 /// Refuses a picture of too many pixels before it is decoded.
@@ -100,6 +132,7 @@ fn decode_with(bytes: &[u8], name: &str, format: ImageFormat, most: usize) -> Re
 fn to_rgb(decoded: DynamicImage, keyed: bool) -> Option<Picture> {
     let (height, width) = (decoded.height() as usize, decoded.width() as usize);
     let high = |sample: u16| (sample >> 8) as u8;
+    let shown = |pixel: [u8; 4]| if keyed { [pixel[0], pixel[1], pixel[2]] } else { flatten(pixel) };
     let rgb: Vec<u8> = match decoded {
         DynamicImage::ImageRgb8(p) => p.into_raw(),
         DynamicImage::ImageRgb16(p) => p.into_raw().into_iter().map(high).collect(),
@@ -112,21 +145,18 @@ fn to_rgb(decoded: DynamicImage, keyed: bool) -> Option<Picture> {
             .pixels()
             .flat_map(|p| {
                 let [grey, alpha] = p.0.map(high);
-                flatten([grey, grey, grey, alpha], keyed)
+                shown([grey, grey, grey, alpha])
             })
             .collect(),
-        DynamicImage::ImageRgba8(p) => p.pixels().flat_map(|p| flatten(p.0, keyed)).collect(),
-        DynamicImage::ImageRgba16(p) => p.pixels().flat_map(|p| flatten(p.0.map(high), keyed)).collect(),
+        DynamicImage::ImageRgba8(p) => p.pixels().flat_map(|p| shown(p.0)).collect(),
+        DynamicImage::ImageRgba16(p) => p.pixels().flat_map(|p| shown(p.0.map(high))).collect(),
         _ => return None,
     };
     Some(Picture::new(height, width, rgb))
 }
 
-/// One RGBA pixel on white, with PIL's rounding of its mask arithmetic; `keyed` drops the alpha instead.
-fn flatten([r, g, b, alpha]: [u8; 4], keyed: bool) -> [u8; 3] {
-    if keyed {
-        return [r, g, b];
-    }
+/// One RGBA pixel on white, with PIL's rounding of its mask arithmetic.
+pub(crate) fn flatten([r, g, b, alpha]: [u8; 4]) -> [u8; 3] {
     let alpha = u32::from(alpha);
     [r, g, b].map(|sample| {
         let sum = u32::from(sample) * alpha + 255 * (255 - alpha) + 128;

@@ -50,6 +50,12 @@ impl Refusal {
         Refusal::new(StatusCode::BAD_REQUEST, "invalid_media", message)
     }
 
+    /// The same with the place of the medium at fault, its `param`, in front of the message.
+    pub(crate) fn naming_its_place(self) -> Self {
+        let place = self.param.as_ref().map_or(String::new(), |place| format!("{place}: "));
+        Refusal { message: place + &self.message, ..self }
+    }
+
     /// Something that is not there.
     pub(crate) fn absent(what: &str) -> Self {
         Refusal::new(StatusCode::NOT_FOUND, "not_found", format!("there is no {what}"))

@@ -15,13 +15,13 @@ use firsthand_base::{
 };
 use firsthand_engine::{EngineOptions, Local, Update};
 use firsthand_input::Renderer;
-use firsthand_media::{Opener, Picture};
+use firsthand_media::{Opener, Picture, is_inline};
 use firsthand_model::ModelRunner;
 
 use crate::atomic::AtomicFile;
 use crate::canvas::Canvas;
 use crate::failure::{failure, wrong_usage};
-use crate::options::media::{MediaFlags, MediaRules};
+use crate::options::media::{MediaFlags, MediaRules, Moving};
 use crate::options::model::ModelFlags;
 use crate::options::question::{self, QuestionFlags};
 use crate::options::sampling::{Choosing, SamplingFlags};
@@ -49,7 +49,8 @@ Examples:
 
 The last word is the question, all before it are media. The reasoning streams as it is written, the answer follows
 apart. Sampling follows the checkpoint's generation_config.json unless a flag says otherwise; what is in force is
-printed first. With --messages, flags for frames and pixels override what the file says.
+printed first. What a file is, its bytes say; a GIF, APNG or WebP that moves is a film where a flag chooses frames,
+and a note says which way it was taken. With --messages, flags for frames and pixels override what the file says.
 Boxes are drawn on the first medium (of a video: on its first chosen frame) and reported in its original pixels.";
 
 /// Ask a question about images and videos.
@@ -106,13 +107,14 @@ pub(crate) fn run(options: &AskOptions) -> Result<()> {
     let rendered = session.renderer.input(&conversation)?;
     let rendering = started.elapsed();
     drop(opening);
+    let moving = Moving::find(&conversation, &opener);
     if !options.json {
-        show::notes(&rendered, &choosing)?;
+        show::notes(&rendered, &moving, &choosing)?;
         if options.model.model.is_none() {
             show::note(tiny::NOTE)?;
         }
     }
-    let settings = settings(options, &choosing);
+    let settings = settings(options, &choosing, &moving);
     let manifest = firsthand_input::manifest(&session.manifest, &rendered.prompt, &rendered.media, settings);
     if options.show_prompt {
         return show::prompt(&rendered, &manifest, session.renderer.tokenizer(), options.json);
@@ -164,7 +166,8 @@ fn conversation(options: &AskOptions, rules: &MediaRules, opener: &Arc<Opener>) 
         let text = reading::text(path)?;
         let mut conversation =
             firsthand_input::read_messages(&text).with_context(|| path.display().to_string())?;
-        rules.override_all(&mut conversation);
+        rules.override_all(&mut conversation)?;
+        rules.check_used(&conversation)?;
         return Ok(conversation);
     }
     let Some((text, locations)) = options.words.split_last() else {
@@ -173,28 +176,31 @@ fn conversation(options: &AskOptions, rules: &MediaRules, opener: &Arc<Opener>) 
     if text.trim().is_empty() {
         return Err(wrong_usage("the question, which is the last word, is empty"));
     }
-    let is_address =
-        ["http://", "https://", "file://", "data:"].iter().any(|scheme| text.starts_with(scheme))
-            && !text.contains(char::is_whitespace);
+    let is_address = (["http://", "https://", "file://"].iter().any(|scheme| text.starts_with(scheme))
+        || is_inline(text))
+        && !text.contains(char::is_whitespace);
     if is_address || Path::new(text).is_file() {
         let location = firsthand_media::display_location(text);
         return Err(wrong_usage(format!("the last word is the question, and this is a medium: {location}")));
     }
     let media = locations.iter().map(|location| rules.part(location, opener)).collect::<Result<Vec<_>>>()?;
     let kind = question::kind_of(options.question.kind, &options.question.options);
-    question::conversation(
+    let conversation = question::conversation(
         options.question.style.style(),
         kind,
         text,
         &options.question.options,
         media,
         opener,
-    )
+    )?;
+    rules.check_used(&conversation)?;
+    Ok(conversation)
 }
 
 /// Every setting that shaped the answer, by name.
-fn settings(options: &AskOptions, choosing: &Choosing) -> Vec<(String, String)> {
+fn settings(options: &AskOptions, choosing: &Choosing, moving: &[Moving]) -> Vec<(String, String)> {
     let mut settings = choosing.settings();
+    settings.extend(Moving::setting(moving));
     settings.push(("style".to_owned(), options.question.style.style().name().to_owned()));
     settings
 }
@@ -218,13 +224,17 @@ fn first_picture(
     Ok(prepared.originals.into_iter().next())
 }
 
-/// The video of which only the frame at `time` is wanted.
+/// The video of which only the frame at `time` is wanted; a list of pictures is opened as it was shown.
 fn one_frame(video: &VideoPart, time: f64) -> VideoPart {
-    let source = match &video.source {
-        VideoSource::Images(images) => VideoSource::Images(images.iter().take(1).cloned().collect()),
-        VideoSource::File(location) => VideoSource::File(location.clone()),
+    let sampling = match &video.source {
+        VideoSource::Images(_) => video.sampling.clone(),
+        VideoSource::File(_) => Sampling::Timestamps(vec![time]),
     };
-    VideoPart { source, sampling: Sampling::Timestamps(vec![time]), span: Span::default(), ..video.clone() }
+    let span = match &video.source {
+        VideoSource::Images(_) => video.span,
+        VideoSource::File(_) => Span::default(),
+    };
+    VideoPart { sampling, span, ..video.clone() }
 }
 
 /// Runs the model to the end of the answer, showing it on the way unless it is to be reported as JSON.

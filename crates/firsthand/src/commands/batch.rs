@@ -17,12 +17,13 @@ use firsthand_input::Family;
 use firsthand_media::Opener;
 
 use crate::failure::failure;
-use crate::options::media::{MediaFlags, MediaRules};
+use crate::options::media::{MediaFlags, MediaRules, Moving};
 use crate::options::model::ModelFlags;
 use crate::options::question::QuestionFlags;
 use crate::options::sampling::{Choosing, SamplingFlags};
 use crate::progress::{Progress, Unit};
 use crate::reply::{Reply, View};
+use crate::screen::note;
 use crate::session::{self, STEP_TOKENS, Session};
 use journal::{Journal, Record};
 use rows::{Asked, Row, Rows};
@@ -38,6 +39,7 @@ IN holds JSON lines or one JSON list. Each row is one object: a unique `id`, and
   {\"id\": \"b\", \"messages\": [{\"role\": \"user\", \"content\": \"Hello\"}]}
 
 Each line of OUT is one answer, with `answer` (and its `option`, from 0, and `answer_text`), `thinking`, `finish` and the manifest, or one failed row with `error`.
+Flags that choose frames are for the rows with a video or a moving picture; a note counts the others.
 Lines appear when they are ready and are on the disk before the next one starts. Run the same command again after an
 interruption: rows that OUT has are skipped, a torn last line is repaired. OUT that was made with other settings is
 refused. Exit code 1 when rows have failed.";
@@ -101,7 +103,10 @@ pub(crate) fn run(options: &BatchOptions) -> Result<()> {
             ..EngineOptions::default()
         };
         let mut local = Local::new(runner, renderer, step)?;
-        answer_all(&mut local, &rows, &common, &journal)?;
+        let unused = answer_all(&mut local, &rows, &common, &journal)?;
+        if let Some((flag, rows)) = unused {
+            note(&format!("{flag} chose nothing in {rows} rows without a video or moving picture"))?;
+        }
     }
     let journal = journal.into_inner();
     let (answered, failed) = (journal.answered, journal.failed);
@@ -134,17 +139,19 @@ fn recipe(manifest: &Manifest, choosing: &Choosing, rules: &MediaRules, question
     Digest(*blake3::hash(text.as_bytes()).as_bytes()).to_hex()[..16].to_owned()
 }
 
-/// Feeds the engine and writes each result as it comes.
+/// Feeds the engine and writes each result as it comes. Gives the flag that chooses frames, and how many rows had none to
+/// choose from.
 fn answer_all(
     local: &mut Local<firsthand_model::ModelRunner, firsthand_input::Renderer>,
     rows: &Rows,
     common: &Common,
     journal: &RefCell<Journal>,
-) -> Result<()> {
+) -> Result<Option<(&'static str, usize)>> {
     let progress = Progress::new("answering", rows.len() as u64, &Unit::Things("rows"));
     // Rows in the order the engine took them; the engine numbers them so.
     let taken: RefCell<Vec<(&Row, Asked)>> = RefCell::default();
     let trouble: RefCell<Option<anyhow::Error>> = RefCell::default();
+    let unused: RefCell<Option<(&'static str, usize)>> = RefCell::default();
     let write = |record: Record<'_>| -> bool {
         progress.add(1);
         let written = journal.borrow_mut().write(&record);
@@ -162,6 +169,10 @@ fn answer_all(
             Ok(asked) => {
                 let Choosing { sampling, stop, .. } = &common.choosing;
                 let conversation = asked.conversation.clone();
+                if let Some(flag) = common.rules.unused(&conversation) {
+                    let rows = unused.borrow().map_or(0, |(_, rows)| rows);
+                    unused.replace(Some((flag, rows + 1)));
+                }
                 taken.borrow_mut().push((row, asked));
                 Some(Request { conversation, sampling: sampling.clone(), stop: stop.clone() })
             }
@@ -184,7 +195,7 @@ fn answer_all(
     });
     match trouble.into_inner() {
         Some(error) => Err(error),
-        None => Ok(outcome?),
+        None => Ok(outcome.map(|()| unused.into_inner())?),
     }
 }
 
@@ -195,6 +206,7 @@ fn failed_row(error: &GenerateError) -> anyhow::Error {
 fn reply(finished: firsthand_engine::Answer, asked: &Asked, common: &Common) -> Reply {
     let mut settings = common.choosing.settings();
     settings.push(("style".to_owned(), asked.style.name().to_owned()));
+    settings.extend(Moving::setting(&asked.moving));
     let generation = &finished.generation;
     let manifest =
         firsthand_input::manifest(&common.manifest, &generation.prompt, &generation.media, settings);

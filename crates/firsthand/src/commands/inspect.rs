@@ -6,8 +6,8 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::Args;
-use firsthand_base::{FrameId, Part};
-use firsthand_media::{Picture, Prepared, Probe, SizeRule, Survey};
+use firsthand_base::{Conversation, FrameId, Part, Sampling, VideoPart, VideoSource};
+use firsthand_media::{Opener, Picture, Prepared, Probe, SizeRule, Survey};
 use serde::Serialize;
 
 use crate::canvas;
@@ -21,6 +21,10 @@ Examples:
   firsthand inspect clip.mp4 --frames 16 --contact-sheet frames.png
   firsthand inspect clip.mp4 --fps 1 --start 60 --end 90 --max-pixels 200704 --json
   firsthand inspect photo.jpg
+  firsthand inspect moving.gif --frames 8
+
+What a file is, its bytes say. A GIF, APNG or WebP that moves is a film where a flag chooses frames, and one picture
+otherwise. Flags that choose frames are refused where there are none.
 
 Sizes and tokens are those of Qwen2-VL and Qwen2.5-VL: patches of 14 pixels, merged 2 x 2, two frames to a temporal
 patch, and the limits of qwen-vl-utils. The hash of a frame is BLAKE3 over its width, height and decoded pixels.";
@@ -79,10 +83,12 @@ struct Chosen {
 pub(crate) fn run(options: &InspectOptions) -> Result<()> {
     let rules = options.media.rules()?;
     let opener = session::opener(false)?;
-    let part = rules.part(&options.medium, &opener)?;
+    let conversation = Conversation::user(vec![rules.part(&options.medium, &opener)?]);
+    rules.check_used(&conversation)?;
+    let part = &conversation.messages[0].parts[0];
     let rule = SizeRule::qwen_vl_utils(PATCH * MERGE);
     let opening = Working::new("opening");
-    let (kind, seen, pictures) = match &part {
+    let (kind, seen, pictures) = match part {
         Part::Image(image) => with_pictures("image", opener.image(image, &rule)?),
         // Only a contact sheet needs the pictures; a film of hours has too many to hold.
         Part::Video(video) if options.contact_sheet.is_none() => {
@@ -91,7 +97,7 @@ pub(crate) fn run(options: &InspectOptions) -> Result<()> {
         Part::Video(video) => with_pictures("video", opener.video(video, &rule)?),
         Part::Text(_) => unreachable!("a location is a medium"),
     };
-    let report = report(options, kind, opener.probe(&options.medium)?, &seen);
+    let report = report(options, kind, probe(options, part, &opener)?, &seen);
     drop(opening);
     if let Some(path) = &options.contact_sheet {
         let captions: Vec<_> = seen.frames.iter().map(caption).collect();
@@ -107,6 +113,16 @@ pub(crate) fn run(options: &InspectOptions) -> Result<()> {
 
 fn with_pictures(kind: &'static str, prepared: Prepared) -> (&'static str, Survey, Vec<Picture>) {
     (kind, Survey::of(&prepared), prepared.pictures)
+}
+
+/// What the medium is. A list of pictures is told of by its first.
+fn probe(options: &InspectOptions, part: &Part, opener: &Opener) -> Result<Probe> {
+    let Part::Video(VideoPart { source: VideoSource::Images(pictures), sample_fps, .. }) = part else {
+        return Ok(opener.probe(&options.medium)?);
+    };
+    let first = opener.probe(&pictures[0])?;
+    let (frames, average_fps) = (pictures.len(), sample_fps.unwrap_or(Sampling::DEFAULT_FPS));
+    Ok(Probe { frames, average_fps, duration_s: frames as f64 / average_fps, ..first })
 }
 
 fn caption(frame: &FrameId) -> String {
@@ -146,6 +162,12 @@ fn print(out: &mut impl Write, report: &Report) -> Result<()> {
         writeln!(out, "  duration    {:.3} s, {} frames", probe.duration_s, probe.frames)?;
         writeln!(out, "  rate        {:.3} frames per second, {rate}", probe.average_fps)?;
         writeln!(out, "  sound       {}", if probe.has_audio { "yes" } else { "no" })?;
+    } else if probe.frames > 1 {
+        let (frames, seconds) = (probe.frames, probe.duration_s);
+        writeln!(
+            out,
+            "  moves       {frames} frames in {seconds:.3} s; --frames or --fps takes it as a film"
+        )?;
     }
     writeln!(out, "  decoder     {}", report.decoder)?;
     writeln!(out, "seen by Qwen2-VL and Qwen2.5-VL as")?;

@@ -1,10 +1,10 @@
-//! Which frames and how many pixels: flags into the words of `base`. Also decides whether a location is an image
-//! or a video; opening it is `media`'s business.
+//! Which frames and how many pixels: flags into the words of `base`. Whether a location is an image or a video, its bytes
+//! say; a moving picture is a film where a flag chooses frames. No flag is dropped: what nothing can follow is refused.
 
 use anyhow::Result;
 use clap::{Args, ValueEnum};
 use firsthand_base::{Conversation, ImagePart, Part, PixelLimits, Sampling, Span, VideoPart, VideoSource};
-use firsthand_media::Opener;
+use firsthand_media::{Kind, Opener, display_location, inline_pictures};
 
 use crate::failure::wrong_usage;
 
@@ -67,6 +67,8 @@ pub(crate) struct MediaFlags {
 /// What the flags say; what they leave open stays as it is.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct MediaRules {
+    /// The first flag that chooses frames.
+    flag: Option<&'static str>,
     sampling: Option<Sampling>,
     span: Span,
     limits: PixelLimits,
@@ -105,7 +107,31 @@ impl MediaFlags {
             resized: self.size,
         };
         let span = Span { start_s: self.start, end_s: self.end };
-        Ok(MediaRules { sampling: self.sampling()?, span, limits })
+        Ok(MediaRules { flag: self.frame_flag(), sampling: self.sampling()?, span, limits })
+    }
+
+    /// The first flag that chooses frames, if there is one.
+    fn frame_flag(&self) -> Option<&'static str> {
+        let given = [
+            ("--at", !self.at.is_empty()),
+            ("--frames", self.frames.is_some()),
+            ("--fps", self.fps.is_some()),
+            ("--min-frames", self.min_frames.is_some()),
+            ("--max-frames", self.max_frames.is_some()),
+            ("--start", self.start.is_some()),
+            ("--end", self.end.is_some()),
+        ];
+        given.into_iter().find_map(|(flag, is_given)| is_given.then_some(flag))
+    }
+
+    /// Refuses flags that choose frames where a question is about days; `--at` says when it is asked.
+    pub(crate) fn refuse_frames_of_days(&self) -> Result<()> {
+        match self.frame_flag().filter(|flag| *flag != "--at") {
+            None => Ok(()),
+            Some(flag) => Err(wrong_usage(format!(
+                "{flag} chooses frames of a medium; with --memory the agent's tools choose them, so leave it out"
+            ))),
+        }
     }
 
     /// The moment that `--at` names where it names one, for questions about days.
@@ -158,37 +184,60 @@ pub(crate) fn spread_frames(frames: usize, spread: Spread, fps: Option<f64>) -> 
 impl MediaRules {
     /// A medium by location.
     pub(crate) fn part(&self, location: &str, opener: &Opener) -> Result<Part> {
-        let mut part = if is_video(location, opener)? {
-            Part::Video(VideoPart {
-                source: VideoSource::File(location.to_owned()),
-                sampling: Sampling::default(),
-                span: Span::default(),
-                limits: PixelLimits::default(),
-                sample_fps: None,
-            })
+        let video = |source, sampling| {
+            let (span, limits) = (Span::default(), PixelLimits::default());
+            Part::Video(VideoPart { source, sampling, span, limits, sample_fps: None })
+        };
+        let mut part = if let Some(pictures) = inline_pictures(location) {
+            video(VideoSource::Images(pictures), Sampling::Every)
+        } else if self.takes_as_film(opener.kind(location)?) {
+            video(VideoSource::File(location.to_owned()), Sampling::default())
         } else {
             Part::Image(ImagePart { location: location.to_owned(), limits: PixelLimits::default() })
         };
-        self.apply(&mut part);
+        self.apply(&mut part)?;
         Ok(part)
     }
 
+    fn takes_as_film(&self, kind: Kind) -> bool {
+        match kind {
+            Kind::Moving(_) => self.flag.is_some(),
+            other => other.has_frames(),
+        }
+    }
+
+    /// The flag that chooses frames, where nothing that is asked about has any.
+    pub(crate) fn unused(&self, conversation: &Conversation) -> Option<&'static str> {
+        self.flag.filter(|_| !conversation.parts().any(|part| matches!(part, Part::Video(_))))
+    }
+
+    /// Refuses flags that choose frames where nothing has any.
+    pub(crate) fn check_used(&self, conversation: &Conversation) -> Result<()> {
+        match self.unused(conversation) {
+            None => Ok(()),
+            Some(flag) => Err(wrong_usage(format!(
+                "{flag} chooses frames, and there is no video or moving picture to choose from; leave it out"
+            ))),
+        }
+    }
+
     /// Overrides what a conversation says about its media.
-    pub(crate) fn override_all(&self, conversation: &mut Conversation) {
+    pub(crate) fn override_all(&self, conversation: &mut Conversation) -> Result<()> {
         conversation
             .messages
             .iter_mut()
             .flat_map(|message| &mut message.parts)
-            .for_each(|part| self.apply(part));
+            .try_for_each(|part| self.apply(part))
     }
 
-    fn apply(&self, part: &mut Part) {
+    fn apply(&self, part: &mut Part) -> Result<()> {
         let mut says_size = self.limits.min_pixels.is_some() || self.limits.max_pixels.is_some();
         let limits = match part {
-            Part::Text(_) => return,
+            Part::Text(_) => return Ok(()),
             Part::Image(image) => &mut image.limits,
             Part::Video(video) => {
                 if let Some(sampling) = &self.sampling {
+                    self.check_list(video)?;
                     video.sampling = sampling.clone();
                 }
                 video.span.start_s = self.span.start_s.or(video.span.start_s);
@@ -202,25 +251,68 @@ impl MediaRules {
         limits.total_pixels = self.limits.total_pixels.or(limits.total_pixels);
         // A fixed size would leave pixel limits without effect.
         limits.resized = self.limits.resized.or(limits.resized.filter(|_| !says_size));
+        Ok(())
+    }
+
+    /// Refuses to take the times of a list of pictures for times to look at, or the other way round.
+    fn check_list(&self, video: &VideoPart) -> Result<()> {
+        let is_timed = |sampling: &Option<Sampling>| matches!(sampling, Some(Sampling::Timestamps(_)));
+        let VideoSource::Images(_) = video.source else { return Ok(()) };
+        let flag = self.flag.unwrap_or("--frames");
+        if is_timed(&self.sampling) {
+            return Err(wrong_usage(format!(
+                "{flag} chooses frames of a file, and this video is a list of pictures; leave out those that are not to be seen"
+            )));
+        }
+        if is_timed(&Some(video.sampling.clone())) {
+            return Err(wrong_usage(format!(
+                "{flag} chooses at even times, and this list of pictures has timestamps; use --start and --end, or list fewer"
+            )));
+        }
+        Ok(())
     }
 }
 
-const IMAGES: [&str; 9] = ["jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff", "jfif"];
-const VIDEOS: [&str; 12] =
-    ["mp4", "mkv", "webm", "mov", "avi", "m4v", "mpg", "mpeg", "ts", "3gp", "flv", "wmv"];
+/// A moving picture among the media of a question, and which way it was taken.
+pub(crate) struct Moving {
+    location: String,
+    is_film: bool,
+}
 
-/// By the ending of the name; by looking where that says nothing.
-fn is_video(location: &str, opener: &Opener) -> Result<bool> {
-    if location.starts_with("data:") {
-        return Ok(location.starts_with("data:video/"));
+impl Moving {
+    /// The moving pictures of a conversation. What cannot be opened is told of elsewhere.
+    pub(crate) fn find(conversation: &Conversation, opener: &Opener) -> Vec<Moving> {
+        let medium = |part: &Part| match part {
+            Part::Image(image) => Some((image.location.clone(), false)),
+            Part::Video(VideoPart { source: VideoSource::File(location), .. }) => {
+                Some((location.clone(), true))
+            }
+            _ => None,
+        };
+        conversation
+            .parts()
+            .filter_map(medium)
+            .filter(|(location, _)| matches!(opener.kind(location), Ok(Kind::Moving(_))))
+            .map(|(location, is_film)| Moving { location: display_location(&location), is_film })
+            .collect()
     }
-    let path = location.split(['?', '#']).next().unwrap_or(location);
-    let name = if location.starts_with("http") { path } else { location };
-    let ending =
-        name.rsplit('/').next().and_then(|name| name.rsplit_once('.')).map(|(_, end)| end.to_lowercase());
-    match ending.as_deref() {
-        Some(ending) if IMAGES.contains(&ending) => Ok(false),
-        Some(ending) if VIDEOS.contains(&ending) => Ok(true),
-        _ => Ok(opener.probe(location)?.average_fps > 0.0),
+
+    /// A line for people.
+    pub(crate) fn note(&self) -> String {
+        let way = if self.is_film {
+            "taken as a film"
+        } else {
+            "taken as one picture, its first; --frames or --fps takes it as a film"
+        };
+        format!("{} is a moving picture, {way}", self.location)
+    }
+
+    /// The entry of a manifest; none where nothing moves.
+    pub(crate) fn setting(all: &[Moving]) -> Option<(String, String)> {
+        let way = |moving: &Moving| {
+            format!("{} as {}", moving.location, if moving.is_film { "a film" } else { "one picture" })
+        };
+        let ways = all.iter().map(way).collect::<Vec<_>>().join(", ");
+        (!all.is_empty()).then(|| ("moving pictures".to_owned(), ways))
     }
 }

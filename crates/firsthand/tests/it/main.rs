@@ -20,6 +20,7 @@ mod fetch;
 mod hub_server;
 mod inspect;
 mod interrupt;
+mod kinds;
 mod live;
 mod long_film;
 mod manifest;

@@ -3,6 +3,8 @@
 
 mod encoding;
 mod fetching;
+mod kinds;
+mod lists;
 mod mutations;
 mod rules;
 mod stills;

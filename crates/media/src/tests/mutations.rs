@@ -35,11 +35,26 @@ fn pictures() -> Vec<Vec<u8>> {
     let picture = opened.unwrap().picture;
     let pixels = image::RgbImage::from_raw(picture.width as u32, picture.height as u32, picture.rgb.to_vec());
     let picture = image::DynamicImage::from(pixels.unwrap());
-    let formats =
-        [ImageFormat::Png, ImageFormat::WebP, ImageFormat::Gif, ImageFormat::Bmp, ImageFormat::Tiff];
+    let formats = [
+        ImageFormat::Png,
+        ImageFormat::WebP,
+        ImageFormat::Gif,
+        ImageFormat::Bmp,
+        ImageFormat::Tiff,
+        ImageFormat::Pnm,
+        ImageFormat::Qoi,
+        ImageFormat::Tga,
+        ImageFormat::Ico,
+        ImageFormat::Farbfeld,
+    ];
     let encoded = formats.map(|format| {
         let mut bytes = std::io::Cursor::new(Vec::new());
-        picture.write_to(&mut bytes, format).unwrap();
+        match format {
+            // It holds 16-bit RGBA alone.
+            ImageFormat::Farbfeld => picture.to_rgba16().write_to(&mut bytes, format),
+            _ => picture.write_to(&mut bytes, format),
+        }
+        .unwrap();
         bytes.into_inner()
     });
     encoded.into_iter().chain([photo]).collect()
@@ -52,7 +67,7 @@ fn damaged_pictures_never_panic() {
     proptest!(config, |(which in 0..pictures.len(), change in changes())| {
         let bytes = changed(&pictures[which], &change);
         let options = StillOptions { max_pixels: MOST_PIXELS, exif_orientation: true };
-        if let Ok(still) = decode(&bytes, "damaged", options) {
+        if let Ok(still) = decode(&bytes, "damaged.tga", options) {
             prop_assert!(still.picture.height * still.picture.width <= MOST_PIXELS);
         }
     });
@@ -70,7 +85,17 @@ fn damaged_videos_never_panic() {
     for target in [&avi, &mkv] {
         super::run_ffmpeg(&["-i", &source, "-c", "copy", target.to_str().unwrap()]);
     }
-    let clips = [media("rotated.mp4"), avi, mkv].map(|path| fs_err::read(path).unwrap());
+    let animation = folder.path().join("clip.webp");
+    super::run_ffmpeg(&[
+        "-i",
+        &source,
+        "-frames:v",
+        "5",
+        "-c:v",
+        "libwebp_anim",
+        animation.to_str().unwrap(),
+    ]);
+    let clips = [media("rotated.mp4"), avi, mkv, animation].map(|path| fs_err::read(path).unwrap());
     let target = folder.path().join("damaged.mp4");
     let config = ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(cases(120)) };
     proptest!(config, |(which in 0..clips.len(), change in changes())| {

@@ -191,6 +191,7 @@ fn every_kind_of_location_opens() {
         format!("data:image/png;base64,{text}"),
         format!("data:image;base64,{}", text.trim_end_matches('=')),
         format!("DATA:application/octet-stream;base64,{}\n{}", &text[..20], &text[20..]),
+        format!("data:image/png;base64,{}", text.replace('+', "-").replace('/', "_")),
     ];
     for location in locations {
         let opened = opener().image(&image_part(&location), &SizeRule::qwen_vl_utils(28)).unwrap();
@@ -216,7 +217,7 @@ fn bad_pictures_are_one_line_errors() {
     check(file("text.jpg", b"only words"), "not a picture");
     check(file("cut.png", &png[..png.len() / 2]), "cannot decode");
     check(file("head.jpg", &[0xff, 0xd8, 0xff]), "cannot decode");
-    check(file("large.png", &vec![0; (1 << 20) + 1]), "more than 1048576 bytes");
+    check(file("large.png", &[&png[..8], &[1; 1 << 20]].concat()), "more than 1048576 bytes");
     check(folder.path().join("none.png").display().to_string(), "there is no such file");
     check(folder.path().display().to_string(), "it is a folder");
     check("data:image/png;base64,!!!".into(), "bad base64");

@@ -299,7 +299,7 @@ fn bad_videos_are_one_line_errors() {
         "attached_pic",
         cover.to_str().unwrap(),
     ]);
-    check(&cover, "sound but no pictures");
+    check(&cover, "it is an MP3 sound file, not a video");
     let single = clip(folder, "single.mp4", MOVING, &["-c:v", "libx264", "-frames:v", "1"]);
     check(&single, "1 frame is there, and a video needs 2");
     assert_eq!(open(&video_part(&single, Sampling::Uniform(2))).unwrap().frames.len(), 2);
@@ -313,7 +313,7 @@ fn bad_videos_are_one_line_errors() {
     part.limits = PixelLimits { min_pixels: Some(5000), max_pixels: Some(4000), ..PixelLimits::default() };
     check_error(&open(&part).unwrap_err(), "good.mp4", "max_pixels 4000 is less than min_pixels 5000");
     part.source = VideoSource::File("data:video/mp4;base64,AAAA".into());
-    check_error(&open(&part).unwrap_err(), "data:", "cannot be a data: URI");
+    check_error(&open(&part).unwrap_err(), "data:", "neither a picture nor a video");
 }
 
 #[test]
@@ -332,6 +332,6 @@ fn a_playlist_shows_no_file_that_nobody_named() {
         let list = home.path().join(name);
         fs_err::write(&list, text).unwrap();
         let error = open(&video_part(&list, Sampling::Frames(2))).unwrap_err();
-        check_error(&error, name, "it is not a video that FFmpeg knows");
+        check_error(&error, name, "it is a playlist, not a video; give the video that it names");
     }
 }

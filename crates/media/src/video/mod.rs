@@ -19,6 +19,9 @@ use crate::{Error, Probe, Result, Timeline};
 
 pub(crate) use decode::{Budget, decode};
 
+/// How the error begins when FFmpeg finds no container that it knows.
+pub(crate) const NOT_KNOWN: &str = "it is not a video that FFmpeg knows";
+
 const REMEDY: &str = "check that the file plays, or convert it with `ffmpeg -i IN -c:v libx264 OUT.mp4`";
 
 /// Bytes from the start of a file within which its size is announced.
@@ -66,7 +69,7 @@ fn open_input(path: &str, name: &str) -> Result<Input> {
     options.set("protocol_whitelist", "file");
     options.set("format_whitelist", CONTAINERS);
     ffmpeg::format::input_with_dictionary(&format!("file:{path}"), options)
-        .map_err(|e| fault(name, format!("it is not a video that FFmpeg knows ({e})")))
+        .map_err(|e| fault(name, format!("{NOT_KNOWN} ({e})")))
 }
 
 /// Refuses a file that announces more bytes than it has.

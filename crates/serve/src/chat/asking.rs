@@ -130,7 +130,7 @@ pub(crate) async fn render(
     tools: &Tools,
 ) -> Answered<Rendered> {
     let media = match ready.renderer.sizes() {
-        Some(rule) => app.media.open(&conversation, rule, key).await?,
+        Some(rule) => app.media.open(&conversation, rule, key).await.map_err(Refusal::naming_its_place)?,
         None => Default::default(),
     };
     let offered = tools.offered.clone();

@@ -36,6 +36,28 @@ pub(crate) fn extras(fields: &mut Fields) -> Answered<Map<String, Value>> {
     Ok(extras)
 }
 
+/// Refuses extras that choose frames where no part of a request has frames to choose from.
+fn check_used(extras: &Map<String, Value>, messages: &[Value]) -> Answered<()> {
+    let parts = messages.iter().filter_map(|message| message.get("content")?.as_array()).flatten();
+    if parts.filter_map(Value::as_object).any(|part| holds(part, ["video", "video_url"])) {
+        return Ok(());
+    }
+    let is_given = |(_, name): &&(&str, &str)| !IMAGE_EXTRAS.contains(name) && extras.contains_key(*name);
+    match VIDEO_EXTRAS.iter().find(is_given) {
+        None => Ok(()),
+        Some((key, _)) => {
+            let what = "is about frames, and no part of the request is a video; send a video or a moving picture as video_url, or leave it out";
+            Err(Refusal::field(*key, format!("{key}: {what}")))
+        }
+    }
+}
+
+/// Whether a part is of a kind, by its `type` or by the key of its location.
+fn holds(part: &Map<String, Value>, names: [&str; 2]) -> bool {
+    let kind = part.get("type").and_then(Value::as_str).unwrap_or_default();
+    names.iter().any(|name| kind == *name || part.contains_key(*name))
+}
+
 /// The conversation that a list of messages is.
 pub(crate) fn conversation(list: Value, extras: &Map<String, Value>) -> Answered<Conversation> {
     let Value::Array(list) = list else {
@@ -46,6 +68,7 @@ pub(crate) fn conversation(list: Value, extras: &Map<String, Value>) -> Answered
         .enumerate()
         .map(|(index, message)| plain(message, &format!("messages[{index}]"), extras))
         .collect::<Answered<_>>()?;
+    check_used(extras, &messages)?;
     firsthand_input::read_message_list(&Value::Array(messages)).map_err(|error| {
         let message = error.to_string();
         let param = message.split_once(": ").map_or("messages", |(at, _)| at).to_owned();
@@ -80,19 +103,15 @@ fn plain(message: Value, at: &str, extras: &Map<String, Value>) -> Answered<Valu
     Ok(message)
 }
 
-/// A part with the request's extras where it says nothing itself, and inline picture lists taken apart.
+/// A part with the request's extras where it says nothing itself.
 fn with_extras(part: Value, extras: &Map<String, Value>) -> Value {
     let Value::Object(mut part) = part else { return part };
     if let Some(frames) = part.shift_remove("frames") {
         part.entry("nframes").or_insert(frames);
     }
-    let kind = part.get("type").and_then(Value::as_str).unwrap_or_default();
-    let is_video = matches!(kind, "video" | "video_url");
-    if !is_video && !matches!(kind, "image" | "image_url") {
+    let is_video = holds(&part, ["video", "video_url"]);
+    if !is_video && !holds(&part, ["image", "image_url"]) {
         return Value::Object(part);
-    }
-    if is_video {
-        split_pictures(&mut part);
     }
     let chooses = CHOOSING.iter().any(|key| part.contains_key(*key));
     for (key, value) in extras {
@@ -106,22 +125,6 @@ fn with_extras(part: Value, extras: &Map<String, Value>) -> Value {
         }
     }
     Value::Object(part)
-}
-
-/// `data:video/jpeg;base64,A,B,C` is how other servers take the pictures of a video: a list of pictures here.
-fn split_pictures(part: &mut Map<String, Value>) {
-    for key in ["video_url", "video"] {
-        let place = match part.get(key) {
-            Some(Value::Object(inner)) if inner.len() == 1 => inner.get("url"),
-            other => other,
-        };
-        let list =
-            place.and_then(Value::as_str).and_then(|text| text.strip_prefix("data:video/jpeg;base64,"));
-        let Some(list) = list else { continue };
-        let pictures =
-            list.split(',').map(|body| Value::from(format!("data:image/jpeg;base64,{body}"))).collect();
-        part.insert(key.to_owned(), Value::Array(pictures));
-    }
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 
 use std::ops::Range;
 
+use firsthand_media::{self as media, Format};
 use firsthand_memory::build::CLIP_MS;
 
 /// Longest time after a picture that still counts as seen.
@@ -20,12 +21,12 @@ pub(crate) enum Kind {
 impl Kind {
     const ALL: [(Kind, &str); 3] = [(Kind::Jpeg, "jpg"), (Kind::Png, "png"), (Kind::Film, "mp4")];
 
-    /// The kind that the first bytes say; opening it is the media process's business.
+    /// The kind that bytes say; opening it is the media process's business.
     pub(crate) fn of(bytes: &[u8]) -> Option<Kind> {
-        match bytes {
-            [0xff, 0xd8, 0xff, ..] => Some(Kind::Jpeg),
-            [0x89, b'P', b'N', b'G', ..] => Some(Kind::Png),
-            [_, _, _, _, b'f', b't', b'y', b'p', ..] => Some(Kind::Film),
+        match media::Kind::of_bytes(bytes, "") {
+            media::Kind::Picture(Format::Jpeg) => Some(Kind::Jpeg),
+            media::Kind::Picture(Format::Png) | media::Kind::Moving(Format::Png) => Some(Kind::Png),
+            media::Kind::Film(media::Kind::MP4) => Some(Kind::Film),
             _ => None,
         }
     }

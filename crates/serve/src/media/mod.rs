@@ -9,9 +9,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use base64::Engine as _;
 use firsthand_base::{Conversation, ImagePart, Part, VideoPart, VideoSource};
-use firsthand_media::{OpenMedia, Prepared, SizeRule};
+use firsthand_media::{OpenMedia, Prepared, SizeRule, inline_bytes, is_inline};
 
 use crate::files::Files;
 use crate::live::Live;
@@ -75,7 +74,7 @@ impl Media {
         let mut opened = OpenedMedia::default();
         self.check_count(conversation)?;
         let (mut pixels, mut frames) = (self.limits.media.pixels, self.limits.media.frames);
-        for part in conversation.parts() {
+        for (place, part) in conversation.placed_parts() {
             let medium = match part {
                 Part::Text(_) => continue,
                 Part::Image(part) => Medium::Image(part.clone()),
@@ -84,7 +83,11 @@ impl Media {
             if opened.find(&medium).is_ok() {
                 continue;
             }
-            let placed = self.place(&medium, key, until).await?;
+            let at = |refusal: Refusal| Refusal {
+                param: refusal.param.or_else(|| Some(place.clone())),
+                ..refusal
+            };
+            let placed = self.place(&medium, key, until).await.map_err(at)?;
             let wanted = Wanted {
                 medium: placed.medium,
                 rule: *rule,
@@ -96,7 +99,7 @@ impl Media {
                 // The process knows files by paths that are nobody's business.
                 let message =
                     placed.names.iter().fold(refusal.message, |text, (path, name)| text.replace(path, name));
-                Refusal { message, ..refusal }
+                at(Refusal { message, ..refusal })
             })?;
             let used = prepared.pictures.iter().map(|picture| picture.height * picture.width).sum::<usize>();
             pixels = pixels.saturating_sub(used);
@@ -171,7 +174,7 @@ impl Media {
     ) -> Answered<String> {
         let has_scheme =
             |scheme: &str| location.get(..scheme.len()).is_some_and(|s| s.eq_ignore_ascii_case(scheme));
-        if has_scheme("data:") {
+        if is_inline(location) {
             if location.len() as u64 / 4 * 3 > self.limits.file_bytes {
                 return Err(Refusal::medium(format!(
                     "an inline medium has more than {} bytes",
@@ -209,16 +212,11 @@ impl Media {
 
     /// A video that came inline becomes a file: decoders seek.
     async fn inline_video(&self, location: &str, placed: &mut Placed) -> Answered<String> {
-        let wrong = || Refusal::medium("an inline video is data:video/mp4;base64,<bytes>");
-        let (head, body) = location.split_once(',').ok_or_else(wrong)?;
-        if !head.to_ascii_lowercase().ends_with(";base64") {
-            return Err(wrong());
-        }
         let draft = self.files.draft();
-        let (body, path) = (body.to_owned(), draft.0.clone());
+        let (location, path, most) = (location.to_owned(), draft.0.clone(), self.limits.file_bytes);
         let write = move || -> Answered<()> {
-            let bytes = base64::engine::general_purpose::STANDARD.decode(body);
-            let bytes = bytes.map_err(|_| Refusal::medium("the bytes of an inline video are not base64"))?;
+            let bytes = inline_bytes(&location, most);
+            let bytes = bytes.map_err(|error| Refusal::medium(error.to_string()))?;
             fs_err::write(&path, bytes).map_err(|error| Refusal::internal(&error.to_string()))
         };
         tokio::task::spawn_blocking(write).await.map_err(|error| Refusal::internal(&error.to_string()))??;

@@ -74,7 +74,7 @@ fn part(medium: &MediaRef, sampling: &Sampling, limits: PixelLimits, shown: Show
                 pictures = order.map(|place| pictures[place].clone()).collect();
             }
             // The rule has been applied to the list already.
-            video(VideoSource::Images(pictures), Sampling::default(), Span::default(), Some(fps))
+            video(VideoSource::Images(pictures), Sampling::Every, Span::default(), Some(fps))
         }
         MediaKind::Days => {
             return Err(format!("{location}: recordings of whole days cannot be shown at once"));
@@ -108,6 +108,7 @@ fn pictures(medium: &MediaRef, sampling: &Sampling) -> Result<(Vec<String>, f64)
 /// How many of `total` pictures a rule for videos takes; both ends are among them.
 fn wanted(sampling: &Sampling, total: usize, fps: f64) -> usize {
     let count = match sampling {
+        Sampling::Every => total,
         Sampling::Frames(count) | Sampling::Uniform(count) | Sampling::Card(count) => *count,
         Sampling::RateThenUniform { keep, .. } => *keep,
         Sampling::Rate { fps: wanted, min_frames, max_frames } => {

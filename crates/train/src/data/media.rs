@@ -5,6 +5,7 @@ use std::collections::{HashMap, VecDeque};
 use std::path::{Path, PathBuf};
 
 use firsthand_base::{Conversation, ImagePart, Part, PixelLimits, Sampling, Span, VideoPart, VideoSource};
+use firsthand_media::inline_pictures;
 
 use super::config::SourceConfig;
 use super::fields::Reason;
@@ -40,13 +41,21 @@ impl MediaRules {
     }
 
     pub(super) fn video(&self, source: VideoSource, span: Span) -> Result<Part, Reason> {
-        let source = match source {
+        let listed = match &source {
+            VideoSource::File(location) => inline_pictures(location).map(VideoSource::Images),
+            VideoSource::Images(_) => None,
+        };
+        let source = match listed.unwrap_or(source) {
             VideoSource::File(location) => VideoSource::File(self.locate(&location)?),
             VideoSource::Images(all) => {
                 VideoSource::Images(all.iter().map(|one| self.locate(one)).collect::<Result<_, _>>()?)
             }
         };
-        let sampling = self.sampling.clone().unwrap_or_default();
+        let every = || match source {
+            VideoSource::File(_) => Sampling::default(),
+            VideoSource::Images(_) => Sampling::Every,
+        };
+        let sampling = self.sampling.clone().unwrap_or_else(every);
         Ok(Part::Video(VideoPart { source, sampling, span, limits: self.video, sample_fps: None }))
     }
 
@@ -74,7 +83,7 @@ impl MediaRules {
                     }
                     video.limits = or(video.limits, self.video);
                     if let Some(sampling) = &self.sampling
-                        && video.sampling == Sampling::default()
+                        && (video.sampling == Sampling::default() || video.sampling == Sampling::Every)
                     {
                         video.sampling = sampling.clone();
                     }
@@ -86,12 +95,7 @@ impl MediaRules {
 
     /// A location of this machine: relative ones start from the media root (`./` is where Video-R1's begin).
     fn locate(&self, location: &str) -> Result<String, Reason> {
-        let is_remote = |location: &str| {
-            let starts =
-                |scheme: &&str| location.get(..scheme.len()).is_some_and(|s| s.eq_ignore_ascii_case(scheme));
-            SCHEMES.iter().any(starts)
-        };
-        if is_remote(location) {
+        if has_scheme(location) {
             return Ok(location.to_owned());
         }
         let rest = self.prefix.as_deref().and_then(|prefix| location.strip_prefix(prefix));
@@ -105,6 +109,12 @@ impl MediaRules {
             .into_string()
             .map_err(|path| format!("{}: a path that is not UTF-8", Path::new(&path).display()))
     }
+}
+
+/// Whether a location is more than a path.
+fn has_scheme(location: &str) -> bool {
+    let starts = |scheme: &&str| location.get(..scheme.len()).is_some_and(|s| s.eq_ignore_ascii_case(scheme));
+    SCHEMES.iter().any(starts)
 }
 
 fn or(own: PixelLimits, default: PixelLimits) -> PixelLimits {
@@ -185,7 +195,7 @@ impl Files {
                 Part::Video(VideoPart { source: VideoSource::Images(all), .. }) => all,
             };
             for location in locations {
-                if SCHEMES.iter().any(|scheme| location.starts_with(scheme)) {
+                if has_scheme(location) {
                     continue;
                 }
                 let known = self.0.get(location).copied();

@@ -76,6 +76,7 @@ pub(super) fn run(options: &AskOptions, folder: &Path) -> Result<()> {
     if flags.turns == 0 {
         return Err(wrong_usage("--turns must be at least 1"));
     }
+    options.media.refuse_frames_of_days()?;
     let recollection = Recollection::open(folder, &flags.tools, &options.model)?;
     let wearer = recollection.wearer(flags.wearer.as_deref())?;
     let question = Question {

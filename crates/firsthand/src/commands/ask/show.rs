@@ -8,23 +8,21 @@ use firsthand_input::Tokenizer;
 use firsthand_tasks::{Section, Splitter};
 use serde_json::json;
 
+use crate::options::media::Moving;
 use crate::options::sampling::Choosing;
 use crate::screen::Paint;
 
-/// One line beside the answer.
-pub(super) fn note(text: &str) -> Result<()> {
-    writeln!(std::io::stderr(), "{} {text}", Paint::stderr().faint("note:"))?;
-    Ok(())
-}
+pub(super) use crate::screen::note;
 
 /// What is asked of what, and how tokens will be chosen.
-pub(super) fn notes(rendered: &Rendered, choosing: &Choosing) -> Result<()> {
+pub(super) fn notes(rendered: &Rendered, moving: &[Moving], choosing: &Choosing) -> Result<()> {
     for (medium, item) in rendered.media.iter().zip(&rendered.input.vision) {
         let [height, width] = medium.size;
         let (frames, tokens) = (medium.frames.len(), item.span.len());
         let frames = if frames == 1 { String::new() } else { format!("{frames} frames of ") };
         note(&format!("{}: {frames}{width} x {height}, {tokens} tokens", medium.location))?;
     }
+    moving.iter().try_for_each(|moving| note(&moving.note()))?;
     note(&choosing.note)
 }
 

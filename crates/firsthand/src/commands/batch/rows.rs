@@ -13,7 +13,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::failure::failure;
-use crate::options::media::MediaRules;
+use crate::options::media::{MediaRules, Moving};
 use crate::options::question::{self, QuestionFlags, StyleFlag, TypeFlag};
 use crate::reading;
 
@@ -49,6 +49,7 @@ pub(super) struct Asked {
     pub(super) conversation: Conversation,
     /// What the question offers.
     pub(super) options: Vec<String>,
+    pub(super) moving: Vec<Moving>,
     pub(super) extra: Option<Value>,
 }
 
@@ -158,7 +159,7 @@ impl Rows {
         let conversation = match (&line.messages, &line.question) {
             (Some(messages), None) if line.media.is_none() && line.options.is_empty() => {
                 let mut conversation = firsthand_input::read_message_list(messages)?;
-                rules.override_all(&mut conversation);
+                rules.override_all(&mut conversation)?;
                 conversation
             }
             (None, Some(text)) => {
@@ -180,6 +181,7 @@ impl Rows {
             }
             _ => bail!("give either messages, or question with media and options"),
         };
-        Ok(Asked { style, conversation, options, extra: line.extra.map(json::without_odd) })
+        let moving = Moving::find(&conversation, opener);
+        Ok(Asked { style, conversation, options, moving, extra: line.extra.map(json::without_odd) })
     }
 }
