@@ -197,7 +197,7 @@ assert isinstance(placed.choices[0].message.parsed, Near), placed
 bare = {"type": "function", "function": {"name": "stay"}}
 for function in ({}, {"parameters": None}, {"parameters": {}}, {"parameters": {"properties": {"room": {"enum": ["hall"]}}, "required": ["room"], "additionalProperties": False}}):
     tool = {"type": "function", "function": {"name": "stay", **function}}
-    stayed = client.chat.completions.create(model=model, messages=question, tools=[tool], tool_choice="required", max_tokens=40)
+    stayed = client.chat.completions.create(model=model, messages=question, tools=[tool], tool_choice="required", max_tokens=80)
     arguments = stayed.choices[0].message.tool_calls[0].function.arguments
     assert json.loads(arguments) in ({}, {"room": "hall"}), (function, arguments)
 
@@ -225,10 +225,10 @@ said = b"".join(bytes(token.bytes) for token in told.logprobs.content)
 assert said.decode().removesuffix("<|im_end|>") == told.message.content, (said, told.message.content)
 
 # One history has the same tokens whichever way it is sent.
-call = lambda number: {"id": f"c{number}", "type": "function", "function": {"name": "look", "arguments": '{"room": "hall"}'}}
+made = lambda number: {"id": f"c{number}", "type": "function", "function": {"name": "look", "arguments": '{"room": "hall"}'}}
 history = [
     {"role": "user", "name": "anna", "content": "where ?"},
-    {"role": "assistant", "content": None, "tool_calls": [call(1), call(2)]},
+    {"role": "assistant", "content": None, "tool_calls": [made(1), made(2)]},
     {"role": "tool", "tool_call_id": "c1", "content": "a cup"},
     {"role": "tool", "tool_call_id": "c2", "content": "nothing"},
 ]
