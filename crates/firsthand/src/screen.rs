@@ -1,7 +1,7 @@
 //! What people see on a terminal: colours that follow NO_COLOR, sizes and durations in words. Progress is in
 //! `progress.rs`; machine output never passes through here.
 
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 
 use crate::environment;
 
