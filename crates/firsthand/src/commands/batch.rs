@@ -38,7 +38,8 @@ IN holds JSON lines or one JSON list. Each row is one object: a unique `id`, and
   {\"id\": 1, \"media\": \"clip.mp4\", \"question\": \"What is picked up?\", \"options\": [\"a cup\", \"a key\"]}
   {\"id\": \"b\", \"messages\": [{\"role\": \"user\", \"content\": \"Hello\"}]}
 
-Each line of OUT is one answer, with `answer` (and its `option`, from 0, and `answer_text`), `thinking`, `finish` and the manifest, or one failed row with `error`.
+Each line of OUT is one answer, with `answer`, `thinking`, `finish` and the manifest, or one failed row with `error`.
+An answer that names one of the options has its `option`, from 0, and the option's words as `answer_text`.
 Flags that choose frames are for the rows with a video or a moving picture; a note counts the others.
 Lines appear when they are ready and are on the disk before the next one starts. Run the same command again after an
 interruption: rows that OUT has are skipped, a torn last line is repaired. OUT that was made with other settings is
