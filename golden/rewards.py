@@ -35,7 +35,7 @@ from functools import lru_cache
 from pathlib import Path
 
 TOLERANCE = 1e-9
-SHOWN = 40
+SHOWN = 5
 
 
 def functions(path, names, given):

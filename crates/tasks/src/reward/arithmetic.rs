@@ -6,16 +6,27 @@ const DEPTH: usize = 64;
 
 /// The value at one of a few fixed points, which give each unknown a number of its own.
 pub(super) fn value_at(text: &str, point: u32) -> Option<f64> {
-    let mut reader = Reader { rest: text, point, depth: 0 };
+    read(text, point, false).filter(|value| value.is_finite())
+}
+
+/// The value of an expression without unknowns, whatever its powers; one too large is infinite.
+pub(super) fn value_with_roots(text: &str) -> Option<f64> {
+    read(text, 0, true).filter(|value| !value.is_nan())
+}
+
+fn read(text: &str, point: u32, roots: bool) -> Option<f64> {
+    let mut reader = Reader { rest: text, point, depth: 0, roots };
     let value = reader.sum()?;
     reader.blanks();
-    (reader.rest.is_empty() && value.is_finite()).then_some(value)
+    reader.rest.is_empty().then_some(value)
 }
 
 struct Reader<'a> {
     rest: &'a str,
     point: u32,
     depth: usize,
+    /// Whether powers need not be whole.
+    roots: bool,
 }
 
 impl Reader<'_> {
@@ -81,7 +92,7 @@ impl Reader<'_> {
             return Some(base);
         }
         let exponent = self.signed()?;
-        (exponent.fract() == 0.0).then(|| base.powf(exponent))
+        (self.roots || exponent.fract() == 0.0).then(|| base.powf(exponent))
     }
 
     fn atom(&mut self) -> Option<f64> {

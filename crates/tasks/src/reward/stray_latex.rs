@@ -280,8 +280,9 @@ fn value(content: &str) -> Option<Value> {
         .and_then(|inside| inside.strip_suffix('}'))
         .unwrap_or(content)
         .to_lowercase();
-    let whole = name.chars().all(|c| c.is_alphabetic() || c == ' ');
-    (whole && name.chars().any(char::is_alphabetic)).then_some(Value::Name(name))
+    // "5 steps" is a product of names there.
+    let product = |c: char| c.is_alphanumeric() || " .+-*/^()".contains(c);
+    (name.chars().all(product) && name.chars().any(char::is_alphabetic)).then_some(Value::Name(name))
 }
 
 fn number(text: &str) -> Option<f64> {
@@ -321,6 +322,7 @@ mod tests {
         check("$50\\%$", &[Value::Number { value: 50.0, percent: true }]);
         check("$50$% ", &[Value::Number { value: 50.0, percent: true }]);
         check("$\\text{left}$", &[Value::Name("left".into())]);
+        check("$5 steps $", &[Value::Name("5 steps".into())]);
         check("$5 and 7", &[]);
         check("a\\$5$", &[]);
     }

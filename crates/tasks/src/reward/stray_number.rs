@@ -3,7 +3,7 @@
 //! Numbers count where they stand at a word's beginning, with thousands, decimals and percent, and so does arithmetic
 //! like `3/4`, which hides the numbers in it until it proves to be none. Formulas are `stray_latex`'s.
 
-use super::arithmetic::value_at;
+use super::arithmetic::value_with_roots;
 use super::stray_latex::{Formula, Value, bare_box, formula_at, formulas};
 use crate::format::tags::is_blank;
 
@@ -258,7 +258,7 @@ fn expression_at(text: &str, begin: usize) -> Option<Found> {
     let tight: Vec<char> = whole.chars().filter(|c| !is_blank(*c)).collect();
     let implied = tight.windows(2).any(|pair| pair[1] == '(' && (pair[0].is_ascii_digit() || pair[0] == ')'))
         || tight.windows(2).any(|pair| pair[0] == ')' && pair[1].is_ascii_digit());
-    let value = if implied || whole.contains(['×', '÷']) { None } else { value_at(whole, 0) };
+    let value = if implied || whole.contains(['×', '÷']) { None } else { value_with_roots(whole) };
     Some(Found { begin, end: begin + end, value, percent: false })
 }
 
@@ -369,6 +369,8 @@ mod tests {
         case("$3$, $4$", "3", false);
         case("\\boxed{}", "$3$", false);
         case("room 1,000", "1000", true);
+        case("go **8** 0.5 is", "0.5", false);
+        case("Answer: \n $5 steps $$x=3$$", "3", false);
     }
 
     proptest! {
