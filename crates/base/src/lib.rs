@@ -1,5 +1,6 @@
-//! The words of the project as types, and the two traits that let rooms meet without knowing each other:
-//! [`Render`] (conversation to model input, tokens to text) and [`Generate`] (conversation in, text out).
+//! The words of the project as types, and the traits that let rooms meet without knowing each other: [`Render`]
+//! (conversation to model input, tokens to text), [`Generate`] (conversation in, text out) and [`Report`] (how far long
+//! work is).
 //!
 //! This room knows no codec, no tokenizer, no tensor and no network. Foreign formats are read at the edges
 //! (`input` reads messages, `model` reads checkpoints) and become these types there.
@@ -13,6 +14,7 @@ mod input;
 pub mod json;
 mod manifest;
 mod moment;
+mod report;
 mod sampling;
 mod time;
 mod trace;
@@ -26,6 +28,7 @@ pub use hash::Digest;
 pub use input::{ModelInput, Position, VisionItem, VisionKind};
 pub use manifest::Manifest;
 pub use moment::{Moment, MomentError};
+pub use report::{Begun, Report, Silent, Unit};
 pub use sampling::{PixelLimits, ResizeMode, Sampling, Span};
 pub use time::MediaTime;
 pub use trace::{Trace, Turn};

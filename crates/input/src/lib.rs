@@ -28,5 +28,6 @@ pub use manifest::manifest;
 pub use marked::MarkedTokenizer;
 pub use messages::{read_message_list, read_messages};
 pub use positions::{TextAfter, VideoTime};
+pub use python::dumps as python_json;
 pub use renderer::{RenderOptions, Renderer};
 pub use tokenizer::Tokenizer;

@@ -35,7 +35,7 @@ pub(crate) fn tojson(value: &Value, options: Kwargs) -> Result<String, Error> {
 }
 
 /// A value as Python's `json.dumps(value, ensure_ascii=False)` writes it, as far as it is not nested too deeply.
-pub(crate) fn dumps(value: &serde_json::Value) -> String {
+pub fn dumps(value: &serde_json::Value) -> String {
     let (item, key) = (", ".to_owned(), ": ".to_owned());
     let (ensure_ascii, sort_keys, indent) = (false, false, None);
     let mut writer = Writer { out: String::new(), ensure_ascii, sort_keys, indent, item, key };

@@ -60,6 +60,20 @@ pub struct AdapterConfig {
     pub dropout: f64,
 }
 
+/// Why a tensor of an adapter has no place.
+fn unmatched(name: &str) -> String {
+    let is_embedding = |part: &str| {
+        part.starts_with("lora_embedding_") || ["embed_tokens", "lm_head", "patch_embed"].contains(&part)
+    };
+    if name.split('.').any(is_embedding) {
+        return format!(
+            "{name}: adapters of embeddings and of the output head are not supported; merge it into its checkpoint with peft \
+             (merge_and_unload, save_pretrained) and name the result"
+        );
+    }
+    format!("{name} has no matrix in this checkpoint to be added to; use the one it was made for")
+}
+
 impl AdapterConfig {
     /// An adapter of every matrix whose name ends in one of `targets`.
     pub fn new(rank: usize, alpha: f64, targets: &[&str]) -> AdapterConfig {
@@ -199,9 +213,7 @@ impl Model {
         });
         if failed.is_none() {
             failed = match tensors.keys().next() {
-                Some(other) => Some(format!(
-                    "{other} has no matrix in this checkpoint to be added to; use the one it was made for"
-                )),
+                Some(other) => Some(unmatched(other)),
                 None if found.is_empty() => Some("it holds no update; save the adapter again".to_owned()),
                 None => None,
             };

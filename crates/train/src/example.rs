@@ -1,9 +1,10 @@
 //! One row to what a training step takes: the conversation as model input, and which tokens are scored. Every token
 //! of the chosen assistant turns is a target, the one that ends the turn included, and nothing else is.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
-use firsthand_base::{Conversation, ModelInput, Part, Sampling};
+use firsthand_base::{Conversation, Message, ModelInput, Part, Role, Sampling};
 use firsthand_input::Renderer;
 use firsthand_model::layers::LossRow;
 
@@ -13,15 +14,45 @@ use crate::rl::environment::Environments;
 /// Opens a row's media, renders its conversation, and marks what is scored. Weights are 1: means are the trainer's.
 pub fn prepare(renderer: &Renderer, row: &Row) -> firsthand_input::Result<(ModelInput, Vec<LossRow>)> {
     let answered = renderer.answered(&row.conversation)?;
-    let learned = match row.answers {
-        Answers::All => &answered.answers[..],
-        Answers::Last => &answered.answers[answered.answers.len().saturating_sub(1)..],
+    let first = match row.answers {
+        Answers::All => 0,
+        Answers::Last => answered.answers.len().saturating_sub(1),
     };
+    let learned = answered.answers.iter().enumerate().skip(first);
+    let learned = learned.filter(|(turn, _)| !row.unlearned.contains(turn)).map(|(_, tokens)| tokens);
     let input = answered.rendered.input;
     // A token is predicted from the row before it; turns never begin a prompt.
     let score = |at: usize| LossRow { row: at - 1, target: input.ids[at], weight: 1.0 };
-    let targets = learned.iter().cloned().flatten().map(score).collect();
+    let targets = learned.cloned().flatten().map(score).collect();
     Ok((input, targets))
+}
+
+/// A row with what it says of tools in its system turn: after the row's own words, else after those that the chat template
+/// says where no system turn is, as LLaMA-Factory's templates do.
+pub fn with_tools<'a>(renderer: &Renderer, row: &'a Row) -> firsthand_input::Result<Cow<'a, Row>> {
+    let Some(tools) = &row.tools else { return Ok(Cow::Borrowed(row)) };
+    let mut row = Row { tools: None, ..row.clone() };
+    let messages = &mut row.conversation.messages;
+    if messages.first().is_none_or(|first| first.role != Role::System) {
+        let parts = vec![Part::Text(default_system(renderer)?)];
+        messages.insert(0, Message { role: Role::System, parts });
+    }
+    messages[0].parts.push(Part::Text(tools.clone()));
+    Ok(Cow::Owned(row))
+}
+
+/// What the chat template says for the system where no turn does: what a prompt without a system turn has in the place of
+/// its words.
+fn default_system(renderer: &Renderer) -> firsthand_input::Result<String> {
+    const MARK: &str = "probed system";
+    let turn = |role, text: &str| Message { role, parts: vec![Part::Text(text.to_owned())] };
+    let asked = turn(Role::User, "x");
+    let with = Conversation { messages: vec![turn(Role::System, MARK), asked.clone()] };
+    let (with, without) =
+        (renderer.input(&with)?.prompt, renderer.input(&Conversation { messages: vec![asked] })?.prompt);
+    let words =
+        with.split_once(MARK).and_then(|(before, after)| without.strip_prefix(before)?.strip_suffix(after));
+    Ok(words.unwrap_or_default().to_owned())
 }
 
 /// How a row's prompt is made.
@@ -189,6 +220,41 @@ mod tests {
             let text = |id: u32| if id == end { "|".to_owned() } else { renderer.text(&[id]) };
             assert_eq!(targets.iter().map(|target| text(target.target)).collect::<String>(), expected);
         }
+    }
+
+    #[test]
+    fn what_tools_gave_and_turns_without_weight_are_not_scored() {
+        let line = r#"{"tools":[{"name":"look","parameters":{}}],"conversations":[
+            {"from":"human","value":"a"},{"from":"gpt","value":"red","weight":0},
+            {"from":"human","value":"b"},{"from":"function_call","value":"{\"name\":\"look\",\"arguments\":{}}"},
+            {"from":"observation","value":"the clip"},{"from":"gpt","value":"blue"}]}"#
+            .replace('\n', " ");
+        let renderer = renderer();
+        let row = row(Format::ShareGpt, &line, Answers::All);
+        let told = with_tools(&renderer, &row).unwrap();
+        let (input, targets) = prepare(&renderer, &told).unwrap();
+        let ids: Vec<u32> = targets.iter().map(|target| target.target).collect();
+        let text = renderer.text(&ids);
+        assert_eq!(text, "<tool_call>\n{\"name\": \"look\", \"arguments\": {}}\n</tool_call>blue");
+        // After the words that the template says for itself, as where no tools are.
+        let whole = renderer.text(&input.ids);
+        let bare = Row { tools: None, ..row.clone() };
+        let (before, _) = prepare(&renderer, &bare).unwrap();
+        let start = renderer.text(&before.ids).split("user").next().unwrap().trim_end().to_owned();
+        assert!(whole.starts_with(&format!("{start}\n\n# Tools")), "{start:?} begins {whole:?}");
+        assert!(whole.contains("<tool_response>\nthe clip\n</tool_response>"), "{whole}");
+        // The row's own words come before the tools too.
+        let system = Message { role: Role::System, parts: vec![Part::Text("look".into())] };
+        let mut own = row.clone();
+        own.conversation.messages.insert(0, system);
+        let own = with_tools(&renderer, &own).unwrap();
+        let Part::Text(tools) = &own.conversation.messages[0].parts[1] else { panic!() };
+        assert_eq!(Some(tools), row.tools.as_ref());
+        // With the last answer alone, the same.
+        let last = Row { answers: Answers::Last, ..told.into_owned() };
+        let (_, targets) = prepare(&renderer, &last).unwrap();
+        let ids: Vec<u32> = targets.iter().map(|target| target.target).collect();
+        assert_eq!(renderer.text(&ids), "blue");
     }
 
     #[test]

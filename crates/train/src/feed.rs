@@ -12,7 +12,7 @@ use firsthand_model::layers::LossRow;
 
 use crate::data::{BadRow, Dataset, Order, Row, RowId};
 use crate::error::{Result, TrainError};
-use crate::example::{Asking, Question, prepare};
+use crate::example::{Asking, Question, prepare, with_tools};
 
 /// Steps that may be ready before the trainer wants them.
 const AHEAD: u64 = 3;
@@ -54,6 +54,8 @@ pub enum Purpose {
 
 /// The rows of one step.
 pub struct Step {
+    /// Which one, counted from 0.
+    pub number: u64,
     /// In the order of the data.
     pub rows: Vec<Arc<Prepared>>,
     /// Rows that cannot be used after all: their media do not open, or they are too long.
@@ -74,8 +76,6 @@ struct Shared {
     purpose: Purpose,
     /// Items of a step.
     size: usize,
-    /// Steps from here on are not made.
-    end: u64,
     queue: Mutex<Queue>,
     changed: Condvar,
 }
@@ -90,14 +90,18 @@ struct Queue {
     next: u64,
     /// The step that the trainer waits for.
     wanted: u64,
+    /// Steps from here on are not made.
+    end: u64,
     closed: bool,
 }
 
 impl Purpose {
     /// Opens a row's media and makes its input.
     pub fn prepare(&self, renderer: &Renderer, id: RowId, row: &Row) -> Result<Prepared, String> {
+        let told = |error: firsthand_input::Error| error.to_string();
+        let row = &*with_tools(renderer, row).map_err(told)?;
         let Purpose::Ask(asking) = self else {
-            let (input, targets) = prepare(renderer, row).map_err(|error| error.to_string())?;
+            let (input, targets) = prepare(renderer, row).map_err(told)?;
             return Ok(Prepared { id, input, targets, asked: None });
         };
         let Question { input, shuffled } = asking.ask(renderer, row)?;
@@ -120,7 +124,7 @@ impl Purpose {
 }
 
 impl Feed {
-    /// Starts to prepare steps `first..end` of `size` items.
+    /// Starts to prepare steps `first..end` of `size` items; see [`Feed::replace`].
     pub fn start(
         (dataset, order): (Arc<Dataset>, Order),
         renderer: Arc<Renderer>,
@@ -128,9 +132,9 @@ impl Feed {
         size: usize,
         (first, end): (u64, u64),
     ) -> Feed {
-        let queue = Mutex::new(Queue { next: first, wanted: first, ..Queue::default() });
+        let queue = Mutex::new(Queue { next: first, wanted: first, end, ..Queue::default() });
         let shared =
-            Arc::new(Shared { dataset, order, renderer, purpose, size, end, queue, changed: Condvar::new() });
+            Arc::new(Shared { dataset, order, renderer, purpose, size, queue, changed: Condvar::new() });
         let work = |_| {
             let shared = shared.clone();
             std::thread::spawn(move || shared.work())
@@ -152,6 +156,27 @@ impl Feed {
         queue.wanted = self.next;
         self.shared.changed.notify_all();
         step
+    }
+
+    /// Makes one step more than was said at the start, because one gave nothing to learn from.
+    pub fn replace(&mut self) {
+        self.shared.lock().end += 1;
+        self.shared.changed.notify_all();
+    }
+
+    /// Number of the next step.
+    pub fn next(&self) -> u64 {
+        self.next
+    }
+
+    /// Whether the steps from `first` on that were handed out show every row: see [`Order::shows_all`].
+    pub fn has_shown_all(&self, first: u64) -> bool {
+        self.shared.order.shows_all(first, self.next, self.shared.size)
+    }
+
+    /// Rows of the data.
+    pub fn rows(&self) -> usize {
+        self.shared.dataset.len()
     }
 
     /// Keeps a row without its patches: whoever calls this has the features of its media.
@@ -192,10 +217,10 @@ impl Shared {
     fn work(&self) {
         loop {
             let mut queue = self.lock();
-            while !queue.closed && queue.next < self.end && queue.next >= queue.wanted + AHEAD {
+            while !queue.closed && queue.next >= queue.end.min(queue.wanted + AHEAD) {
                 queue = self.wait(queue);
             }
-            if queue.closed || queue.next >= self.end {
+            if queue.closed {
                 return;
             }
             let number = queue.next;
@@ -211,7 +236,7 @@ impl Shared {
     }
 
     fn step(&self, number: u64) -> Result<Step> {
-        let mut step = Step { rows: Vec::new(), bad: Vec::new() };
+        let mut step = Step { number, rows: Vec::new(), bad: Vec::new() };
         for (place, id) in self.order.batch(number, self.size).into_iter().enumerate() {
             let known = self.lock().remembered.get(&id).cloned();
             if let Some(row) = known {
@@ -221,7 +246,7 @@ impl Shared {
             let row = self.dataset.row(id).map_err(|error| TrainError::Data(error.to_string()))?;
             match self.purpose.at(number, place).prepare(&self.renderer, id, &row) {
                 Ok(prepared) => step.rows.push(Arc::new(prepared)),
-                Err(error) => step.bad.push(self.dataset.blame(&row, error)),
+                Err(error) => step.bad.push(row.blame(error)),
             }
         }
         Ok(step)

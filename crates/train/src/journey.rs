@@ -6,19 +6,22 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
+use firsthand_base::Begun;
 use firsthand_input::Renderer;
 use firsthand_model::{Model, Precision};
 
 use crate::checkpoint::{State, Store};
+use crate::data::BadRow;
 use crate::error::{Result, TrainError};
 use crate::features::Features;
 use crate::feed::{Feed, Purpose, Step};
 use crate::guard::{Guard, Verdict};
+use crate::left_out::{Found, LEFT_OUT, LeftOut};
 use crate::metrics::{Metrics, Record};
 use crate::optimizer::{self, Optimizer};
 use crate::phase::{self, Made, Passes};
-use crate::recipe::{DtypeRecipe, MatmulRecipe, OnBadRow, PhaseRecipe, Rates, Recipe};
-use crate::rl::{Algorithm, Critic, HeldOut, Learner, Round, Stage, show};
+use crate::recipe::{DtypeRecipe, MatmulRecipe, PhaseRecipe, Rates, Recipe};
+use crate::rl::{Algorithm, Critic, Drawn, HeldOut, Learner, Round, Stage, show};
 use crate::run::{Data, Run, Watch};
 use crate::vision_words::{Pairs, VisionWords};
 
@@ -30,9 +33,9 @@ pub(crate) struct Journey<'a> {
     pub(crate) metrics: Metrics,
     pub(crate) state: State,
     pub(crate) features_bytes: u64,
-    /// Rows that were named as left out.
-    pub(crate) named: HashSet<(PathBuf, usize)>,
-    /// Reasons why samples could not be judged that were told.
+    /// Rows that cannot be used.
+    pub(crate) left_out: LeftOut,
+    /// Reasons why tools failed that were told.
     pub(crate) told: HashSet<String>,
 }
 
@@ -117,7 +120,8 @@ impl Journey<'_> {
         };
         Ok(match (&self.run.data[self.state.phase], &phase.pairs, &phase.rl) {
             (Some(data), _, Some(rl)) => {
-                let range = (self.state.draws, steps * (1 + rl.refill as u64));
+                let draws = steps * (1 + rl.refill as u64);
+                let range = (self.state.draws, draws.max(self.state.draws));
                 let asking = self.run.asking(self.state.phase, renderer)?;
                 let environments = asking.environments.clone();
                 let feed = feed(data, Purpose::Ask(asking), range);
@@ -132,6 +136,7 @@ impl Journey<'_> {
                 )?;
                 learner.sampler.clone_from(&self.run.sampler);
                 learner.environments = environments;
+                learner.report = self.run.report.clone();
                 if rl.algorithm == Algorithm::Ppo {
                     let fresh = || Critic::new(model.config.decoder().hidden_size);
                     learner.critic = Some(self.state.critic.clone().unwrap_or_else(fresh));
@@ -140,7 +145,9 @@ impl Journey<'_> {
                 Work::Rollouts { feed, learner: Box::new(learner), held_out, round: Box::default() }
             }
             (Some(data), _, None) => {
-                let feed = feed(data, Purpose::Learn, (self.state.step, steps));
+                // An earlier program did not count; it drew once for each step.
+                let first = self.state.draws.max(self.state.step);
+                let feed = feed(data, Purpose::Learn, (first, first + (steps - self.state.step)));
                 let folder = self.run.recipe.output.join("cache/features");
                 let features =
                     phase.cache_features.then(|| Features::new(&folder, self.features_bytes)).transpose()?;
@@ -170,37 +177,51 @@ impl Journey<'_> {
                 self.store.write_sampled(|dir| self.run.write_model(model, dir, DtypeRecipe::Auto))?;
             sampler.take(&folder, self.state.total_step).map_err(TrainError::Setup)?;
         }
-        let mut drawn = Vec::new();
-        let mut teaching = 0;
-        // Groups without variance are replaced while the recipe allows.
-        for _ in 0..=rl.refill {
-            let step = self.rows(feed)?;
-            let mut stage = |stage| self.watch.stage(stage);
-            let draw = learner.draw(model, renderer, &step.rows, self.state.draws, &mut stage)?;
-            self.state.draws += 1;
-            // Each is told once; the metrics reward_failures and environment_failures count them all.
-            let told = draw.failures.iter().map(|reason| ("not judged", reason));
-            for (what, reason) in told.chain(draw.broken.iter().map(|reason| ("tools failed", reason))) {
-                if self.told.insert(reason.clone()) {
-                    self.watch.note(&format!("{what}: {reason}"));
-                }
-            }
-            teaching += draw.groups.iter().filter(|group| learner.teaches(group)).count();
-            drawn.push(draw);
-            if teaching >= phase.batch {
-                break;
-            }
-        }
-        if drawn.iter().all(|draw| draw.groups.is_empty()) {
-            let reason = drawn.iter().flat_map(|draw| &draw.failures).next();
-            let reason = reason.map_or("it drew no prompt", String::as_str);
-            return Err(TrainError::Data(format!("no sample of a whole step could be judged: {reason}")));
-        }
+        let drawn = self.draw(feed, learner, (model, renderer), (phase.batch, rl.refill))?;
         **round = learner.round(model, drawn, phase.batch)?;
         if rl.show_every > 0 && self.state.step.is_multiple_of(rl.show_every) {
             show::write(&self.run.recipe.output.join("rollouts"), self.state.total_step + 1, &round.groups)?;
         }
         Ok(rl.updates * rl.minibatches)
+    }
+
+    /// Judged samples of prompts for a step of `batch` groups. Groups without variance are replaced while `refill`
+    /// allows; where no group could be judged, the next prompts are drawn.
+    fn draw(
+        &mut self,
+        feed: &mut Feed,
+        learner: &Learner,
+        (model, renderer): (&Model, &Renderer),
+        (batch, refill): (usize, usize),
+    ) -> Result<Vec<Drawn>> {
+        let (first, mut drawn, mut teaching) = (feed.next(), Vec::new(), 0);
+        loop {
+            let step = self.rows(feed)?;
+            let mut stage = |stage| self.watch.stage(stage);
+            let draw = learner.draw(model, renderer, &step.rows, step.number, &mut stage)?;
+            // The metrics reward_failures and environment_failures count them all.
+            for bad in &draw.failures {
+                self.leave_out(bad, Found::Judging)?;
+            }
+            for reason in &draw.broken {
+                if self.told.insert(reason.clone()) {
+                    self.watch.note(&format!("tools failed: {reason}"));
+                }
+            }
+            teaching += draw.groups.iter().filter(|group| learner.teaches(group)).count();
+            drawn.push(draw);
+            let is_judged = drawn.iter().any(|draw| !draw.groups.is_empty());
+            if teaching >= batch || (is_judged && drawn.len() > refill) {
+                return Ok(drawn);
+            }
+            if !is_judged && feed.has_shown_all(first) {
+                let bad = drawn.iter().flat_map(|draw| &draw.failures).next();
+                return Err(self.nothing_left(feed, bad, "could be judged"));
+            }
+            if drawn.len() > refill {
+                feed.replace();
+            }
+        }
     }
 
     /// Asks the held-out questions where their time has come: `last` is the phase's length after its last step.
@@ -218,7 +239,10 @@ impl Journey<'_> {
         let is_due = last.is_some() || step == 0 || (every > 0 && step.is_multiple_of(every));
         if is_due && !held_out.knows(step) {
             let best = held_out.best().cloned();
-            let found = held_out.measure(learner, model, renderer, step, last.is_some())?;
+            let report = self.run.report.clone();
+            let leave_out = &mut |bad: &BadRow| self.leave_out(bad, Found::HeldOut);
+            let at = (step, last.is_some());
+            let found = held_out.measure(learner, (model, renderer), at, &*report, leave_out)?;
             if let (Some(_), Some(change)) = (last, held_out.change()) {
                 self.watch.note(&change.told());
             }
@@ -241,23 +265,43 @@ impl Journey<'_> {
         Ok(())
     }
 
-    /// The rows of the next step; those that cannot be used are named once.
+    /// The rows of the next step that has some. Those that cannot be used are written down.
     fn rows(&mut self, feed: &mut Feed) -> Result<Step> {
-        let step = feed.next_step()?;
-        for bad in &step.bad {
-            if self.run.recipe.data.on_bad_row == OnBadRow::Stop {
-                return Err(TrainError::Data(format!(
-                    "{bad}; repair the row, or set data.on_bad_row = \"skip\""
-                )));
+        let (first, mut worst) = (feed.next(), None);
+        loop {
+            let step = feed.next_step()?;
+            self.state.draws = feed.next();
+            for bad in &step.bad {
+                self.leave_out(bad, Found::Opening)?;
             }
-            if self.named.insert((bad.file.clone(), bad.line)) {
-                self.watch.note(&format!("left out: {bad}"));
+            if !step.rows.is_empty() {
+                return Ok(step);
             }
+            worst = worst.or(step.bad.into_iter().next());
+            if feed.has_shown_all(first) {
+                return Err(self.nothing_left(feed, worst.as_ref(), "can be used"));
+            }
+            feed.replace();
         }
-        if let (true, Some(bad)) = (step.rows.is_empty(), step.bad.first()) {
-            return Err(TrainError::Data(format!("no row of a whole step can be used; the first: {bad}")));
+    }
+
+    /// Writes down that a row is not used and why, and tells it where it is new.
+    pub(crate) fn leave_out(&mut self, bad: &BadRow, found: Found) -> Result<()> {
+        self.run.refuse(std::slice::from_ref(bad))?;
+        if self.left_out.add(bad, found)? {
+            self.watch.note(&format!("left out: {bad}"));
         }
-        Ok(step)
+        Ok(())
+    }
+
+    /// Why a run cannot go on after a whole pass over the data.
+    fn nothing_left(&self, feed: &Feed, first: Option<&BadRow>, what: &str) -> TrainError {
+        let first = first.map_or_else(String::new, |bad| format!("; the first: {bad}"));
+        TrainError::Data(format!(
+            "none of {} rows of a whole pass {what}{first}; the others are in {}",
+            feed.rows(),
+            self.run.recipe.output.join(LEFT_OUT).display()
+        ))
     }
 
     /// Loss and gradients of an update of the step.
@@ -334,8 +378,9 @@ impl Journey<'_> {
     }
 
     fn save(&mut self, model: &Model, optimizer: Option<&Optimizer>) -> Result<PathBuf> {
-        self.state.metrics = self.metrics.sync()?;
         let run = self.run;
+        let _writing = Begun::working(&*run.report, "writing a checkpoint");
+        self.state.metrics = self.metrics.sync()?;
         let write = |dir: &Path| {
             run.write_model(model, dir, DtypeRecipe::Auto)?;
             self.watch.stage(Stage::Checkpoint);

@@ -1,5 +1,5 @@
-//! Which examples of a batch go through the model together. The model keeps examples of one pass apart, so packing
-//! changes memory and speed, never the sums; there is no padding to save, so the order of the batch is kept.
+//! Which examples of a batch go through the model together. The model keeps examples of one pass apart, so packing changes
+//! memory, speed and the order of sums, nothing else; there is no padding to save, so the order of the batch is kept.
 
 use std::ops::Range;
 

@@ -208,7 +208,10 @@ pub struct PhaseRecipe {
     /// A step sums the gradients of this many batches.
     #[serde(default = "one")]
     pub accumulate: usize,
-    /// Most tokens of one forward and backward pass; longer rows pass alone. Bounds memory, changes no result.
+    /// Most tokens of one forward and backward pass; longer rows pass alone. Bounds memory. No row sees another of its
+    /// pass, but which rows share one decides in what order their gradients are added, and how many rows a product has
+    /// decides its kernel: losses of two settings agree to about 1e-7 with `matmul = "f32"` and 1e-3 with bf16 products,
+    /// and runs drift apart from there. So it is one of the settings by which runs are told apart.
     #[serde(default = "pass_tokens")]
     pub pass_tokens: usize,
     /// Names of the sources; all if left out.

@@ -1,29 +1,29 @@
 //! A run from recipe to final model: opens everything before anything is trained, walks the phases step by step,
 //! and writes checkpoints so that the same command continues where a killed process was, to the same bits.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use firsthand_base::Part;
+use firsthand_base::{Begun, Report};
 use firsthand_input::Renderer;
 use firsthand_media::Opener;
 use firsthand_model::{AdapterConfig, Checkpoint, Dtype, LoadOptions, Model, Quantize};
 
 use crate::checkpoint::{self, Saved, State, Store};
-use crate::data::{self, BadRow, Dataset, Order, OrderOptions, RowId, SourceConfig};
+use crate::data::{self, BadRow, Dataset, Order, OrderOptions, SourceConfig};
 use crate::error::{Result, TrainError};
 use crate::example::{Asking, Shuffle};
-use crate::init::pieces;
 use crate::journey::Journey;
+use crate::left_out::{Found, LeftOut};
 use crate::memory::MemoryPlan;
 use crate::metrics::{Metrics, Record};
 use crate::optimizer::Optimizer;
-use crate::recipe::{DtypeRecipe, OnBadRow, PhaseKind, QuantizeRecipe, Recipe};
-use crate::rl::recipe::{HeldOutRecipe, Level, TemporalRecipe};
+use crate::recipe::{DtypeRecipe, PhaseKind, QuantizeRecipe, Recipe};
+use crate::rl::recipe::{Level, TemporalRecipe};
 use crate::rl::tools::Episodes;
 use crate::rl::{Environments, HeldOut, Results, RlRecipe, Sampler, Stage};
-use crate::vision_words;
+use crate::rows::{held_out_source, open_rows};
 
 /// Whoever watches a run.
 pub trait Watch {
@@ -76,6 +76,8 @@ pub struct Outcome {
     pub was_finished: bool,
     /// What its phases measured on held-out questions, by the name of the phase.
     pub results: Vec<(String, Results)>,
+    /// Rows that were not used; `left-out.jsonl` of the run names them.
+    pub left_out: usize,
 }
 
 /// Rows of a phase in their order.
@@ -90,6 +92,10 @@ pub struct Run {
     settings: BTreeMap<String, String>,
     digest: String,
     opener: Arc<Opener>,
+    /// Is told how far long work is.
+    pub(crate) report: Arc<dyn Report>,
+    /// Held-out questions, for each phase.
+    pub(crate) held_out: Vec<Option<Arc<Dataset>>>,
     /// Samples for phases of reinforcement learning in place of the model in memory.
     pub(crate) sampler: Option<Arc<dyn Sampler>>,
     /// Whoever samples of a phase talk to, for each phase.
@@ -98,13 +104,19 @@ pub struct Run {
 
 impl Run {
     /// Opens the data of a recipe and checks everything that can be checked without weights. `start` is the
-    /// checkpoint directory that `recipe.model.start` names; it is not looked at for a new model.
-    pub fn open(mut recipe: Recipe, start: Option<PathBuf>, opener: Arc<Opener>) -> Result<Run> {
+    /// checkpoint directory that `recipe.model.start` names; it is not looked at for a new model. `report` is told how
+    /// far long work is, here and in the run.
+    pub fn open(
+        mut recipe: Recipe,
+        start: Option<PathBuf>,
+        opener: Arc<Opener>,
+        report: Arc<dyn Report>,
+    ) -> Result<Run> {
         let settings = recipe.settings();
         for source in &mut recipe.sources {
             if let Some(wanted) = source.make.take() {
                 let folder = recipe.output.join("data").join(&source.name);
-                let made = data::make_questions(&wanted, &folder);
+                let made = data::make_questions(&wanted, &folder, &*report);
                 source.path =
                     made.map_err(|error| TrainError::Data(format!("source {}: {error}", source.name)))?;
             }
@@ -121,7 +133,7 @@ impl Run {
             let dataset = match known {
                 Some(dataset) => dataset,
                 None => {
-                    let dataset = Arc::new(Dataset::open(&sources).map_err(data_error)?);
+                    let dataset = open_rows(&sources, &*report)?;
                     opened.push((sources, dataset.clone()));
                     dataset
                 }
@@ -130,12 +142,11 @@ impl Run {
             let order = Order::new(&dataset, &options).map_err(data_error)?;
             data.push(Some((dataset, order)));
         }
-        let skipped = opened.iter().flat_map(|(_, dataset)| dataset.skipped());
-        if let (OnBadRow::Stop, Some(bad)) = (recipe.data.on_bad_row, skipped.into_iter().next()) {
-            return Err(TrainError::Data(format!(
-                "{bad}; repair the row, or set data.on_bad_row = \"skip\""
-            )));
-        }
+        let held_out = recipe.phases.iter().map(|phase| {
+            let wanted = phase.rl.as_ref().and_then(|rl| rl.held_out.as_ref());
+            wanted.map(|wanted| open_rows(&[held_out_source(&recipe, wanted)], &*report)).transpose()
+        });
+        let held_out = held_out.collect::<Result<_>>()?;
         let digests: Vec<String> = opened.iter().map(|(_, dataset)| dataset.digest().to_hex()).collect();
         let start = start.unwrap_or_else(|| recipe.output.join("start"));
         let mut environments = Vec::new();
@@ -146,7 +157,20 @@ impl Run {
             environments.push(opened.map(|episodes| Arc::new(episodes) as Arc<dyn Environments>));
         }
         let digest = digests.join(" ");
-        Ok(Run { recipe, start, data, settings, digest, opener, sampler: None, environments })
+        let run = Run {
+            recipe,
+            start,
+            data,
+            settings,
+            digest,
+            opener,
+            report,
+            held_out,
+            sampler: None,
+            environments,
+        };
+        run.refuse(&run.skipped())?;
+        Ok(run)
     }
 
     /// Has samples of phases of reinforcement learning come from elsewhere. Their bits then depend on who gives them.
@@ -183,15 +207,14 @@ impl Run {
     /// What the run will do, without doing any of it.
     pub fn outline(&self, done: u64, from: &Path) -> Result<Outline> {
         let mut sources: Vec<(String, usize)> = Vec::new();
-        let mut skipped: Vec<BadRow> = Vec::new();
-        for (dataset, _) in self.data.iter().flatten() {
+        for dataset in self.datasets() {
             for (name, rows) in dataset.sources() {
                 if !sources.iter().any(|(known, _)| known == name) {
                     sources.push((name.to_owned(), rows));
-                    skipped.extend(dataset.skipped().iter().filter(|bad| bad.source_name == name).cloned());
                 }
             }
         }
+        let skipped = self.skipped();
         let memory = match (done, &self.recipe.model.new) {
             // Not made yet.
             (0, Some(_)) if !from.exists() => None,
@@ -204,12 +227,11 @@ impl Run {
 
     /// Says what [`Run::train`] would do, and does none of it.
     pub fn rehearse(&self) -> Result<Outline> {
-        let outline = self.outline(0, &self.start)?;
+        let mut outline = self.outline(0, &self.start)?;
         outline.memory.map_or(Ok(()), |memory| memory.check())?;
-        if !self.start.exists() {
-            return Ok(outline);
+        if self.start.exists() {
+            outline.skipped.extend(self.check_prompts(&self.renderer()?)?);
         }
-        self.check_prompts(&self.renderer()?)?;
         Ok(outline)
     }
 
@@ -217,14 +239,16 @@ impl Run {
     pub fn train(&self, watch: &mut dyn Watch) -> Result<Outcome> {
         let recipe = &self.recipe;
         // Before anything is written; a new model is not made yet.
-        if self.start.exists() {
-            self.check_prompts(&self.renderer()?)?;
-        }
+        let mut long = match self.start.exists() {
+            true => self.check_prompts(&self.renderer()?)?,
+            false => Vec::new(),
+        };
         let store = Store::open(&recipe.output)?;
         if let Some(state) = store.finished()? {
             state.check_same(&self.settings, &self.digest, &store.final_dir())?;
             let results = self.results()?;
-            return Ok(Outcome { dir: store.final_dir(), state, was_finished: true, results });
+            let left_out = LeftOut::open(&recipe.output, true)?.count();
+            return Ok(Outcome { dir: store.final_dir(), state, was_finished: true, results, left_out });
         }
         let saved = store.latest()?;
         if let Some(Saved { dir, state }) = &saved {
@@ -242,10 +266,16 @@ impl Run {
         watch.begin(&outline);
         let renderer = Arc::new(self.renderer()?);
         if recipe.model.new.is_some() {
-            self.check_prompts(&renderer)?;
+            long = self.check_prompts(&renderer)?;
         }
+        let mut left_out = LeftOut::open(&recipe.output, saved.is_some())?;
+        for bad in outline.skipped.iter().chain(&long) {
+            left_out.add(bad, Found::Reading)?;
+        }
+        let loading = Begun::working(&*self.report, "loading the checkpoint");
         let mut model = Model::load(from, &self.load_options())?;
         self.put_adapter(&mut model, saved.as_ref())?;
+        drop(loading);
         let fresh = || State::new(self.settings.clone(), self.digest.clone());
         let state = saved.as_ref().map_or_else(fresh, |saved| saved.state.clone());
         let metrics = Metrics::open(&recipe.output, &state.metrics, recipe.log.tensorboard)?;
@@ -256,7 +286,7 @@ impl Run {
             metrics,
             state,
             features_bytes: memory.features,
-            named: HashSet::new(),
+            left_out,
             told: HashSet::new(),
         };
         while let Some(phase) = recipe.phases.get(journey.state.phase) {
@@ -268,9 +298,11 @@ impl Run {
             };
             journey.phase(phase, &mut model, &renderer, optimizer)?;
         }
-        let state = journey.state;
+        let Journey { state, left_out, .. } = journey;
+        let _writing = Begun::working(&*self.report, "writing the model");
         let dir = store.write_final(&state, |dir| self.write_model(&model, dir, recipe.save.dtype))?;
-        Ok(Outcome { dir, state, was_finished: false, results: self.results()? })
+        let left_out = left_out.count();
+        Ok(Outcome { dir, state, was_finished: false, results: self.results()?, left_out })
     }
 
     /// What the phases measured on held-out questions, by the name of the phase.
@@ -318,6 +350,7 @@ impl Run {
         if rl.kl.weight == 0.0 || self.recipe.adapter.is_some() {
             return Ok(None);
         }
+        let _loading = Begun::working(&*self.report, "loading the reference");
         Ok(Some(Model::load(&self.start, &self.load_options())?))
     }
 
@@ -327,14 +360,8 @@ impl Run {
         let Some(recipe) = &rl.held_out else { return Ok(None) };
         let asking = Asking { shuffle: None, ..self.asking(phase, renderer)? };
         let path = recipe.path(&self.recipe.output);
-        let dataset = self.held_out_rows(recipe)?;
+        let dataset = self.held_out[phase].clone().expect("its questions were opened");
         HeldOut::open(dataset, asking, path, recipe.right_from, step).map(Some)
-    }
-
-    fn held_out_rows(&self, recipe: &HeldOutRecipe) -> Result<Arc<Dataset>> {
-        let source = self.recipe.sources.iter().find(|source| source.name == recipe.source);
-        let source = SourceConfig { weight: None, ..source.expect("the recipe was checked").clone() };
-        Ok(Arc::new(Dataset::open(&[source]).map_err(data_error)?))
     }
 
     /// How the prompts of a phase are made.
@@ -351,39 +378,6 @@ impl Run {
             environments: self.environments[phase].clone(),
             most_tokens: rl.most_prompt(renderer.context_length()).map_err(refuse)?,
         })
-    }
-
-    /// Refuses rows whose words alone are too long a prompt, and rows that tools cannot answer, before anything runs.
-    /// Media are counted when they are opened.
-    fn check_prompts(&self, renderer: &Renderer) -> Result<()> {
-        for (at, phase) in self.recipe.phases.iter().enumerate() {
-            let Some(rl) = &phase.rl else { continue };
-            if self.sampler.is_some() && rl.tools.is_some() {
-                return Err(TrainError::Setup(
-                    "rl.tools: a served policy samples whole answers and cannot stop to call tools; leave --rollouts or tools out".into(),
-                ));
-            }
-            let asking = self.asking(at, renderer)?;
-            let held_out = rl.held_out.as_ref().map(|recipe| self.held_out_rows(recipe)).transpose()?;
-            for dataset in self.data[at].iter().map(|(dataset, _)| dataset).chain(&held_out) {
-                let sources: Vec<usize> = dataset.sources().map(|(_, rows)| rows).collect();
-                for (source, rows) in sources.into_iter().enumerate() {
-                    for index in 0..rows {
-                        let row = dataset.row(RowId { source, index }).map_err(data_error)?;
-                        let check = || {
-                            let conversation = asking.conversation(&row)?;
-                            let long = renderer.longer_than(&conversation, asking.most_tokens);
-                            let long = long.map_err(|error| error.to_string())?;
-                            long.map_or(Ok(()), |tokens| asking.check_length(tokens))
-                        };
-                        check().map_err(|reason: String| {
-                            TrainError::Data(dataset.blame(&row, reason).to_string())
-                        })?;
-                    }
-                }
-            }
-        }
-        Ok(())
     }
 
     /// The files of a checkpoint in the published layout, or of an adapter in PEFT's.
@@ -414,29 +408,6 @@ impl Run {
         let words = self.words()?;
         store.write_start(|dir| new.create(dir, &words).map_err(|error| TrainError::Setup(error.to_string())))
     }
-
-    /// The pieces of all texts of all sources and of the words that vision towers are taught, sorted.
-    fn words(&self) -> Result<Vec<String>> {
-        let mut words = BTreeSet::new();
-        let unweighted = |source: &SourceConfig| SourceConfig { weight: None, ..source.clone() };
-        let sources: Vec<SourceConfig> = self.recipe.sources.iter().map(unweighted).collect();
-        if !sources.is_empty() {
-            let dataset = Dataset::open(&sources).map_err(data_error)?;
-            let rows = dataset.sources().enumerate();
-            for (source, rows) in rows.map(|(source, (_, rows))| (source, rows)).collect::<Vec<_>>() {
-                for index in 0..rows {
-                    let row = dataset.row(RowId { source, index }).map_err(data_error)?;
-                    for part in row.conversation.parts() {
-                        if let Part::Text(text) = part {
-                            words.extend(pieces(text).into_iter().map(str::to_owned));
-                        }
-                    }
-                }
-            }
-        }
-        words.extend(vision_words::words().into_iter().flatten().map(|word| format!(" {word}")));
-        Ok(words.into_iter().collect())
-    }
 }
 
 fn dtype(recipe: DtypeRecipe) -> Dtype {
@@ -447,6 +418,6 @@ fn dtype(recipe: DtypeRecipe) -> Dtype {
     }
 }
 
-fn data_error(error: crate::data::Error) -> TrainError {
+pub(crate) fn data_error(error: crate::data::Error) -> TrainError {
     TrainError::Data(error.to_string())
 }

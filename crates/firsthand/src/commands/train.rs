@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
+use firsthand_train::left_out::{Found, LEFT_OUT, Line};
 use firsthand_train::metrics::Record;
 use firsthand_train::recipe::PhaseKind;
 use firsthand_train::rl::Stage;
@@ -19,7 +20,7 @@ use crate::failure::failure;
 use crate::interrupt;
 use crate::plot;
 use crate::policy::ServedPolicy;
-use crate::progress::{Progress, Unit};
+use crate::progress::{self, Progress, Shown, Unit};
 use crate::session;
 
 const EXAMPLES: &str = "\
@@ -37,6 +38,7 @@ A recipe, with the keys most runs need (paths are relative to where the program 
   format = \"video-r1\"                            # video-r1, st-r1, sharegpt, stvqa, messages
   path = \"Video-R1-COT-165k.json\"
   only = { problem_type = [\"multiple choice\"] }   # rows with one of these values; all if left out
+                                                 # sharegpt rows of words alone: media = false
   [train]
   epochs = 1.0                                   # or steps
   batch = 1
@@ -44,11 +46,13 @@ A recipe, with the keys most runs need (paths are relative to where the program 
   learning_rate = { language = 1e-5, merger = 0.0, vision = 0.0 }
   warm_up_ratio = 0.03
   clip = 1.0
+  pass_tokens = 8192                             # bounds memory; other values add in another order: another run
 Several [[phase]] tables in place of [train] follow one another. [adapter] trains a low-rank adapter (PEFT).
 
 OUTPUT then has checkpoints/step-*/ (checkpoint directories with the trainer's state), metrics.jsonl, TensorBoard
-events, loss.png, and in the end final/. The same command continues a run that was interrupted or killed, to the same
-weights bit for bit. Ctrl-C writes a checkpoint first; pressed twice it does not.";
+events, loss.png, left-out.jsonl (each row that was not used, with the reason), and in the end final/. The same command
+continues a run that was interrupted or killed, to the same weights bit for bit. Ctrl-C writes a checkpoint first;
+pressed twice it does not.";
 
 const RL_EXAMPLES: &str = "\
 Examples:
@@ -78,6 +82,9 @@ A recipe has what `firsthand train sft --help` shows, and in place of its [train
 OUTPUT then has what `train sft` writes, reward.png, samples as text in rollouts/, and with held_out results.json:
 accuracy before and after, and what changed, question by question, with its interval. The same command continues a
 killed run, to the same weights bit for bit.";
+
+/// Rows that a dry run names one by one.
+const LISTED: usize = 20;
 
 /// Train a checkpoint.
 #[derive(Args)]
@@ -159,7 +166,9 @@ pub(crate) fn run(options: &TrainOptions) -> Result<()> {
 fn merge(options: &MergeOptions) -> Result<()> {
     let start = checkpoint::directory(&options.model, "main").context("--model")?;
     let adapter = checkpoint::adapter(&options.adapter)?;
+    let merging = Progress::working("merging");
     firsthand_train::merge(&start, &adapter, &options.out)?;
+    drop(merging);
     writeln!(std::io::stdout(), "{}", options.out.display())?;
     Ok(())
 }
@@ -189,7 +198,7 @@ fn train(options: &RunOptions, rl: bool, served: Option<(&str, f64)>) -> Result<
         recipe.output = passing.path().to_owned();
     }
     let opener = session::opener(false)?;
-    let mut run = Run::open(recipe, start, opener.clone())?;
+    let mut run = Run::open(recipe, start, opener.clone(), Arc::new(Shown::default()))?;
     if let Some((url, patience)) = served {
         run = run.sampled_by(Arc::new(ServedPolicy::open(url, patience, opener)?));
     }
@@ -200,6 +209,7 @@ fn train(options: &RunOptions, rl: bool, served: Option<(&str, f64)>) -> Result<
             writeln!(stdout, "{:#}", describe(&outline))?;
         } else {
             print(&mut stdout, &outline, &output)?;
+            list(&mut stdout, &outline)?;
         }
         return Ok(());
     }
@@ -213,7 +223,7 @@ fn train(options: &RunOptions, rl: bool, served: Option<(&str, f64)>) -> Result<
     let outcome = run.train(&mut screen);
     drop(screen);
     draw(&output)?;
-    let Outcome { dir, state, was_finished, results } = outcome?;
+    let Outcome { dir, state, was_finished, results, left_out } = outcome?;
     let changes = results.iter().filter_map(|(phase, results)| Some((phase, results.change?)));
     if options.json {
         let held_out: Vec<_> =
@@ -224,6 +234,8 @@ fn train(options: &RunOptions, rl: bool, served: Option<(&str, f64)>) -> Result<
             "tokens": state.tokens,
             "seconds": state.seconds,
             "skipped": state.skipped,
+            "left_out": left_out,
+            "left_out_file": (left_out > 0).then(|| output.join(LEFT_OUT)),
             "was_finished": was_finished,
             "held_out": held_out,
         });
@@ -234,6 +246,9 @@ fn train(options: &RunOptions, rl: bool, served: Option<(&str, f64)>) -> Result<
         writeln!(stdout, "{}: {how}, {steps} steps, {tokens} tokens, {:.0} s", dir.display(), state.seconds)?;
         for (phase, change) in changes {
             writeln!(stdout, "{phase}: {}", change.told())?;
+        }
+        if left_out > 0 {
+            writeln!(stdout, "left out {left_out} rows: {}", output.join(LEFT_OUT).display())?;
         }
     }
     Ok(())
@@ -261,12 +276,7 @@ impl Watch for Screen {
     }
 
     fn note(&mut self, line: &str) {
-        match &self.progress {
-            Some(progress) if progress.is_shown() => progress.note(line),
-            _ => {
-                let _ = writeln!(std::io::stderr(), "note: {line}");
-            }
-        }
+        progress::note(&format!("note: {line}"));
     }
 
     fn stage(&mut self, stage: Stage) {
@@ -294,9 +304,7 @@ impl Watch for Screen {
     }
 
     fn saved(&mut self, dir: &Path) {
-        if let Some(progress) = &self.progress {
-            progress.note(&format!("saved {}", dir.display()));
-        }
+        self.note(&format!("saved {}", dir.display()));
         // The picture can be drawn again from metrics.jsonl; a full disk must not end the run here.
         let _ = draw(&self.output);
     }
@@ -346,13 +354,25 @@ fn print(out: &mut impl Write, outline: &Outline, output: &Path) -> Result<()> {
     Ok(())
 }
 
+/// Names the rows that would be left out, as far as they are known before media are opened.
+fn list(out: &mut impl Write, outline: &Outline) -> Result<()> {
+    for bad in outline.skipped.iter().skip(1).take(LISTED - 1) {
+        writeln!(out, "         {bad}")?;
+    }
+    if outline.skipped.len() > LISTED {
+        let rest = outline.skipped.len() - LISTED;
+        writeln!(out, "         and {rest} more, which --json lists; the run writes all to {LEFT_OUT}")?;
+    }
+    Ok(())
+}
+
 fn describe(outline: &Outline) -> serde_json::Value {
     let named = |pairs: &[(String, u64)], unit: &str| -> Vec<serde_json::Value> {
         pairs.iter().map(|(name, count)| json!({"name": name, unit: count})).collect()
     };
     let sources: Vec<(String, u64)> =
         outline.sources.iter().map(|(name, rows)| (name.clone(), *rows as u64)).collect();
-    let skipped: Vec<String> = outline.skipped.iter().map(ToString::to_string).collect();
+    let skipped: Vec<Line> = outline.skipped.iter().map(|bad| Line::of(bad, Found::Reading)).collect();
     json!({
         "from": outline.from,
         "sources": named(&sources, "rows"),

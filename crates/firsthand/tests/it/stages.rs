@@ -4,6 +4,7 @@
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 
 use firsthand_train::metrics::Record;
@@ -54,7 +55,8 @@ fn stand_still() {
     let [recipe, stage, count] = place.split(' ').collect::<Vec<_>>()[..] else { panic!("{place}") };
     let recipe = Recipe::read(Path::new(recipe)).unwrap();
     let start = recipe.model.start.clone().map(Into::into);
-    let run = Run::open(recipe, start, firsthand_media::Opener::default().into()).unwrap();
+    let (opener, report) = (firsthand_media::Opener::default().into(), Arc::new(firsthand_base::Silent));
+    let run = Run::open(recipe, start, opener, report).unwrap();
     run.train(&mut Still { stage: stage.into(), count: count.parse().unwrap() }).unwrap();
     panic!("it came to its end");
 }

@@ -317,3 +317,182 @@ fn an_adapter_is_trained_resumed_and_merged() {
     assert!(first < 0.9 * losses[0], "{first} after {losses:?}");
     assert_failure(&merge(), &["merged", "exists"]);
 }
+
+/// Rows of which many show a film that is there and does not decode, or words that stand for a medium.
+fn write_rows_with_bad_films(school: &School) -> usize {
+    fs_err::write(school.path("bad.mp4"), b"\0\0\0\x18ftypisomno film").unwrap();
+    let rows = fs_err::read_to_string(school.path("rows.jsonl")).unwrap();
+    let mut all = Vec::new();
+    for (i, line) in rows.lines().enumerate() {
+        let mut row: Value = serde_json::from_str(line).unwrap();
+        match i % 5 {
+            0 | 3 => {
+                row["messages"][0]["content"][0] = json!({"type": "video", "video": school.path("bad.mp4")})
+            }
+            1 => row["messages"][0]["content"][1] = json!({"type": "text", "text": "what is <|image_pad|>"}),
+            _ => {}
+        }
+        all.push(row);
+    }
+    // All on one line of a list: rows are told apart by their number.
+    fs_err::write(school.path("rows.jsonl"), Value::from(all).to_string()).unwrap();
+    18
+}
+
+const ONE_AT_A_TIME: &str = r#"
+[[phase]]
+name = "words"
+steps = 26
+batch = 1
+learning_rate = { language = 1e-3 }
+[[phase]]
+name = "joint"
+epochs = 0.5
+batch = 1
+learning_rate = { language = 1e-3, merger = 1e-3, vision = 3e-4 }
+"#;
+
+fn left_out(run: &Path) -> Vec<Value> {
+    let text = fs_err::read_to_string(run.join("left-out.jsonl")).unwrap();
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+#[cfg(unix)]
+#[test]
+fn steps_without_a_usable_row_take_the_next_rows_and_kills_change_nothing() {
+    let school = School::new();
+    let bad = write_rows_with_bad_films(&school);
+    let said = school.finish(&school.recipe("whole", "f32", ONE_AT_A_TIME));
+    let whole = left_out(&school.path("whole"));
+    assert!(said.contains("done, 41 steps"), "{said}");
+    assert!(said.contains(&format!("left out {} rows: whole/left-out.jsonl", whole.len())), "{said}");
+    // 26 steps of twelve good rows in thirty are more than a pass: every bad row came up, and each is there once.
+    assert_eq!(whole.len(), bad);
+    let mut rows: Vec<u64> = whole.iter().map(|line| line["row"].as_u64().unwrap()).collect();
+    rows.sort_unstable();
+    assert_eq!(rows, (1..=30).filter(|row| [0, 1, 3].contains(&((row - 1) % 5))).collect::<Vec<u64>>());
+    for line in &whole {
+        let reason = line["reason"].as_str().unwrap();
+        assert!(line["file"] == "rows.jsonl" && line["line"] == 1 && line["found"] == "opening", "{line}");
+        assert!(
+            reason.contains("bad.mp4")
+                || reason.contains("<|image_pad|>, which stands for a medium; remove it"),
+            "{line}"
+        );
+    }
+    assert_eq!(curve(&school.path("whole")).len(), 41, "every step has its line");
+    let recipe = school.recipe("killed", "f32", ONE_AT_A_TIME);
+    let mut kills = 0;
+    for step in [1, 4, 13, 22, 30] {
+        if let Some(mut child) = school.until(&recipe, "killed", step) {
+            child.kill().unwrap();
+            child.wait().unwrap();
+            kills += 1;
+        }
+    }
+    assert!(kills >= 3, "only {kills} kills came before the end");
+    school.finish(&recipe);
+    assert_same_run(&school.path("whole"), &school.path("killed"));
+    assert_eq!(left_out(&school.path("killed")), whole);
+    // Asked again, the finished run says the same.
+    assert!(school.finish(&recipe).contains(&format!("left out {bad} rows: killed/left-out.jsonl")));
+}
+
+#[test]
+fn a_run_ends_when_a_whole_pass_gives_nothing() {
+    let school = School::new();
+    fs_err::write(school.path("bad.mp4"), b"no film").unwrap();
+    let row = json!({"messages": [
+        {"role": "user", "content": [{"type": "video", "video": "bad.mp4"}, {"type": "text", "text": "hm"}]},
+        {"role": "assistant", "content": "it is"},
+    ]});
+    fs_err::write(school.path("rows.jsonl"), format!("{row}\n").repeat(7)).unwrap();
+    let recipe = school.recipe("run", "f32", "[train]\nsteps = 6\nbatch = 2\nlearning_rate = 1e-3\n");
+    let output = school.train(&recipe).output().unwrap();
+    assert_failure(
+        &output,
+        &["none of 7 rows of a whole pass can be used", "rows.jsonl:", "bad.mp4", "left-out.jsonl"],
+    );
+    assert_eq!(left_out(&school.path("run")).len(), 7);
+    let strict = school.recipe(
+        "strict",
+        "f32",
+        "[data]\non_bad_row = \"stop\"\n[train]\nsteps = 6\nlearning_rate = 1e-3\n",
+    );
+    assert_failure(&school.train(&strict).output().unwrap(), &["rows.jsonl:", "bad.mp4", "on_bad_row"]);
+}
+
+#[test]
+fn rows_that_cannot_be_read_are_all_named_and_a_dry_run_lists_them() {
+    let school = School::new();
+    let rows = fs_err::read_to_string(school.path("rows.jsonl")).unwrap();
+    let broken: String = (0..24).map(|i| format!("{{\"messages\": {i}}}\n")).collect();
+    fs_err::write(school.path("rows.jsonl"), format!("{broken}{rows}")).unwrap();
+    let recipe = school.recipe("run", "f32", "[train]\nsteps = 2\nbatch = 2\nlearning_rate = 1e-3\n");
+    let dry = stdout(&school.train(&recipe).arg("--dry-run").output().unwrap());
+    assert!(
+        dry.contains("left out 24 rows; the first: rows.jsonl:1: ") && dry.contains("rows.jsonl:20: "),
+        "{dry}"
+    );
+    assert!(!dry.contains("rows.jsonl:21: ") && dry.contains("and 4 more, which --json lists"), "{dry}");
+    let dry = school.train(&recipe).args(["--dry-run", "--json"]).output().unwrap();
+    let dry: Value = serde_json::from_slice(&dry.stdout).unwrap();
+    assert!(!school.path("run").exists(), "a dry run writes nothing");
+    let said = school.finish(&recipe);
+    assert!(said.contains("left out 24 rows: run/left-out.jsonl"), "{said}");
+    assert_eq!(Value::from(left_out(&school.path("run"))), dry["left_out"]);
+    assert_eq!(
+        dry["left_out"][23],
+        json!({
+            "source": "rows", "file": "rows.jsonl", "line": 24, "row": 24, "found": "reading",
+            "reason": dry["left_out"][23]["reason"],
+        })
+    );
+}
+
+/// `pass_tokens` decides which rows share a pass, and with it the order of sums: results agree up to rounding, and runs
+/// that differ in it are not the same run.
+#[test]
+fn rows_of_a_pass_do_not_see_each_other_and_runs_of_other_passes_are_other_runs() {
+    let school = School::new();
+    let mut rows = String::new();
+    for (i, words) in [1usize, 9, 3, 30].into_iter().enumerate() {
+        let asked = format!("say {}", "red cup ".repeat(words));
+        let row = json!({"messages": [{"role": "user", "content": asked}, {"role": "assistant", "content": ["red", "blue"][i % 2]}]});
+        rows += &format!("{row}\n");
+    }
+    fs_err::write(school.path("rows.jsonl"), rows).unwrap();
+    let run = |matmul: &str, pass_tokens: usize| {
+        let name = format!("{matmul}-{pass_tokens}");
+        let recipe = school.recipe(
+            &name,
+            "f32",
+            &format!("[train]\nsteps = 3\nbatch = 4\nlearning_rate = 1e-3\npass_tokens = {pass_tokens}\n"),
+        );
+        let text = fs_err::read_to_string(school.path(&recipe)).unwrap();
+        fs_err::write(
+            school.path(&recipe),
+            text.replace("matmul = \"f32\"", &format!("matmul = \"{matmul}\"")),
+        )
+        .unwrap();
+        school.finish(&recipe);
+        curve(&school.path(&name)).iter().map(|(_, loss, _)| loss.as_f64().unwrap()).collect::<Vec<f64>>()
+    };
+    for (matmul, bound) in [("f32", 1e-5), ("auto", 2e-2)] {
+        let together = run(matmul, 8192);
+        for pass_tokens in [1, 64, 140] {
+            let apart = run(matmul, pass_tokens);
+            for (step, (a, b)) in together.iter().zip(&apart).enumerate() {
+                assert!(
+                    (a - b).abs() <= bound * a,
+                    "{matmul}, {pass_tokens} tokens a pass, step {step}: {a} and {b}"
+                );
+            }
+        }
+    }
+    let recipe = school.path("f32-64.toml");
+    let text = fs_err::read_to_string(&recipe).unwrap().replace("pass_tokens = 64", "pass_tokens = 65");
+    fs_err::write(&recipe, text).unwrap();
+    let output = school.train("f32-64.toml").output().unwrap();
+    assert_failure(&output, &["the recipe has changed", "phase[train].pass_tokens was 64 and is 65"]);
+}

@@ -142,6 +142,27 @@ fn what_is_not_supported_is_refused() {
     check("r", 0.into(), "between 1 and 4096");
     check("lora_alpha", serde_json::Value::Null, "lora_alpha");
 
+    // Tensors that peft writes beside those of matrices.
+    let beside = |name: &str, part: &str| {
+        let dir = tempfile::tempdir().unwrap();
+        adapted().save_adapter(dir.path(), "base").unwrap();
+        let path = dir.path().join("adapter_model.safetensors");
+        let bytes = fs_err::read(&path).unwrap();
+        let file = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+        let mut tensors = file.tensors();
+        let (_, one) = tensors[0].clone();
+        tensors.push((name.to_owned(), one));
+        let written = safetensors::serialize(tensors, None).unwrap();
+        fs_err::write(&path, written).unwrap();
+        let error = load(FAMILY).load_adapter(dir.path()).unwrap_err().to_string();
+        assert!(error.contains(part) && !error.contains('\n'), "{name}: {error}");
+    };
+    let merge = "adapters of embeddings and of the output head are not supported; merge it into its checkpoint with peft";
+    beside("base_model.model.model.embed_tokens.base_layer.weight", merge);
+    beside("base_model.model.model.embed_tokens.lora_embedding_A", merge);
+    beside("base_model.model.lm_head.lora_A.weight", merge);
+    beside("base_model.model.model.layers.99.mlp.up_proj.lora_A.weight", "has no matrix in this checkpoint");
+
     let mut model = adapted();
     let again = model.add_adapter(&AdapterConfig::new(4, 8.0, &["q_proj"]), 1).unwrap_err().to_string();
     assert!(again.contains("merge it first"), "{again}");

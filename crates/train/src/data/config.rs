@@ -98,6 +98,10 @@ pub struct SourceConfig {
     /// Folder that relative media locations start from. Default: the folder of the file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub media_root: Option<PathBuf>,
+    /// Whether rows of `sharegpt` show media. Where they show none, `<image>` and `<video>` in their text are words as any
+    /// other.
+    #[serde(default = "yes", skip_serializing_if = "Clone::clone")]
+    pub media: bool,
     /// Taken off the front of media locations that begin with it, for files that name another machine's folders.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub media_prefix: Option<String>,
@@ -172,6 +176,7 @@ impl SourceConfig {
             path: path.into(),
             make: None,
             media_root: None,
+            media: true,
             media_prefix: None,
             weight: None,
             only: BTreeMap::new(),
@@ -225,6 +230,12 @@ impl SourceConfig {
                 );
             }
             _ => {}
+        }
+        if !self.media && self.format != Format::ShareGpt {
+            return refuse(format!(
+                "media: only sharegpt rows mark media within their text, {} rows do not; leave media out",
+                self.format.name()
+            ));
         }
         if self.scene && self.format != Format::World {
             return refuse("scene: only questions of format \"world\" can ask for one; leave it out".into());

@@ -4,7 +4,7 @@
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
-use firsthand_base::{Digest, Part, json};
+use firsthand_base::{Begun, Digest, Part, Report, Silent, Unit, json};
 
 use super::config::SourceConfig;
 use super::media::{Files, MediaRules};
@@ -34,12 +34,17 @@ impl Dataset {
     /// Opens every source and reads every row once. Rows that cannot be used are left out and listed by
     /// [`Dataset::skipped`]; a source without a usable row is an error.
     pub fn open(configs: &[SourceConfig]) -> Result<Dataset> {
+        Dataset::open_and_tell(configs, &Silent)
+    }
+
+    /// The same, and tells how far it is.
+    pub fn open_and_tell(configs: &[SourceConfig], report: &dyn Report) -> Result<Dataset> {
         check_together(configs)?;
         let mut hasher = blake3::Hasher::new();
         let mut skipped = Vec::new();
         let sources = configs
             .iter()
-            .map(|config| Source::open(config, &mut skipped, &mut hasher))
+            .map(|config| Source::open(config, &mut skipped, &mut hasher, report))
             .collect::<Result<_>>()?;
         Ok(Dataset { sources, skipped, digest: Digest(*hasher.finalize().as_bytes()) })
     }
@@ -72,16 +77,6 @@ impl Dataset {
     /// Reads one row. Panics when there is no such row.
     pub fn row(&self, id: RowId) -> Result<Row> {
         self.sources[id.source].row(id.index)
-    }
-
-    /// A row that turned out bad after it was read, when its media were opened.
-    pub fn blame(&self, row: &Row, reason: impl Into<String>) -> BadRow {
-        BadRow {
-            source_name: row.source.clone(),
-            file: row.file.clone(),
-            line: row.line,
-            reason: reason.into(),
-        }
     }
 
     pub(super) fn weights(&self) -> Vec<Option<f64>> {
@@ -117,32 +112,40 @@ fn check_together(configs: &[SourceConfig]) -> Result<()> {
 }
 
 impl Source {
-    fn open(config: &SourceConfig, skipped: &mut Vec<BadRow>, hasher: &mut blake3::Hasher) -> Result<Source> {
+    fn open(
+        config: &SourceConfig,
+        skipped: &mut Vec<BadRow>,
+        hasher: &mut blake3::Hasher,
+        report: &dyn Report,
+    ) -> Result<Source> {
         let folder = if config.path.is_dir() { Some(&*config.path) } else { config.path.parent() };
         let media = MediaRules::new(config, folder.unwrap_or(Path::new(".")));
         let reader = Reader { config, media: &media };
         let mut intake = Intake::default();
         let (before, mut left_out, mut inside) = (skipped.len(), 0, None);
+        let (what, unit) = (format!("reading {}", config.name), Unit::Things("rows"));
+        let reading = Begun::new(report, &what, None, unit);
         let store = Store::open(config, &mut |found| {
-            let Found { file, line, value } = found;
+            let Found { file, at, value } = found;
+            reading.advance(1);
             if value.as_ref().is_ok_and(|(value, _)| !config.takes(value)) {
                 left_out += 1;
                 return false;
             }
             let taken = value.and_then(|(value, bytes)| {
-                let read = reader.read(&value, file, line).and_then(|row| intake.take(&row));
+                let read = reader.read(&value, file, at).and_then(|row| intake.take(&row));
                 read.map_err(|reason| {
                     if skipped.len() == before && intake.groups.is_empty() {
                         inside = json::nested(bytes);
                     }
-                    json::explain(bytes, line, "", reason)
+                    json::explain(bytes, at.line, "", reason)
                 })?;
                 hasher.update(bytes);
                 Ok(())
             });
             let keep = taken.is_ok();
             if let Err(reason) = taken {
-                skipped.push(BadRow { source_name: config.name.clone(), file: file.into(), line, reason });
+                skipped.push(BadRow { source_name: config.name.clone(), file: file.into(), at, reason });
             }
             keep
         })?;
@@ -167,13 +170,13 @@ impl Source {
     }
 
     fn row(&self, index: usize) -> Result<Row> {
-        let (file, line) = self.store.place(index);
+        let (file, at) = self.store.place(index);
         let reader = Reader { config: &self.config, media: &self.media };
-        let row = self.store.value(index).and_then(|value| reader.read(&value, file, line));
+        let row = self.store.value(index).and_then(|value| reader.read(&value, file, at));
         row.map_err(|reason| {
             // It could be read when the file was opened.
             let reason = format!("the file has changed since it was opened: {reason}");
-            Error::Row(BadRow { source_name: self.config.name.clone(), file: file.into(), line, reason })
+            Error::Row(BadRow { source_name: self.config.name.clone(), file: file.into(), at, reason })
         })
     }
 }

@@ -78,6 +78,20 @@ impl Order {
         self.items
     }
 
+    /// Whether every row is sure to be among those of steps `first..end` of `size` items.
+    pub fn shows_all(&self, first: u64, end: u64, size: usize) -> bool {
+        // So many whole epochs show all rows of a source: one, unless weights make its share another than its size.
+        let epochs = |lane: &Lane| match lane.units.count() {
+            count if count == lane.draws => 1,
+            // Any `2 count - 1` draws in a row have a whole pass among them.
+            count => u128::from(2 * count - 1).div_ceil(u128::from(lane.draws)),
+        };
+        let needed = self.lanes.iter().map(epochs).max().unwrap_or(0);
+        let item = |step: u64| u128::from(step) * size as u128;
+        let items = u128::from(self.items);
+        item(first).next_multiple_of(items) + needed * items <= item(end)
+    }
+
     /// The rows of step `step` (counted from 0) at `size` items a step. Rows that share media stand side by side.
     pub fn batch(&self, step: u64, size: usize) -> Vec<RowId> {
         let first = u128::from(step) * size as u128;

@@ -43,6 +43,24 @@ proptest! {
     }
 
     #[test]
+    fn all_rows_are_shown_when_it_says_so_and_not_long_after(
+        seed: u64, sources in sources(), weighted: bool, first in 0u64..50, size in 1usize..5,
+    ) {
+        let sizes: Vec<u32> = sources.iter().map(|source| source.0).collect();
+        let weights: Vec<_> = sources.iter().map(|source| weighted.then_some(source.1)).collect();
+        let order = plain(seed, &sizes, &weights);
+        let (mut seen, mut end) = (BTreeSet::new(), first);
+        while !order.shows_all(first, end, size) {
+            seen.extend(order.batch(end, size));
+            end += 1;
+        }
+        prop_assert_eq!(seen.len(), sizes.iter().sum::<u32>() as usize);
+        if !weighted {
+            prop_assert!((end - first) * size as u64 <= 2 * order.epoch_items() + size as u64);
+        }
+    }
+
+    #[test]
     fn weights_hold_from_any_step_to_any_other(seed: u64, sources in sources()) {
         let sizes: Vec<u32> = sources.iter().map(|source| 10 * source.0).collect();
         let weights: Vec<_> = sources.iter().map(|source| Some(source.1)).collect();

@@ -7,10 +7,10 @@ use firsthand_base::{Conversation, Message, Part, Role, json};
 use firsthand_tasks::{Question, Style};
 use serde_json::{Map, Value};
 
-use super::config::{Format, SourceConfig};
+use super::config::{Answers, Format, SourceConfig};
 use super::fields::{Fields, Reason};
 use super::media::MediaRules;
-use super::row::Row;
+use super::row::{At, Row};
 use super::{ego_r1, messages, share_gpt, st_r1, stvqa, video_r1, world};
 
 /// The rules of one source.
@@ -20,14 +20,16 @@ pub(super) struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    /// Reads a row that stands at `line` of `file`.
-    pub(super) fn read(&self, value: &Value, file: &Path, line: usize) -> Result<Row, Reason> {
+    /// Reads a row that stands at a place of `file`.
+    pub(super) fn read(&self, value: &Value, file: &Path, at: At) -> Result<Row, Reason> {
         let mut row = Row {
             conversation: Conversation::default(),
             answers: self.config.answers,
+            unlearned: Vec::new(),
+            tools: None,
             source: self.config.name.clone(),
             file: file.to_path_buf(),
-            line,
+            at,
             id: None,
             kind: None,
             options: Vec::new(),
@@ -45,6 +47,7 @@ impl Reader<'_> {
             Format::EgoR1 => ego_r1::read(self, fields()?, &mut row)?,
         }
         check(&row.conversation)?;
+        check_learned(&row)?;
         Ok(row)
     }
 
@@ -80,7 +83,7 @@ impl Reader<'_> {
 
 /// The keys of a row without its turns and the bytes of its media.
 fn facts(value: &Value) -> Map<String, Value> {
-    const LEFT_OUT: [&str; 6] = ["messages", "conversations", "images", "image", "history", "scene"];
+    const LEFT_OUT: [&str; 7] = ["messages", "conversations", "images", "image", "history", "scene", "tools"];
     let all = value.as_object().into_iter().flatten();
     let kept = all.filter(|(key, _)| !LEFT_OUT.contains(&key.as_str()));
     kept.map(|(key, value)| (key.clone(), json::without_odd(value.clone()))).collect()
@@ -114,6 +117,22 @@ fn check(conversation: &Conversation) -> Result<(), Reason> {
         }
     }
     Ok(())
+}
+
+/// Of the turns that the recipe would learn, the row leaves one.
+fn check_learned(row: &Row) -> Result<(), Reason> {
+    let turns = row.conversation.messages.iter().filter(|message| message.role == Role::Assistant).count();
+    let is_learned = |turn: &usize| !row.unlearned.contains(turn);
+    let any = match row.answers {
+        Answers::All => (0..turns).any(|turn| is_learned(&turn)),
+        Answers::Last => turns.checked_sub(1).as_ref().is_some_and(is_learned),
+    };
+    match any {
+        true => Ok(()),
+        false => {
+            Err("no turn is learned: the row gives those that would be no weight; leave the row out".into())
+        }
+    }
 }
 
 /// Errors of other rooms carry hints on a line of their own.

@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::config::{Format, SourceConfig};
 use super::fields::Reason;
-use super::row::{Error, Result};
+use super::row::{At, Error, Result};
 use super::source::one_line;
 use super::table::Table;
 use super::{ego_r1, stvqa};
@@ -19,8 +19,8 @@ use super::{ego_r1, stvqa};
 /// The usable rows of a source, by place.
 #[derive(Debug)]
 pub(super) enum Store {
-    /// One JSON or JSONL file.
-    Json { path: PathBuf, file: Mutex<fs_err::File>, places: Vec<Place> },
+    /// One JSON or JSONL file; with each place, which row of the file it is.
+    Json { path: PathBuf, file: Mutex<fs_err::File>, places: Vec<(Place, u32)> },
     /// Parquet files, and of each usable row the file and the row in it.
     Tables { tables: Vec<(PathBuf, Table)>, places: Vec<(u32, u32)> },
 }
@@ -28,8 +28,7 @@ pub(super) enum Store {
 /// A row as it is found: where, and its JSON with the bytes it was read from, or why there is none.
 pub(super) struct Found<'a> {
     pub(super) file: &'a Path,
-    /// Counted from 1: the line, or the row of a table.
-    pub(super) line: usize,
+    pub(super) at: At,
     pub(super) value: Result<(Value, &'a [u8]), Reason>,
 }
 
@@ -56,13 +55,15 @@ impl Store {
             // A pipe or a device may never end, and rows are read again by their place.
             return Err(refuse("not a regular file; give a JSON or JSONL file".to_owned()));
         }
-        let mut places = Vec::new();
+        let (mut places, mut row) = (Vec::new(), 0u32);
         let mut stream = BufReader::with_capacity(1 << 20, fs_err::File::open(&path)?);
         let read = json::scan(&mut stream, &mut |place, bytes| {
             let read = |bytes| Ok((parse(bytes)?, bytes));
             let value = bytes.map_err(str::to_owned).and_then(read);
-            if keep(Found { file: &path, line: place.line as usize, value }) {
-                places.push(place);
+            row = row.saturating_add(1);
+            let at = At { line: place.line as usize, row: row as usize };
+            if keep(Found { file: &path, at, value }) {
+                places.push((place, row));
             }
         });
         read.map_err(|error| match error {
@@ -99,7 +100,11 @@ impl Store {
                 while let Some(value) = rows.next().map_err(broken)? {
                     line += 1;
                     let text = value.to_string();
-                    if keep(Found { file: &path, line, value: Ok((value, text.as_bytes())) }) {
+                    if keep(Found {
+                        file: &path,
+                        at: At { line, row: line },
+                        value: Ok((value, text.as_bytes())),
+                    }) {
                         places.push((tables.len() as u32, line as u32));
                     }
                 }
@@ -110,12 +115,15 @@ impl Store {
     }
 
     /// Where a usable row stands.
-    pub(super) fn place(&self, index: usize) -> (&Path, usize) {
+    pub(super) fn place(&self, index: usize) -> (&Path, At) {
         match self {
-            Store::Json { path, places, .. } => (path, places[index].line as usize),
+            Store::Json { path, places, .. } => {
+                let (place, row) = places[index];
+                (path, At { line: place.line as usize, row: row as usize })
+            }
             Store::Tables { tables, places } => {
-                let (table, line) = places[index];
-                (&tables[table as usize].0, line as usize)
+                let (table, row) = places[index];
+                (&tables[table as usize].0, At { line: row as usize, row: row as usize })
             }
         }
     }
@@ -124,7 +132,7 @@ impl Store {
     pub(super) fn value(&self, index: usize) -> Result<Value, Reason> {
         match self {
             Store::Json { file, places, .. } => {
-                let place = places[index];
+                let (place, _) = places[index];
                 let mut bytes = vec![0; place.length as usize];
                 let mut file = file.lock().expect("no thread panics while it holds the file");
                 let read = file.seek(SeekFrom::Start(place.offset)).and_then(|_| file.read_exact(&mut bytes));

@@ -101,7 +101,7 @@ fn rows_are_chosen_by_a_column_that_their_reader_does_not_know() {
     let mut config = SourceConfig::new("stvqa", Format::Stvqa, path);
     config.only = [("rating".into(), vec![2.into(), 4.into()])].into();
     let dataset = Dataset::open(&[config]).unwrap();
-    let lines = |index| dataset.row(RowId { source: 0, index }).unwrap().line;
+    let lines = |index| dataset.row(RowId { source: 0, index }).unwrap().at.line;
     assert_eq!((0..dataset.len()).map(lines).collect::<Vec<_>>(), [3, 5]);
 }
 
@@ -114,7 +114,7 @@ fn rows_of_a_folder_are_read_in_any_order() {
     let mut config = SourceConfig::new("stvqa", Format::Stvqa, folder.path());
     let dataset = Dataset::open(std::slice::from_ref(&config)).unwrap();
     assert_eq!(dataset.len(), 12);
-    let bad: Vec<_> = dataset.skipped().iter().map(|bad| (bad.line, bad.reason.as_str())).collect();
+    let bad: Vec<_> = dataset.skipped().iter().map(|bad| (bad.at.line, bad.reason.as_str())).collect();
     assert_eq!(
         bad,
         [(6, "images: expected one picture: a location, or an object with bytes or path, found a list of 0");
@@ -126,7 +126,7 @@ fn rows_of_a_folder_are_read_in_any_order() {
         let asked = format!(" {}", problem(number).strip_prefix("<image> ").unwrap());
         let said = format!("<scene>{{}}</scene>\n<answer>(B) right {number}</answer>");
         assert_eq!(words(&row), [&asked, &said]);
-        assert_eq!((row.line, row.id.unwrap()), (number + 1, format!("image{number}")));
+        assert_eq!((row.at.line, row.id.unwrap()), (number + 1, format!("image{number}")));
         assert_eq!(row.options, ["left".to_owned(), format!("right {number}")]);
         let name = format!("train-0000{}-of-00002.parquet", index / 6);
         assert_eq!(row.file.file_name().unwrap().to_str(), Some(name.as_str()));

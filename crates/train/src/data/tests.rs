@@ -167,7 +167,13 @@ fn conversations_keep_their_turns_and_put_media_at_their_marks() {
             {"role": "system", "content": "S"}, {"role": "user", "content": "<video>a"}, {"role": "assistant", "content": "b"},
             {"role": "tool", "content": "c"}, {"role": "assistant", "content": "d"},
         ]}),
-        &["system: S", "user: [video small.png tall.png]a", "assistant: b", "tool: c", "assistant: d"],
+        &[
+            "system: S",
+            "user: [video small.png tall.png]a",
+            "assistant: b",
+            "user: <tool_response>\nc\n</tool_response>",
+            "assistant: d",
+        ],
     );
     check(
         json!({"conversations": [{"from": "gpt", "value": "Hello."}, {"from": "human", "value": "a"}, {"from": "gpt", "value": "b"}]}),
@@ -178,6 +184,125 @@ fn conversations_keep_their_turns_and_put_media_at_their_marks() {
         &["system: S", "user: a", "assistant: b", "user: c\nd", "assistant: e"],
     );
     check(json!({"instruction": "c", "input": "", "output": "e"}), &["user: c", "assistant: e"]);
+}
+
+/// The words that LLaMA-Factory's `QwenToolUtils` gives for the same tools and calls.
+#[test]
+fn tools_and_calls_are_in_the_words_of_llama_factory() {
+    let tools = json!([
+        {"name": "zoom", "description": "Nah heran – 近く", "parameters":
+            {"type": "object", "properties": {"factor": {"type": "number", "default": 2.0}}, "required": ["factor"]}},
+        {"type": "function", "function": {"name": "rag", "parameters": {}}},
+    ]);
+    let told = "\n\n# Tools\n\nYou may call one or more functions to assist with the user query.\n\nYou are provided with function signatures within <tools></tools> XML tags:\n<tools>\n{\"type\": \"function\", \"function\": {\"name\": \"zoom\", \"description\": \"Nah heran – 近く\", \"parameters\": {\"type\": \"object\", \"properties\": {\"factor\": {\"type\": \"number\", \"default\": 2.0}}, \"required\": [\"factor\"]}}}\n{\"type\": \"function\", \"function\": {\"name\": \"rag\", \"parameters\": {}}}\n</tools>\n\nFor each function call, return a json object with function name and arguments within <tool_call></tool_call> XML tags:\n<tool_call>\n{\"name\": <function-name>, \"arguments\": <args-json-object>}\n</tool_call>";
+    let row = |fields: Value| {
+        let turns = json!([{"from": "human", "value": "a"}, {"from": "gpt", "value": "b"}]);
+        let mut row = json!({"conversations": turns});
+        row.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+        fixture(Format::ShareGpt, "rows.json", json!([row]).to_string()).row()
+    };
+    // A list, or the same as a string, as the published demonstration file has it.
+    for written in [tools.clone(), json!(tools.to_string())] {
+        assert_eq!(row(json!({"tools": written})).tools.as_deref(), Some(told));
+    }
+    for none in [json!(null), json!(""), json!("[]"), json!([])] {
+        assert_eq!(row(json!({"tools": none})).tools, None);
+    }
+    let one = row(json!({"tools": tools[1]})).tools.unwrap();
+    assert!(one.contains("<tools>\n{\"type\": \"function\", \"function\": {\"name\": \"rag\""), "{one}");
+
+    let calls = |turns: Value, expected: &[&str]| {
+        let row = json!({"conversations": turns});
+        let row = fixture(Format::ShareGpt, "rows.json", json!([row]).to_string()).row();
+        assert_eq!(spoken(&row), expected);
+    };
+    let call = |value: &str| {
+        json!([{"from": "human", "value": "a"}, {"from": "function_call", "value": value},
+            {"from": "observation", "value": "found"}, {"from": "gpt", "value": "b"}])
+    };
+    let check = |value: &str, expected: &str| {
+        let expected = format!("assistant: {expected}");
+        let given = "user: <tool_response>\nfound\n</tool_response>";
+        calls(call(value), &["user: a", &expected, given, "assistant: b"]);
+    };
+    check(
+        r#"{"name": "zoom", "arguments": {"factor": 1.50, "at": "近く", "n": 1e-7}}"#,
+        "<tool_call>\n{\"name\": \"zoom\", \"arguments\": {\"factor\": 1.5, \"at\": \"近く\", \"n\": 1e-07}}\n</tool_call>",
+    );
+    let both = "<tool_call>\n{\"name\": \"zoom\", \"arguments\": {\"factor\": 2}}\n</tool_call>\n<tool_call>\n{\"name\": \"rag\", \"arguments\": {}}\n</tool_call>";
+    check(r#"[{"name":"zoom","arguments":{"factor":2}},{"name":"rag","arguments":{}}]"#, both);
+    check(r#"[{"name":"zoom","arguments":"{\"factor\": 2}"},{"name":"rag"}]"#, both);
+    check(
+        "<tool_call>\n{\"name\":\"zoom\",\"arguments\":{\"factor\":2}}\n</tool_call>\n<tool_call>{\"name\":\"rag\"}</tool_call>",
+        both,
+    );
+    check(
+        "<think>\nI look.\n</think>\n\n{\"name\":\"rag\",\"arguments\":{\"a\":[1,null,true]}}",
+        "<think>\nI look.\n</think>\n\n<tool_call>\n{\"name\": \"rag\", \"arguments\": {\"a\": [1, null, true]}}\n</tool_call>",
+    );
+    // Parallel calls as OpenAI writes them; what they gave is one turn.
+    let openai = json!([{"role": "user", "content": "a"},
+        {"role": "assistant", "content": null, "tool_calls": [
+            {"id": "1", "type": "function", "function": {"name": "zoom", "arguments": "{\"factor\": 2}"}},
+            {"id": "2", "type": "function", "function": {"name": "rag", "arguments": "{}"}}]},
+        {"role": "tool", "tool_call_id": "1", "content": "near"}, {"role": "tool", "tool_call_id": "2", "content": "found"},
+        {"role": "assistant", "content": "b"}]);
+    let given = "user: <tool_response>\nnear\n</tool_response>\n<tool_response>\nfound\n</tool_response>";
+    calls(openai, &["user: a", &format!("assistant: {both}"), given, "assistant: b"]);
+}
+
+#[test]
+fn rows_and_sources_say_that_they_show_nothing() {
+    let turns =
+        |words: &str, said: &str| json!([{"from": "human", "value": words}, {"from": "gpt", "value": said}]);
+    // However a row says it.
+    for key in ["image", "images", "video", "videos"] {
+        for none in [json!(null), json!(""), json!([]), json!([""]), json!([null]), json!(" ")] {
+            let row = json!({"conversations": turns("a", "b"), key: none});
+            let row = fixture(Format::ShareGpt, "rows.json", json!([row]).to_string()).row();
+            assert_eq!(spoken(&row), ["user: a", "assistant: b"], "{key}");
+        }
+    }
+    let row = json!({"image": "", "images": ["small.png"], "conversations": turns("<image>a", "b")});
+    let row = fixture(Format::ShareGpt, "rows.json", json!([row]).to_string()).row();
+    assert_eq!(spoken(&row), ["user: [image small.png]a", "assistant: b"]);
+    // Rows about the marks themselves.
+    let html = json!({"conversations": turns("What is <image> in SVG, and <video>?", "Use <image href>, <video>: <image>.")});
+    let mut source = fixture(Format::ShareGpt, "rows.json", json!([html]).to_string());
+    assert!(source.open().unwrap_err().to_string().contains("set media = false"));
+    source.config.media = false;
+    let said = spoken(&source.row());
+    assert_eq!(said[0], "user: What is <image> in SVG, and <video>?");
+    assert_eq!(said[1], "assistant: Use <image href>, <video>: <image>.");
+    let shown = json!({"image": "small.png", "conversations": turns("a", "b")});
+    let mut source = fixture(Format::ShareGpt, "rows.json", json!([shown]).to_string());
+    source.config.media = false;
+    assert!(source.open().unwrap_err().to_string().contains("image: the source says media = false"));
+    source.config.format = Format::VideoR1;
+    assert!(source.open().unwrap_err().to_string().contains("media: only sharegpt rows"));
+}
+
+#[test]
+fn turns_that_say_so_are_not_learned() {
+    let check = |key: &str, values: [Value; 3], unlearned: &[usize]| {
+        let turn = |(i, value): (usize, Value)| {
+            let mut turn = json!({"from": "gpt", "value": format!("{i}")});
+            turn[key] = value;
+            [json!({"from": "human", "value": "a"}), turn]
+        };
+        let turns: Vec<Value> = values.into_iter().enumerate().flat_map(turn).collect();
+        let row = json!({"conversations": turns});
+        assert_eq!(
+            fixture(Format::ShareGpt, "rows.json", json!([row]).to_string()).row().unlearned,
+            unlearned,
+            "{key}"
+        );
+    };
+    check("weight", [json!(0), json!(1), json!(null)], &[0]);
+    check("weight", [json!(0.0), json!(1.0), json!(0)], &[0, 2]);
+    check("loss", [json!(true), json!(false), json!(true)], &[1]);
+    check("train", [json!(false), json!(false), json!(true)], &[0, 1]);
+    check("seconds", [json!(0), json!(0), json!(0)], &[]);
 }
 
 #[test]
@@ -300,10 +425,10 @@ fn bad_rows_are_named_with_their_line_and_reason() {
         let dataset = fixture.open().unwrap();
         assert_eq!(dataset.len(), 2, "{row}");
         let [bad] = dataset.skipped() else { panic!("{row}: {:?}", dataset.skipped()) };
-        assert_eq!((bad.line, &bad.file, bad.source_name.as_str()), (2, &fixture.config.path, "fixture"));
+        assert_eq!((bad.at.line, &bad.file, bad.source_name.as_str()), (2, &fixture.config.path, "fixture"));
         let message = bad.to_string();
         assert!(message.contains(expected) && !message.contains('\n'), "{row}: {message}");
-        assert_eq!(dataset.row(RowId { source: 0, index: 1 }).unwrap().line, 3);
+        assert_eq!(dataset.row(RowId { source: 0, index: 1 }).unwrap().at.line, 3);
     };
     let edited = |key: &str, value: Value| {
         let mut row = video_r1("multiple choice", &["A. a", "B. b"]);
@@ -351,7 +476,7 @@ fn bad_rows_are_named_with_their_line_and_reason() {
     check(
         ShareGpt,
         talk(json!([{"from": "function_call", "value": "a"}, gpt])),
-        "write the call into a gpt turn",
+        "conversations[0]: expected a call as JSON",
     );
     check(
         ShareGpt,
@@ -390,6 +515,41 @@ fn bad_rows_are_named_with_their_line_and_reason() {
         ShareGpt,
         json!({"instruction": "a", "output": "b", "start": 3, "end": 2}),
         "start: 3 is not before end: 2",
+    );
+    let with = |key: &str, value: Value| json!({"conversations": [human, gpt], key: value});
+    check(ShareGpt, with("chosen", json!({"from": "gpt", "value": "b"})), "chosen: pairs of answers");
+    check(
+        ShareGpt,
+        json!({"instruction": "a", "output": "b", "rejected": "c"}),
+        "rejected: pairs of answers",
+    );
+    check(ShareGpt, with("kto_tag", json!(false)), "kto_tag: feedback for KTO");
+    check(ShareGpt, with("audios", json!(["a.mp3"])), "audios: sound is not supported");
+    check(ShareGpt, json!({"text": "a document"}), "text: rows of pre-training have no turns");
+    check(ShareGpt, with("tools", json!("[{]")), "tools: broken JSON within the string");
+    check(ShareGpt, with("tools", json!([7])), "tools[0]: expected an object");
+    check(ShareGpt, with("tools", json!([{"type": "function", "function": {}}])), "tools[0]: it has no name");
+    let call = |text: &str| talk(json!([human, {"from": "function_call", "value": text}]));
+    check(ShareGpt, call("zoom(2)"), "conversations[1]: expected a call as JSON");
+    check(ShareGpt, call("{\"arguments\": {}}"), "a call without a name");
+    check(ShareGpt, call("{\"name\": \"f\", \"arguments\": [1]}"), "the arguments of f: expected an object");
+    check(ShareGpt, call("<tool_call>{\"name\": \"f\"}"), "a <tool_call> that does not end");
+    let weighed = |who: &str, key: &str, value: Value| {
+        let mut turns = [human.clone(), gpt.clone()];
+        turns[usize::from(who == "gpt")][key] = value;
+        talk(json!(turns))
+    };
+    check(
+        ShareGpt,
+        weighed("gpt", "weight", json!(0.5)),
+        "conversations[1].weight: expected 0 or 1 (false or true), found 0.5",
+    );
+    check(ShareGpt, weighed("gpt", "loss", json!("no")), "conversations[1].loss: expected 0 or 1");
+    check(ShareGpt, weighed("gpt", "weight", json!(0)), "no turn is learned");
+    check(
+        ShareGpt,
+        weighed("human", "loss", json!(true)),
+        "conversations[0].loss: only the assistant's turns",
     );
     check(Stvqa, json!({"problem": "a", "answer_option_text": "b"}), "images: expected one picture");
     check(

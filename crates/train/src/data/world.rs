@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use firsthand_base::{Message, Part, Role};
+use firsthand_base::{Begun, Message, Part, Report, Role, Unit};
 use firsthand_tasks::Kind;
 use firsthand_world::questions::{
     Family, Gold, Item, Plan, ProblemType, Scope, WriteOptions, held_out, write,
@@ -57,7 +57,7 @@ pub(super) fn read(reader: &Reader<'_>, value: &Value, row: &mut Row) -> Result<
 }
 
 /// Writes the questions a recipe asks for and gives their file; what was written before is not written again.
-pub fn make(wanted: &MakeQuestions, folder: &Path) -> firsthand_world::Result<PathBuf> {
+pub fn make(wanted: &MakeQuestions, folder: &Path, report: &dyn Report) -> firsthand_world::Result<PathBuf> {
     let MakeQuestions { seeds: [first, end], items, questions, .. } = *wanted;
     let shown = |family: &Family| family.scope() != Scope::Days;
     let families: Vec<Family> = match wanted.families.is_empty() {
@@ -70,7 +70,8 @@ pub fn make(wanted: &MakeQuestions, folder: &Path) -> firsthand_world::Result<Pa
     let seeds: Vec<u64> =
         (first..end).map(|seed| if wanted.held_out { held_out(seed) } else { seed }).collect();
     let options = WriteOptions { plan, threads: rayon::current_num_threads(), truth: false };
-    write(folder, &seeds, &options, &|_| {})?;
+    let making = Begun::new(report, "making homes", Some(seeds.len() as u64), Unit::Things("homes"));
+    write(folder, &seeds, &options, &|_| making.advance(1))?;
     Ok(folder.join("questions.jsonl"))
 }
 

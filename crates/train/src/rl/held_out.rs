@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use firsthand_base::Part;
+use firsthand_base::{Begun, Part, Report, Unit};
 use firsthand_input::Renderer;
 use firsthand_model::Model;
 use firsthand_tasks::Score;
@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use super::judge::Earned;
 use super::learner::Learner;
-use crate::data::{Dataset, Row, RowId};
+use crate::data::{BadRow, Dataset, Row, RowId};
 use crate::error::{Result, TrainError};
 use crate::example::Asking;
 use crate::feed::{Prepared, Purpose};
@@ -196,32 +196,39 @@ impl HeldOut {
         self.results.curve.iter().any(|measured| measured.step == step)
     }
 
-    /// Asks all questions; `is_last` after the last step.
+    /// Asks all questions; `is_last` after the last step. One whose media do not open is left out and not judged.
     pub fn measure(
         &mut self,
         learner: &Learner,
-        model: &Model,
-        renderer: &Renderer,
-        step: u64,
-        is_last: bool,
+        (model, renderer): (&Model, &Renderer),
+        (step, is_last): (u64, bool),
+        report: &dyn Report,
+        leave_out: &mut dyn FnMut(&BadRow) -> Result<()>,
     ) -> Result<Measured> {
         let rows = self.dataset.sources().map(|(_, rows)| rows).next().unwrap_or(0);
         let (mut score, mut judged) = (Score::default(), Vec::<Earned>::new());
         let (mut answers, mut clusters) = (String::new(), Vec::new());
         let purpose = Purpose::Ask(self.asking.clone());
         let mut kinds: BTreeMap<String, (Score, f64)> = BTreeMap::new();
+        let asking = Begun::aside(report, "held-out questions", Some(rows as u64), Unit::Things("questions"));
         for start in (0..rows).step_by(CHUNK) {
-            let mut prompts: Vec<Arc<Prepared>> = Vec::new();
+            let mut prompts: Vec<Option<Arc<Prepared>>> = Vec::new();
             for index in start..rows.min(start + CHUNK) {
                 let id = RowId { source: 0, index };
                 let row = self.dataset.row(id).map_err(|error| TrainError::Data(error.to_string()))?;
                 let prepared = purpose.prepare(renderer, id, &row);
-                let blame = |reason| TrainError::Data(self.dataset.blame(&row, reason).to_string());
-                prompts.push(Arc::new(prepared.map_err(blame)?));
+                if let Err(reason) = &prepared {
+                    leave_out(&row.blame(reason))?;
+                }
+                prompts.push(prepared.ok().map(Arc::new));
                 clusters.push(cluster(&row, index));
             }
-            for (prompt, earned) in prompts.iter().zip(learner.answer(model, renderer, &prompts)?) {
-                let Some(earned) = earned else {
+            let asked: Vec<Arc<Prepared>> = prompts.iter().flatten().cloned().collect();
+            let mut earned = learner.answer(model, renderer, &asked)?.into_iter();
+            asking.advance((prompts.len() - asked.len()) as u64);
+            for prompt in &prompts {
+                let earned = prompt.as_ref().and_then(|_| earned.next().expect("one for each prompt"));
+                let (Some(prompt), Some(earned)) = (prompt, earned) else {
                     answers.push('-');
                     continue;
                 };
@@ -238,7 +245,7 @@ impl HeldOut {
         }
         let (Some(value), Some(interval)) = (score.accuracy(), score.interval()) else {
             return Err(TrainError::Data(
-                "rl.held_out: none of its questions could be judged: rewards or tools failed on all".into(),
+                "rl.held_out: none of its questions could be judged: their media, rewards or tools failed; left-out.jsonl names the rows".into(),
             ));
         };
         let mean = |of: fn(&Earned) -> f64| judged.iter().map(of).sum::<f64>() / judged.len() as f64;

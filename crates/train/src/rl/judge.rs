@@ -137,7 +137,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::data::Answers;
+    use crate::data::{Answers, At};
 
     fn judge(rewards: &str) -> Judge {
         Judge::new(&toml::from_str::<RlRecipe>(rewards).unwrap()).unwrap()
@@ -148,9 +148,11 @@ mod tests {
         Row {
             conversation: Conversation::default(),
             answers: Answers::All,
+            unlearned: Vec::new(),
+            tools: None,
             source: "rows".into(),
             file: "rows.jsonl".into(),
-            line: 1,
+            at: At { line: 1, row: 1 },
             id: None,
             kind: Some(kind),
             options: Vec::new(),

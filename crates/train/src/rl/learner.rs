@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use candle_core::Tensor;
-use firsthand_base::{Conversation, Digest, ModelInput, SamplingOptions, StopRules};
+use firsthand_base::{
+    Begun, Conversation, Digest, ModelInput, Report, SamplingOptions, Silent, StopRules, Unit,
+};
 use firsthand_input::Renderer;
 use firsthand_model::{Model, Precision, Training};
 
@@ -45,6 +47,8 @@ pub struct Learner {
     pub sampler: Option<Arc<dyn Sampler>>,
     /// Whoever samples talk to.
     pub environments: Option<Arc<dyn Environments>>,
+    /// Is told how far sampling is.
+    pub report: Arc<dyn Report>,
 }
 
 impl Learner {
@@ -70,6 +74,7 @@ impl Learner {
             critic: None,
             sampler: None,
             environments: None,
+            report: Arc::new(Silent),
         })
     }
 
@@ -107,10 +112,13 @@ impl Learner {
                 wanted.push(Wanted { input, row, samplings: seeds(number, group, count) });
             }
         }
+        let samples = wanted.iter().map(|want| want.samplings.len() as u64).sum();
+        let sampling = Begun::new(&*self.report, "sampling", Some(samples), Unit::Things("samples"));
         let mut rolled = match &self.sampler {
             None => self.roller(&features, renderer).roll(model, &wanted)?.into_iter(),
             Some(sampler) => self.ask(sampler.as_ref(), prompts, &wanted)?.into_iter(),
         };
+        drop(sampling);
         stage(Stage::Reward);
         let tokens = prompts.iter().map(|prompt| prompt.input.ids.len() as u64).sum::<u64>();
         let mut drawn = Drawn { features, tokens, ..Drawn::default() };
@@ -124,8 +132,12 @@ impl Learner {
             drawn.broken.extend(rollouts.iter().filter_map(Rollout::failure).map(str::to_owned));
             match self.group(renderer, prompt, rollouts, in_order) {
                 Ok(group) => drawn.groups.push(group),
-                Err(reason) => drawn.failures.push(reason),
+                Err(reason) => drawn.failures.push(asked(prompt).row.blame(reason)),
             }
+        }
+        if drawn.groups.is_empty() {
+            // A step may draw many times until something can be judged.
+            drawn.features.clear();
         }
         Ok(drawn)
     }
@@ -163,6 +175,7 @@ impl Learner {
             stop: self.stop.clone(),
             precision: self.precision,
             features,
+            report: &*self.report,
             tooling: self.environments.as_ref().zip(self.recipe.tools.as_ref()).map(tooling),
         }
     }

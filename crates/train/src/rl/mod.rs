@@ -29,5 +29,5 @@ pub use learner::{Learner, Stage};
 pub use objective::{Averaging, Clip, Estimator, KlPlace, KlRecipe, Objective, Ratio};
 pub use recipe::RlRecipe;
 pub use rollout::Rollout;
-pub use round::Round;
+pub use round::{Drawn, Round};
 pub use sampler::Sampler;

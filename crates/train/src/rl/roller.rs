@@ -8,7 +8,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
 use candle_core::Tensor;
-use firsthand_base::{Digest, Finish, ModelInput, SamplingOptions, StopRules};
+use firsthand_base::{Digest, Finish, ModelInput, Report, SamplingOptions, StopRules};
 use firsthand_engine::{Engine, EngineOptions, Event, Runner, SequenceId, Summary};
 use firsthand_model::layers::CacheType;
 use firsthand_model::{CacheOptions, Model, ModelRunner, Order, Precision};
@@ -44,6 +44,8 @@ pub struct Roller<'a> {
     pub precision: Precision,
     /// Features of the prompts' media that are known already.
     pub features: &'a HashMap<Digest, Tensor>,
+    /// Is told of each sample that is over.
+    pub report: &'a dyn Report,
     /// Whoever the samples talk to.
     pub tooling: Option<Tooling<'a>>,
 }
@@ -167,7 +169,7 @@ impl<R: Runner> Work<'_, R> {
                 self.submit(place)
             }
             Err(reason) => {
-                self.all[prompt][sample].end(End::Failed(reason));
+                self.end(place, End::Failed(reason));
                 self.begin_others(place)
             }
         }
@@ -188,7 +190,7 @@ impl<R: Runner> Work<'_, R> {
             stop.max_tokens = trajectory.room(want.input.ids.len(), stop.max_tokens, tooling.context);
             if stop.max_tokens == 0 {
                 let is_first = trajectory.turns() == 0;
-                trajectory.end(End::Full);
+                self.end(place, End::Full);
                 return if is_first { self.begin_others(place) } else { Ok(()) };
             }
         }
@@ -202,7 +204,10 @@ impl<R: Runner> Work<'_, R> {
     fn close(&mut self, sequence: SequenceId, is_finished: bool, summary: Summary) {
         let place @ (prompt, sample) = self.open.remove(&sequence).expect("what ends was open");
         let trajectory = &mut self.all[prompt][sample];
-        let Some(tooling) = self.roller.tooling else { return trajectory.close(is_finished) };
+        let Some(tooling) = self.roller.tooling else {
+            self.roller.report.advance(1);
+            return trajectory.close(is_finished);
+        };
         let (text, cost) = trajectory.close_turn(tooling.renderer, &self.roller.stop.tokens);
         let dialogue = trajectory.dialogue();
         if dialogue.turns.len() > 1 {
@@ -241,8 +246,14 @@ impl<R: Runner> Work<'_, R> {
                 End::Full
             }
         };
-        trajectory.end(end);
+        self.end(place, end);
         Ok(())
+    }
+
+    /// Ends a sample that talks to somebody.
+    fn end(&mut self, (prompt, sample): Place, end: End) {
+        self.all[prompt][sample].end(end);
+        self.roller.report.advance(1);
     }
 
     /// Ends what waits for environments that take too long: that is their failure. Their threads are left behind.
@@ -250,10 +261,10 @@ impl<R: Runner> Work<'_, R> {
         let now = Instant::now();
         let late: Vec<Place> =
             self.waiting.iter().filter(|(_, until)| **until <= now).map(|(place, _)| *place).collect();
-        for place @ (prompt, sample) in late {
+        for place in late {
             self.waiting.remove(&place);
             let wait = self.roller.tooling.map_or(0.0, |tooling| tooling.wait_s);
-            self.all[prompt][sample].end(End::Failed(format!("its tools gave no answer within {wait} s")));
+            self.end(place, End::Failed(format!("its tools gave no answer within {wait} s")));
         }
     }
 }

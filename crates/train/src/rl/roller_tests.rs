@@ -1,7 +1,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use firsthand_base::{Conversation, Message, Part, Render, Role};
+use firsthand_base::{Conversation, Message, Part, Render, Role, Silent};
 use firsthand_golden::checkpoint;
 use firsthand_input::{RenderOptions, Renderer};
 use firsthand_media::Opener;
@@ -9,7 +9,7 @@ use firsthand_model::layers::LossRow;
 use firsthand_model::{LoadOptions, Training};
 
 use super::*;
-use crate::data::Answers;
+use crate::data::{Answers, At};
 use crate::feed::Prepared;
 use crate::rl::environment::Environments;
 use crate::rl::rollout::Dialogue;
@@ -85,9 +85,11 @@ fn row(id: &str, words: &str) -> Row {
     Row {
         conversation: Conversation { messages: vec![Message::new(Role::User, vec![part])] },
         answers: Answers::All,
+        unlearned: Vec::new(),
+        tools: None,
         source: "rows".into(),
         file: "rows.jsonl".into(),
-        line: 1,
+        at: At { line: 1, row: 1 },
         id: Some(id.into()),
         kind: None,
         options: Vec::new(),
@@ -141,7 +143,8 @@ impl Bench {
             wait_s: self.wait_s,
         };
         let precision = Precision::F32;
-        let roller = Roller { parallel, stop, precision, features: &self.features, tooling: Some(tooling) };
+        let (features, report, tooling) = (&self.features, &Silent, Some(tooling));
+        let roller = Roller { parallel, stop, precision, features, report, tooling };
         let sampling = |seed| SamplingOptions { temperature: 1.0, seed, ..SamplingOptions::default() };
         let wanted: Vec<_> = self
             .rows

@@ -10,6 +10,7 @@ use firsthand_model::layers::LossRow;
 use super::algorithms::{Sample, moments};
 use super::judge::{Earned, Reply};
 use super::rollout::{Dialogue, End, Rollout};
+use crate::data::BadRow;
 use crate::feed::Prepared;
 
 /// The samples of one prompt, judged.
@@ -66,8 +67,8 @@ impl Round {
 pub struct Drawn {
     /// Groups that rewards could judge.
     pub groups: Vec<Group>,
-    /// Why others could not be.
-    pub failures: Vec<String>,
+    /// Rows whose samples could not be judged, and why.
+    pub failures: Vec<BadRow>,
     /// Why samples have no worth: their environments failed.
     pub broken: Vec<String>,
     pub(super) features: HashMap<Digest, Tensor>,

@@ -15,7 +15,7 @@ pub fn write(folder: &Path, step: u64, groups: &[Group]) -> Result<()> {
     for group in groups.iter().take(GROUPS) {
         let row = group.prompt.asked.as_ref().map(|asked| &asked.row);
         if let Some(row) = row {
-            let name = row.id.clone().unwrap_or_else(|| format!("{}:{}", row.file.display(), row.line));
+            let name = row.id.clone().unwrap_or_else(|| format!("{}:{}", row.file.display(), row.at));
             let question = row.conversation.parts().filter_map(|part| match part {
                 firsthand_base::Part::Text(text) => Some(text.as_str()),
                 _ => None,

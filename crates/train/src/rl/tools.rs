@@ -59,7 +59,7 @@ fn question(row: &Row) -> Result<Question, String> {
         found.ok_or_else(|| format!("the row has no {key}; tools answer rows of format \"ego-r1\""))
     };
     let clock = text("clock")?.parse().map_err(|error| format!("{error}"))?;
-    let id = row.id.clone().unwrap_or_else(|| format!("{}:{}", row.file.display(), row.line));
+    let id = row.id.clone().unwrap_or_else(|| format!("{}:{}", row.file.display(), row.at));
     let (problem, wearer) = (text("problem")?.to_owned(), text("wearer")?.to_owned());
     Ok(Question { id, text: problem, options: row.options.clone(), clock, wearer })
 }
@@ -109,7 +109,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::data::Answers;
+    use crate::data::{Answers, At};
 
     fn row(wearer: &str) -> Row {
         let facts = json!({"problem": "where is the cup", "clock": "DAY2_12000000", "wearer": wearer});
@@ -117,9 +117,11 @@ mod tests {
         Row {
             conversation: Conversation { messages: vec![Message::new(Role::User, vec![part])] },
             answers: Answers::All,
+            unlearned: Vec::new(),
+            tools: None,
             source: "rows".into(),
             file: "rows.jsonl".into(),
-            line: 1,
+            at: At { line: 1, row: 1 },
             id: None,
             kind: None,
             options: vec!["shelf".into(), "table".into()],
