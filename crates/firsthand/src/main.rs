@@ -14,6 +14,7 @@ mod failure;
 mod hub;
 mod interrupt;
 mod options;
+mod pace;
 mod plot;
 mod policy;
 mod progress;

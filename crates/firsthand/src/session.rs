@@ -16,7 +16,7 @@ use crate::cli::PROGRAM;
 use crate::environment;
 use crate::interrupt;
 use crate::options::model::ModelFlags;
-use crate::progress::Working;
+use crate::progress::Progress;
 use crate::tiny;
 
 /// Tokens in one block of the key-value cache.
@@ -50,6 +50,7 @@ impl Session {
     /// Opens everything but the weights.
     pub(crate) fn open(flags: &ModelFlags, opener: Arc<Opener>) -> Result<Session> {
         let directory = flags.directory()?;
+        let _opening = Progress::working(&format!("opening {}", directory.display()));
         let checkpoint = Checkpoint::open(&directory)?;
         let renderer = Renderer::open(&directory, flags.render_options(), opener)?;
         let load = flags.load_options();
@@ -93,7 +94,7 @@ impl Session {
     }
 
     fn runner(self, tokens: usize) -> Result<(Renderer, ModelRunner)> {
-        let working = Working::new(&format!("loading {}", self.directory.display()));
+        let working = Progress::working(&format!("loading {}", self.directory.display()));
         let model = self.checkpoint.load(&self.load)?;
         drop(working);
         let cache = CacheOptions { block_tokens: BLOCK_TOKENS, tokens, kind: CacheType::F32 };

@@ -25,7 +25,7 @@ use crate::options::media::{MediaFlags, MediaRules, Moving};
 use crate::options::model::ModelFlags;
 use crate::options::question::{self, QuestionFlags};
 use crate::options::sampling::{Choosing, SamplingFlags};
-use crate::progress::{Progress, Unit, Working};
+use crate::progress::{Progress, Unit};
 use crate::reading;
 use crate::reply::{Reply, View, words_of_option};
 use crate::session::{STEP_TOKENS, Session, largest_medium, opener};
@@ -102,7 +102,7 @@ pub(crate) fn run(options: &AskOptions) -> Result<()> {
     if let Some(path) = &options.draw {
         check_drawing(path, &conversation)?;
     }
-    let opening = Working::new("opening media");
+    let opening = Progress::working("opening media");
     let started = Instant::now();
     let rendered = session.renderer.input(&conversation)?;
     let rendering = started.elapsed();
@@ -249,7 +249,7 @@ fn answer(
     let count = rendered.input.ids.len() as u64;
     local.submit(rendered, rendering, &choosing.sampling, &choosing.stop)?;
     // The first step runs the vision tower, which cannot say how far it is.
-    let mut looking = Some(Working::new("looking"));
+    let mut looking = Some(Progress::working("looking"));
     let mut reading = Some(Progress::new("reading the prompt", count, &Unit::Things("tokens")));
     let mut read = 0;
     let mut screen = show::Streamed::default();

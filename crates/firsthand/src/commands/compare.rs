@@ -10,6 +10,7 @@ use firsthand_tasks::runner::{self, Comparison, Match};
 use serde_json::json;
 
 use crate::failure::failure;
+use crate::progress::Progress;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -39,8 +40,10 @@ pub(crate) struct CompareOptions {
 
 /// Reads both and prints.
 pub(crate) fn run(options: &CompareOptions) -> Result<()> {
+    let reading = Progress::working("comparing");
     let (first, second) = (runner::read(&options.first)?, runner::read(&options.second)?);
     let comparison = runner::compare(&first, &second);
+    drop(reading);
     let mut out = std::io::stdout().lock();
     if options.json {
         let mut value = serde_json::to_value(&comparison)?;

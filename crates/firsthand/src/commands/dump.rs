@@ -14,7 +14,7 @@ use serde_json::{Map, Value};
 use crate::atomic::AtomicFile;
 use crate::failure::{Hint, failure};
 use crate::options::model::ModelFlags;
-use crate::progress::{Progress, Unit, Working};
+use crate::progress::{Progress, Unit};
 use crate::reading;
 use crate::session::{STEP_TOKENS, Session, largest_medium, opener};
 use crate::tensors::{Declared, Kind, TensorWriter};
@@ -55,7 +55,7 @@ pub(crate) fn run(options: &DumpOptions) -> Result<()> {
     let text = reading::text(&options.messages)?;
     let conversation =
         firsthand_input::read_messages(&text).with_context(|| options.messages.display().to_string())?;
-    let opening = Working::new("opening media");
+    let opening = Progress::working("opening media");
     let rendered = session.renderer.input(&conversation)?;
     drop(opening);
     let manifest = firsthand_input::manifest(&session.manifest, &rendered.prompt, &rendered.media, []);
@@ -156,7 +156,7 @@ fn write(
 
 /// Row by row, so that the logits are in memory once.
 fn write_logits(writer: &mut TensorWriter, model: &Model, input: &ModelInput) -> Result<()> {
-    let _working = Working::new("computing logits");
+    let _working = Progress::working("computing logits");
     let logits = model.logits(input)?;
     for row in 0..input.ids.len() {
         let values = logits.get(row)?.to_vec1::<f32>()?;

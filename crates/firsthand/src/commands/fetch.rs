@@ -69,7 +69,9 @@ pub(crate) fn run(options: &FetchOptions) -> Result<()> {
     let retry = Retry { attempts: options.retries, pause: Duration::from_millis(options.pause_ms) };
     let client = Client::new(environment::hub_endpoint(), environment::hub_token(), retry);
     let cache = Cache::new(environment::hub_cache()?);
+    let asking = Progress::working(&format!("asking for {repository}"));
     let revision = client.revision(&repository, &options.revision)?;
+    drop(asking);
     let files = hub::choose(&revision.files, &options.include, options.all);
     if files.is_empty() {
         return Err(failure(

@@ -10,6 +10,7 @@ use firsthand_memory::Selection;
 use serde_json::json;
 
 use super::recall::open;
+use crate::progress::Progress;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -57,10 +58,12 @@ pub(crate) fn run(options: &ForgetOptions) -> Result<()> {
         wearer: options.wearer.clone(),
         person: options.person.clone(),
     };
+    let looking = Progress::working("looking for what is meant");
     let mut memory = open(&options.memory)?;
     let mut out = std::io::stdout().lock();
     if options.dry_run {
         let meant = memory.would_forget(&selection)?;
+        drop(looking);
         if options.json {
             writeln!(out, "{}", json!({ "meant": meant }))?;
         } else if meant.is_empty() {
@@ -70,7 +73,9 @@ pub(crate) fn run(options: &ForgetOptions) -> Result<()> {
         }
         return Ok(());
     }
+    looking.say("forgetting, and proving that nothing is left");
     let forgotten = memory.forget(&selection)?;
+    drop(looking);
     if options.json {
         writeln!(out, "{}", serde_json::to_string_pretty(&forgotten)?)?;
         return Ok(());

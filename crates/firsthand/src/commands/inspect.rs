@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use crate::canvas;
 use crate::options::media::MediaFlags;
-use crate::progress::Working;
+use crate::progress::Progress;
 use crate::session;
 
 const EXAMPLES: &str = "\
@@ -87,7 +87,7 @@ pub(crate) fn run(options: &InspectOptions) -> Result<()> {
     rules.check_used(&conversation)?;
     let part = &conversation.messages[0].parts[0];
     let rule = SizeRule::qwen_vl_utils(PATCH * MERGE);
-    let opening = Working::new("opening");
+    let opening = Progress::working("opening");
     let (kind, seen, pictures) = match part {
         Part::Image(image) => with_pictures("image", opener.image(image, &rule)?),
         // Only a contact sheet needs the pictures; a film of hours has too many to hold.
@@ -98,11 +98,11 @@ pub(crate) fn run(options: &InspectOptions) -> Result<()> {
         Part::Text(_) => unreachable!("a location is a medium"),
     };
     let report = report(options, kind, probe(options, part, &opener)?, &seen);
-    drop(opening);
     if let Some(path) = &options.contact_sheet {
         let captions: Vec<_> = seen.frames.iter().map(caption).collect();
         canvas::contact_sheet(&pictures, &captions, TILE).save(path)?;
     }
+    drop(opening);
     let mut stdout = std::io::stdout().lock();
     if options.json {
         writeln!(stdout, "{}", serde_json::to_string_pretty(&report)?)?;

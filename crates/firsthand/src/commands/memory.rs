@@ -10,6 +10,7 @@ use firsthand_memory::{Level, Memory};
 
 use super::recall::open;
 use crate::failure::failure;
+use crate::progress::Progress;
 use crate::screen::{self, Paint};
 
 /// Check, count, import and export a memory
@@ -52,7 +53,9 @@ struct CheckOptions {
 }
 
 fn check(options: &CheckOptions) -> Result<()> {
+    let checking = Progress::working("checking the memory");
     let faults = open(&options.memory)?.check(options.repair)?;
+    drop(checking);
     let left = faults.iter().filter(|fault| !fault.repaired).count();
     let mut out = std::io::stdout().lock();
     if options.json {
@@ -103,8 +106,10 @@ struct ImportOptions {
 }
 
 fn import(options: &ImportOptions) -> Result<()> {
+    let reading = Progress::working("reading records");
     let mut memory = Memory::open_or_create(&options.memory)?;
     let imported = published::import(&mut memory, &options.paths, options.wearer.as_deref(), options.level)?;
+    drop(reading);
     let (records, files, linked) = (imported.records, imported.files, imported.linked);
     let mut out = std::io::stdout().lock();
     writeln!(
@@ -142,7 +147,9 @@ struct ExportOptions {
 }
 
 fn export(options: &ExportOptions) -> Result<()> {
+    let writing = Progress::working("writing records");
     let exported = published::export(&mut open(&options.memory)?, &options.out, options.form)?;
+    drop(writing);
     writeln!(std::io::stdout(), "{} records in {} files", exported.records, exported.files)?;
     let mut stderr = std::io::stderr();
     if exported.shortened > 0 {
@@ -170,6 +177,7 @@ struct StatsOptions {
 }
 
 fn stats(options: &StatsOptions) -> Result<()> {
+    let counting = Progress::working("counting records");
     let mut memory = open(&options.memory)?;
     let counts = memory.store().counts()?;
     let encoder = memory.store().encoder()?;
@@ -177,6 +185,7 @@ fn stats(options: &StatsOptions) -> Result<()> {
     for file in memory.store().files()? {
         size += fs_err::metadata(file)?.len();
     }
+    drop(counting);
     let span = counts.first.zip(counts.last);
     let mut out = std::io::stdout().lock();
     if options.json {

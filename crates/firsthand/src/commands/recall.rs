@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use crate::embed::EncoderFlags;
 use crate::failure::{Hint, wrong_usage};
+use crate::progress::Progress;
 use crate::screen::Paint;
 
 /// Stretches of evidence that are shown for one hit, to people and to programs.
@@ -90,6 +91,7 @@ pub(crate) fn open(memory: &Path) -> Result<Memory> {
 
 /// Asks and prints.
 pub(crate) fn run(options: &RecallOptions) -> Result<()> {
+    let searching = Progress::working("searching");
     let mut memory = open(&options.memory)?;
     let query = Query {
         words: options.words.clone(),
@@ -116,6 +118,7 @@ pub(crate) fn run(options: &RecallOptions) -> Result<()> {
         let evidence = memory.evidence(&hit.record, LISTED)?;
         shown.push((hit, evidence));
     }
+    drop(searching);
     let mut out = std::io::stdout().lock();
     if options.json {
         let values: Vec<Value> = shown.iter().map(|(hit, evidence)| value(hit, evidence)).collect();

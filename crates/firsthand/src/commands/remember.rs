@@ -142,8 +142,10 @@ pub(crate) fn run(options: &RememberOptions) -> Result<()> {
         memory.attach(Box::new(encoder));
     }
     let start = options.start.as_deref().map(|text| media::start(text, memory.store())).transpose()?;
+    let looking = Progress::working("looking at the recordings");
     let mut found = media::find(&options.media, &opener, options.wearer.as_deref(), start);
     found.notes.extend(media::keep(&found.recordings, memory.store())?);
+    drop(looking);
     if let Some(mut clips) = told {
         media::locate(&mut clips, &found.recordings);
         found.clips = clips;
@@ -306,11 +308,7 @@ fn build(
 
 /// A note, above the bar where there is one.
 fn tell(bar: &Progress, line: &str) -> Result<()> {
-    if bar.is_shown() {
-        bar.note(&format!("note: {line}"))
-    } else {
-        writeln!(std::io::stderr(), "note: {line}")?
-    }
+    bar.note(&format!("note: {line}"));
     Ok(())
 }
 

@@ -13,6 +13,7 @@ use firsthand_tasks::reward::{self, Mode, Reward, Row, Scored};
 use serde_json::{Map, Value};
 
 use crate::failure::{failure, wrong_usage};
+use crate::progress::{Progress, Unit};
 use crate::reading;
 
 /// Bad rows that are named on stderr; all are in the output.
@@ -79,8 +80,10 @@ pub(crate) fn run(options: &ScoreOptions) -> Result<()> {
             "write one JSON object per line; see `firsthand score --help`",
         ));
     }
-    let mut judged = judge_all(&lines, reward.as_ref());
+    let progress = Progress::new("judging", lines.len() as u64, &Unit::Things("rows"));
+    let mut judged = judge_all(&lines, reward.as_ref(), &progress);
     group_terms(&mut judged, reward.as_ref());
+    drop(progress);
     let bad = write(&options.input, &lines, &judged)?;
     let unread = judged.iter().flatten().filter(|(_, scored)| scored.unread).count();
     if unread > 0 {
@@ -117,7 +120,7 @@ fn settings(pairs: &[String]) -> Result<Map<String, Value>> {
 type Judged = Result<(Row, Scored), String>;
 
 /// Every row by itself, on all cores.
-fn judge_all(lines: &[Found<'_>], reward: &dyn Reward) -> Vec<Judged> {
+fn judge_all(lines: &[Found<'_>], reward: &dyn Reward, progress: &Progress) -> Vec<Judged> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let share = lines.len().div_ceil(cores).max(1);
     let one = |found: &Found<'_>| -> Judged {
@@ -135,7 +138,14 @@ fn judge_all(lines: &[Found<'_>], reward: &dyn Reward) -> Vec<Judged> {
     std::thread::scope(|threads| {
         let parts: Vec<_> = lines
             .chunks(share)
-            .map(|part| threads.spawn(move || part.iter().map(one).collect::<Vec<_>>()))
+            .map(|part| {
+                let told = |line: &Found<'_>| {
+                    let judged = one(line);
+                    progress.add(1);
+                    judged
+                };
+                threads.spawn(move || part.iter().map(told).collect::<Vec<_>>())
+            })
             .collect();
         parts.into_iter().flat_map(|part| part.join().expect("rewards do not panic")).collect()
     })

@@ -21,6 +21,7 @@ use crate::environment;
 use crate::failure;
 use crate::interrupt;
 use crate::options::model::ModelFlags;
+use crate::progress;
 use crate::recollection;
 use crate::session::{STEP_TOKENS, Session};
 use crate::tiny;
@@ -258,7 +259,7 @@ pub(crate) fn run(verb: ServeVerb) -> Result<()> {
     let beside = Beside { days, remember: Some(remember::live::remember()), encoder };
     firsthand_serve::serve(options, &name, shown, load, beside, stop, |address: SocketAddr| {
         // A reader that went away does not keep others from asking.
-        let _ = writeln!(std::io::stdout(), "listening on http://{address}");
+        let _ = progress::around(|| writeln!(std::io::stdout(), "listening on http://{address}"));
     })?;
     Ok(())
 }

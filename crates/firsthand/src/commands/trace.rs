@@ -15,6 +15,7 @@ use firsthand_media::{Opener, png};
 use crate::atomic::AtomicFile;
 use crate::failure::failure;
 use crate::options::model::ModelFlags;
+use crate::progress::Progress;
 use crate::reading;
 use crate::role::Role;
 use crate::session;
@@ -93,6 +94,7 @@ fn show(options: &ShowOptions) -> Result<()> {
     let trace = read(&options.trace)?;
     if let Some(place) = &options.html {
         let opener = session::opener(true)?;
+        let _drawing = Progress::working("drawing what was seen");
         return write(place, &page(&trace, &|evidence| thumbnails(evidence, &opener))?);
     }
     let mut out = std::io::stdout().lock();
@@ -142,6 +144,7 @@ fn thumbnails(evidence: &Evidence, opener: &Opener) -> Vec<String> {
 
 fn replay(options: &ReplayOptions) -> Result<()> {
     let trace = read(&options.trace)?;
+    let replaying = Progress::working("replaying");
     let again = match &options.agent_model {
         None => trace.replay()?,
         Some(word) => {
@@ -162,6 +165,7 @@ fn replay(options: &ReplayOptions) -> Result<()> {
     if let Some(place) = &options.out {
         write(place, &again.to_json())?;
     }
+    drop(replaying);
     let turns = again.turns.len();
     writeln!(std::io::stdout(), "{turns} turns and {} findings are the same", again.evidence().len())?;
     Ok(())

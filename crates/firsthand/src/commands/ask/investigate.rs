@@ -18,6 +18,7 @@ use super::show::note;
 use crate::atomic::AtomicFile;
 use crate::environment;
 use crate::failure::{failure, wrong_usage};
+use crate::progress::Progress;
 use crate::recollection::{Recollection, ToolFlags};
 use crate::role::Role;
 use crate::screen::Paint;
@@ -110,10 +111,11 @@ pub(super) fn run(options: &AskOptions, folder: &Path) -> Result<()> {
             agent.manifest.model
         ))?;
     }
-    let mut screen = Screen { silent: options.json, open: false };
+    let mut screen = Screen { silent: options.json, open: false, waiting: Some(Progress::working(WAITING)) };
     let mut trace = investigate(question, &recollection.tools, &mut *agent.model, &manner, &mut |event| {
         screen.show(&event).is_ok()
     })?;
+    drop(screen);
     trace.manifests = recollection.manifests.clone();
     let mut manifest = agent.manifest.clone();
     manifest.options.extend(choosing.settings());
@@ -190,11 +192,16 @@ fn told(trace: &Trace, place: &Path) -> Value {
     told
 }
 
+/// What a silent model does.
+const WAITING: &str = "thinking";
+
 /// What happens, on its way to the terminal.
 struct Screen {
     silent: bool,
     /// A line of thought is being written.
     open: bool,
+    /// Shown while nothing is written.
+    waiting: Option<Progress>,
 }
 
 impl Screen {
@@ -202,9 +209,14 @@ impl Screen {
         if self.silent {
             return Ok(());
         }
+        self.waiting = None;
         match event {
             Event::Text(piece) => self.text(piece),
-            Event::Turn(done) => self.turn(done),
+            Event::Turn(done) => {
+                self.turn(done)?;
+                self.waiting = Some(Progress::working(WAITING));
+                Ok(())
+            }
         }
     }
 

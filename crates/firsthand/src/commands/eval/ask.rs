@@ -23,6 +23,7 @@ use crate::options::media::{Spread, spread_frames};
 use crate::options::model::ModelFlags;
 use crate::options::question::StyleFlag;
 use crate::options::sampling::{Choosing, SamplingFlags};
+use crate::progress::Progress;
 use crate::reply;
 use crate::session::{self, Session};
 
@@ -206,10 +207,14 @@ pub(super) fn run(options: &AskOptions) -> Result<()> {
     let manifest = manifest(answerer.manifest(), options, &plan)?;
     let judge = options.judge.open()?;
     let world = World { opener: opener.clone(), family: answerer.family(), judge };
+    let reading = Progress::working("reading the benchmarks");
     let run = Run::open(out, &plan, &manifest, &world, Some(&benchmarks::tables))?;
+    drop(reading);
     let run = answerer.answer(run, &plan, usize::from(options.parallel), &opener)?;
     let progress = run.progress();
+    let counting = Progress::working("computing results");
     let results = run.finish()?;
+    drop(counting);
     let mut stdout = std::io::stdout().lock();
     match options.json {
         true => writeln!(stdout, "{}", serde_json::to_string(&results)?)?,

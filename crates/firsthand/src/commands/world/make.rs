@@ -107,8 +107,10 @@ pub(super) fn run(options: &MakeOptions) -> Result<()> {
     let camera = options.camera.options(options.fps)?;
     VideoWriter::check(&options.out, camera.width, camera.height)?;
     Rate::new(options.fps)?;
+    let living = Progress::working("living the days");
     let world = world(options.seed, options.days.unwrap_or(options.moment.day))?;
     let films = plan(options, &world)?;
+    drop(living);
     let truth_every = match options.truth_fps {
         Some(rate) if rate > 0.0 => (options.fps / rate).round().max(1.0) as usize,
         Some(rate) => return Err(crate::failure::wrong_usage(format!("--truth-fps is not above 0: {rate}"))),
