@@ -2,9 +2,10 @@
 //! every update through their own endpoints. What they answer must name the token ids; the trainer measures how far
 //! their log-probabilities are off.
 
+use std::collections::HashSet;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use firsthand_base::{Conversation, SamplingOptions, StopRules};
@@ -13,12 +14,15 @@ use firsthand_train::rl::Sampler;
 use firsthand_train::rl::rollout::Rollout;
 use serde_json::{Value, json};
 
-use crate::chat::{self, Chat};
+use crate::chat::{self, Blame, Chat};
 use crate::failure::failure;
+use crate::progress;
 use crate::showing;
 
 /// Prompts asked at the same time.
 const PARALLEL: usize = 16;
+/// Between two tries to have a server forget.
+const AGAIN: Duration = Duration::from_millis(200);
 /// What an adapter is called at the server.
 const ADAPTER: &str = "firsthand-policy";
 
@@ -38,6 +42,10 @@ pub(crate) struct ServedPolicy {
     /// What requests call the model: its own name, or the adapter's.
     model: Mutex<String>,
     opener: Arc<Opener>,
+    /// Longest wait until it has forgotten what old weights computed.
+    patience: Duration,
+    /// Routes that the server does not have, as was told.
+    lacking: Mutex<HashSet<&'static str>>,
 }
 
 impl ServedPolicy {
@@ -64,7 +72,61 @@ impl ServedPolicy {
                 "name the address of a vLLM or SGLang server, as http://127.0.0.1:8000/v1",
             ));
         }
-        Ok(ServedPolicy { chat, root, kind, model: Mutex::new(model), opener })
+        let (model, lacking) = (Mutex::new(model), Mutex::default());
+        Ok(ServedPolicy { chat, root, kind, model, opener, patience, lacking })
+    }
+
+    /// Has the server drop what it keeps of earlier prompts: keys and values, features of pictures and processed pictures
+    /// that older weights computed. vLLM's worker drops its features by itself and its scheduler does not know, so that a
+    /// picture that comes again would end the server; its keys and values stay and would answer for the old policy.
+    fn forget(&self) -> Result<(), String> {
+        let routes: &[&'static str] = match self.kind {
+            Kind::Vllm => &["reset_prefix_cache", "reset_mm_cache", "reset_encoder_cache"],
+            Kind::Sglang => &["flush_cache"],
+        };
+        routes.iter().try_for_each(|route| self.reset(route))
+    }
+
+    /// Empties one cache. A server refuses while a request holds a part of it, and is asked again.
+    fn reset(&self, route: &'static str) -> Result<(), String> {
+        if self.lacking.lock().map_err(|_| "another request panicked")?.contains(route) {
+            return Ok(());
+        }
+        let (address, began) = (format!("{}/{route}", self.root), Instant::now());
+        loop {
+            let is_done = |text: &str| Ok(chat::json(text).map_or(true, |reply| reply["success"] != false));
+            match self.chat.call(&address, &json!({}), &is_done) {
+                Ok(true) => return Ok(()),
+                // SGLang's way to say that requests are still at work.
+                Err(reason) if self.kind == Kind::Sglang && chat::blame(&reason) == Blame::Request => {}
+                Err(reason)
+                    if [404, 405].iter().any(|status| reason.contains(&format!("status {status}"))) =>
+                {
+                    self.lacking.lock().map_err(|_| "another request panicked")?.insert(route);
+                    progress::note(&format!(
+                        "note: the server has no /{route}: after an update it may answer from what old weights computed, or end; {}",
+                        self.remedy()
+                    ));
+                    return Ok(());
+                }
+                Err(reason) => return Err(reason),
+                Ok(false) => {}
+            }
+            if began.elapsed() >= self.patience {
+                return Err(format!(
+                    "rollouts at {address}: the cache is in use after {:.0} s and could not be emptied; let nobody else ask this server while it trains, or start it anew",
+                    self.patience.as_secs_f64()
+                ));
+            }
+            std::thread::sleep(AGAIN);
+        }
+    }
+
+    fn remedy(&self) -> &'static str {
+        match self.kind {
+            Kind::Vllm => "start vLLM with VLLM_SERVER_DEV_MODE=1, or a newer one",
+            Kind::Sglang => "use a newer SGLang",
+        }
     }
 
     fn one(
@@ -137,6 +199,7 @@ impl Sampler for ServedPolicy {
             }
         };
         self.chat.call(&format!("{}/{route}", self.root), &body, &|_| Ok(()))?;
+        self.forget()?;
         if !is_adapter {
             return Ok(());
         }

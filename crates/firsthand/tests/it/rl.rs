@@ -158,6 +158,73 @@ fn killed_at_any_step_it_ends_with_the_same_weights() {
     }
 }
 
+/// Of four prompts one does not open and one cannot be judged, and so it is with the held-out questions.
+#[cfg(unix)]
+#[test]
+fn prompts_that_cannot_be_asked_or_judged_are_left_out_and_kills_change_nothing() {
+    let school = school();
+    fs_err::write(school.path("bad.mp4"), b"no film").unwrap();
+    let spoil = |name: &str| {
+        let mut rows: Value = serde_json::from_slice(&fs_err::read(school.path(name)).unwrap()).unwrap();
+        for (i, row) in rows.as_array_mut().unwrap().iter_mut().enumerate() {
+            match i % 4 {
+                1 => row["path"] = json!(school.path("bad.mp4")),
+                2 => row["problem_type"] = json!("free-form"),
+                _ => {}
+            }
+        }
+        fs_err::write(school.path(name), rows.to_string()).unwrap();
+    };
+    spoil("answers.json");
+    spoil("held-out.json");
+    let recipe = |name: &str| {
+        let file = recipe(&school, name, "group = 4\nrefill = 1");
+        let text = fs_err::read_to_string(school.path(&file)).unwrap();
+        assert!(text.contains("steps = 6\nbatch = 3"));
+        fs_err::write(school.path(&file), text.replace("steps = 6\nbatch = 3", "steps = 6\nbatch = 1"))
+            .unwrap();
+        file
+    };
+    let lines = |run: &str| -> Vec<Value> {
+        let text = fs_err::read_to_string(school.path(run).join("left-out.jsonl")).unwrap();
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    };
+    let said = school.finish_as("rl", &recipe("whole"));
+    let whole = lines("whole");
+    assert!(said.contains(&format!("left out {} rows: whole/left-out.jsonl", whole.len())), "{said}");
+    for (source, row, found, reason) in [
+        ("rows", 2, "opening", "bad.mp4"),
+        ("rows", 3, "judging", "no reward judges rows of kind free-form"),
+        ("held-out", 2, "held-out", "bad.mp4"),
+        ("held-out", 6, "held-out", "bad.mp4"),
+    ] {
+        let is_it = |line: &&Value| line["source"] == source && line["row"] == row;
+        let [line] = whole.iter().filter(is_it).collect::<Vec<_>>()[..] else {
+            panic!("{source} {row}: {whole:?}")
+        };
+        assert!(line["found"] == found && line["reason"].as_str().unwrap().contains(reason), "{line}");
+    }
+    assert_eq!(metrics(&school, "whole").len(), 6);
+    let results: Value =
+        serde_json::from_slice(&fs_err::read(school.path("whole/results.json")).unwrap()).unwrap();
+    let marks = results["after"]["answers"].as_str().unwrap();
+    let unknown: Vec<usize> = marks.match_indices('-').map(|(at, _)| at).collect();
+    assert_eq!((unknown, &results["after"]["failures"]), (vec![1, 2, 5], &json!(3)));
+    let recipe = recipe("killed");
+    let mut kills = 0;
+    for step in [40, 41, 43] {
+        if let Some(mut child) = school.until_as("rl", &recipe, "killed", step) {
+            child.kill().unwrap();
+            child.wait().unwrap();
+            kills += 1;
+        }
+    }
+    assert!(kills >= 2, "only {kills} kills came before the end");
+    school.finish_as("rl", &recipe);
+    assert_same_run(&school.path("whole"), &school.path("killed"));
+    assert_eq!(lines("killed"), whole);
+}
+
 #[test]
 fn recipes_that_cannot_work_say_so_at_once() {
     let school = school();
@@ -203,6 +270,20 @@ fn recipes_that_cannot_work_say_so_at_once() {
     assert!(stderr(&output).contains("run `firsthand train rl` with it"), "{}", stderr(&output));
 }
 
+#[test]
+fn a_server_that_cannot_forget_is_told_of_once() {
+    let school = school();
+    let recipe = recipe(&school, "lacking", "group = 4\noverlong = 20");
+    let server = PolicyServer::start("sglang", &[], json!(-1.5)).lacking(&["/flush_cache"]);
+    let output = served(&school, &recipe, &server);
+    let said = stderr(&output);
+    assert!(output.status.success(), "{said}");
+    assert_eq!(said.matches("the server has no /flush_cache").count(), 1, "{said}");
+    let seen = server.seen.lock().unwrap();
+    assert_eq!(seen.paths.iter().filter(|path| *path == "/flush_cache").count(), 1);
+    assert!(seen.stale > 0, "and what was told came about");
+}
+
 /// Runs a recipe whose samples a server gives.
 fn served(school: &School, recipe: &str, server: &PolicyServer) -> std::process::Output {
     school.command("rl", recipe).args(["--rollouts", &server.address]).output().unwrap()
@@ -223,10 +304,21 @@ fn a_server_samples_and_is_given_the_weights() {
         let text = fs_err::read_to_string(school.path(&file)).unwrap();
         fs_err::write(school.path(&file), text.replace("[save]", &format!("{adapter}[save]"))).unwrap();
         // One request fails in passing, and is asked again.
-        let server = PolicyServer::start(owner, &[200, 503], json!(-1.5));
+        let server = PolicyServer::start(owner, &[200, 503], json!(-1.5)).busy(1);
         let output = served(&school, &file, &server);
         assert!(output.status.success(), "{}", stderr(&output));
         let seen = server.seen.lock().unwrap();
+        assert!(!seen.is_dead && seen.stale == 0, "{} answers of old weights", seen.stale);
+        let count = |path: &str| seen.paths.iter().filter(|known| *known == path).count();
+        match owner {
+            "sglang" => {
+                assert_eq!(count("/flush_cache"), 7, "after every update, and once more while in use")
+            }
+            _ => {
+                let resets = ["/reset_prefix_cache", "/reset_mm_cache", "/reset_encoder_cache"].map(count);
+                assert_eq!(resets, [7, 6, 6]);
+            }
+        }
         assert_eq!(seen.taken.len(), 6, "before every step");
         assert!(seen.taken.iter().all(|(_, whole)| *whole) && seen.paths.iter().any(|path| path == route));
         assert_eq!(seen.models.last().unwrap(), model, "{owner}");
@@ -257,6 +349,14 @@ fn a_server_that_fails_ends_the_run_clearly() {
         .output()
         .unwrap();
     assert_failure(&output, &["rollouts at http://", "timeout", "4 tries"]);
+    // Its caches stay in use.
+    let server = PolicyServer::start("vllm", &[], json!(-1.5)).busy(usize::MAX);
+    let output = school
+        .command("rl", &recipe)
+        .args(["--rollouts", &server.address, "--patience", "2"])
+        .output()
+        .unwrap();
+    assert_failure(&output, &["/reset_prefix_cache: the cache is in use after 2 s", "let nobody else ask"]);
     let server = PolicyServer::start("vllm", &[], Value::Null);
     assert_failure(&served(&school, &recipe, &server), &["no log-probabilities"]);
     let output =
