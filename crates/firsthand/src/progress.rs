@@ -4,7 +4,7 @@
 //! Work nests: what was begun last is told beside the outermost. One thread draws for the whole process.
 
 use std::io::{IsTerminal, Write};
-use std::sync::{Arc, Condvar, LazyLock, Mutex, MutexGuard, PoisonError};
+use std::sync::{Condvar, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use firsthand_base::Report;
