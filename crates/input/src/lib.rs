@@ -31,3 +31,4 @@ pub use positions::{TextAfter, VideoTime};
 pub use python::dumps as python_json;
 pub use renderer::{RenderOptions, Renderer};
 pub use tokenizer::Tokenizer;
+pub use tools::described as tools_in_words;

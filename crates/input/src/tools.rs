@@ -86,11 +86,16 @@ fn called(message: &Message) -> Message {
     turn
 }
 
-/// Tells of tools after the system's words.
-fn describe(messages: &mut Vec<Message>, tools: &[Value], system: Option<&str>) {
+/// What Qwen2.5's template says of tools, JSON schemas of functions as OpenAI writes them.
+pub fn described(tools: &[Value]) -> String {
     let lines: String = tools.iter().map(|tool| format!("\n{}", dumps(tool))).collect();
     // The file's last line ends as lines of files do.
-    let words = format!(include_str!("tools.txt"), tools = lines).trim_end().to_owned();
+    format!(include_str!("tools.txt"), tools = lines).trim_end().to_owned()
+}
+
+/// Tells of tools after the system's words.
+fn describe(messages: &mut Vec<Message>, tools: &[Value], system: Option<&str>) {
+    let words = described(tools);
     match messages.first_mut() {
         Some(first) if first.role == Role::System => first.parts.push(Part::Text(format!("\n\n{words}"))),
         _ => {

@@ -35,7 +35,7 @@ pub fn with_tools<'a>(renderer: &Renderer, row: &'a Row) -> firsthand_input::Res
     let messages = &mut row.conversation.messages;
     if messages.first().is_none_or(|first| first.role != Role::System) {
         let parts = vec![Part::Text(default_system(renderer)?)];
-        messages.insert(0, Message { role: Role::System, parts });
+        messages.insert(0, Message::new(Role::System, parts));
     }
     messages[0].parts.push(Part::Text(tools.clone()));
     Ok(Cow::Owned(row))
@@ -45,7 +45,7 @@ pub fn with_tools<'a>(renderer: &Renderer, row: &'a Row) -> firsthand_input::Res
 /// its words.
 fn default_system(renderer: &Renderer) -> firsthand_input::Result<String> {
     const MARK: &str = "probed system";
-    let turn = |role, text: &str| Message { role, parts: vec![Part::Text(text.to_owned())] };
+    let turn = |role, text: &str| Message::new(role, vec![Part::Text(text.to_owned())]);
     let asked = turn(Role::User, "x");
     let with = Conversation { messages: vec![turn(Role::System, MARK), asked.clone()] };
     let (with, without) =
@@ -244,7 +244,7 @@ mod tests {
         assert!(whole.starts_with(&format!("{start}\n\n# Tools")), "{start:?} begins {whole:?}");
         assert!(whole.contains("<tool_response>\nthe clip\n</tool_response>"), "{whole}");
         // The row's own words come before the tools too.
-        let system = Message { role: Role::System, parts: vec![Part::Text("look".into())] };
+        let system = Message::new(Role::System, vec![Part::Text("look".into())]);
         let mut own = row.clone();
         own.conversation.messages.insert(0, system);
         let own = with_tools(&renderer, &own).unwrap();

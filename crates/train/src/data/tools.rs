@@ -1,7 +1,7 @@
 //! Tools in rows of LLaMA-Factory, in the words of its Qwen templates (`QwenToolUtils` in llamafactory/data/tool_utils.py):
 //! what the system turn says of them, calls in an assistant's turn, and what tools gave in a user's.
 
-use firsthand_input::python_json;
+use firsthand_input::{python_json, tools_in_words};
 use serde_json::{Map, Value, json};
 
 use super::fields::{Reason, brief};
@@ -25,7 +25,7 @@ pub(super) fn described(tools: &Value) -> Result<Option<String>, Reason> {
         Value::Array(tools) => &tools[..],
         one => std::slice::from_ref(one),
     };
-    let mut lines = String::new();
+    let mut wrapped = Vec::new();
     for (index, tool) in tools.iter().enumerate() {
         let Value::Object(fields) = tool else {
             return Err(format!(
@@ -38,11 +38,9 @@ pub(super) fn described(tools: &Value) -> Result<Option<String>, Reason> {
         if !function["name"].is_string() {
             return Err(format!("tools[{index}]: it has no name; write name, description and parameters"));
         }
-        let line = if is_wrapped { tool.clone() } else { json!({"type": "function", "function": tool}) };
-        lines += &format!("\n{}", python_json(&line));
+        wrapped.push(if is_wrapped { tool.clone() } else { json!({"type": "function", "function": tool}) });
     }
-    let words = format!(include_str!("tools.txt"), tools = lines);
-    Ok((!tools.is_empty()).then(|| format!("\n\n{}", words.trim_end())))
+    Ok((!wrapped.is_empty()).then(|| format!("\n\n{}", tools_in_words(&wrapped))))
 }
 
 /// Calls as the model makes them, from the text of a `function_call` turn: one call or a list of them as JSON, after a
