@@ -458,7 +458,9 @@ fn rows_of_a_pass_do_not_see_each_other_and_runs_of_other_passes_are_other_runs(
     let mut rows = String::new();
     for (i, words) in [1usize, 9, 3, 30].into_iter().enumerate() {
         let asked = format!("say {}", "red cup ".repeat(words));
-        let row = json!({"messages": [{"role": "user", "content": asked}, {"role": "assistant", "content": ["red", "blue"][i % 2]}]});
+        let said = ["red", "blue"][i % 2];
+        let row =
+            json!({"messages": [{"role": "user", "content": asked}, {"role": "assistant", "content": said}]});
         rows += &format!("{row}\n");
     }
     fs_err::write(school.path("rows.jsonl"), rows).unwrap();
