@@ -100,6 +100,7 @@ impl Memory {
             *forgotten.removed.entry(record.level).or_default() += 1;
             forgotten.evidence.extend(record.evidence.iter().map(|evidence| evidence.file.clone()));
         }
+        crate::build::note_forgotten(&mut *self.store, &removed)?;
         self.take_out(&removed, &touched)?;
         for level in Level::ALL {
             for record in touched.values().filter(|record| record.level == level) {
@@ -176,7 +177,11 @@ impl Memory {
 
     /// Touches every coarser record of the wearer that overlaps what goes, and what is named after it as its summary: any
     /// of them may tell of it.
-    fn spread(&mut self, removed: &[Record], touched: &mut BTreeMap<RecordId, Record>) -> Result<()> {
+    pub(crate) fn spread(
+        &mut self,
+        removed: &[Record],
+        touched: &mut BTreeMap<RecordId, Record>,
+    ) -> Result<()> {
         let gone: BTreeSet<RecordId> = removed.iter().map(|record| record.id).collect();
         let mut open: Vec<(String, Moment, Moment, Level)> = stretches(removed);
         open.extend(
@@ -212,7 +217,11 @@ impl Memory {
     }
 
     /// Removes what goes and empties what is touched, so that a kill leaves nothing to read.
-    fn take_out(&mut self, removed: &[Record], touched: &BTreeMap<RecordId, Record>) -> Result<()> {
+    pub(crate) fn take_out(
+        &mut self,
+        removed: &[Record],
+        touched: &BTreeMap<RecordId, Record>,
+    ) -> Result<()> {
         let deletions = removed.iter().map(|record| Change::Delete(record.id));
         let emptied = touched.values().map(|record| {
             Change::put(Record {

@@ -25,6 +25,7 @@ mod recall;
 #[cfg(test)]
 mod recall_tests;
 mod record;
+mod replace;
 mod sqlite;
 mod stem;
 mod store;

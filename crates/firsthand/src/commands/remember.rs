@@ -5,6 +5,7 @@ pub(crate) mod live;
 mod media;
 mod mind;
 mod report;
+mod transcript;
 mod words;
 
 use std::cell::RefCell;
@@ -21,7 +22,7 @@ use firsthand_media::Opener;
 use firsthand_memory::build::{
     self, Builder, Caption, Clip, Extract, Ledger, Maker, Step, Summarise, Untold, read_captions,
 };
-use firsthand_memory::{Embed, Encoder, Memory};
+use firsthand_memory::{Embed, Encoder, Memory, Record};
 
 use crate::cli::PROGRAM;
 use crate::commands::eval::endpoint::EndpointFlags;
@@ -40,15 +41,28 @@ Examples:
   firsthand remember recordings/DAY1/*.mp4 --memory days --wearer A1_JAKE --model Qwen/Qwen2.5-VL-3B-Instruct
   firsthand remember clips/*.mp4 --memory days --start 2026-03-01T08:00 --endpoint http://127.0.0.1:8000/v1 --endpoint-model NAME --parallel 8
   firsthand remember --captions clips.json --memory days
+  firsthand remember --captions corrected.json --replace --memory days
   firsthand remember --memory days     # writes the summaries that wait, and shows what the memory cost
 
 Every recording is cut into clips of 30 seconds; each gets a caption and what is said in it (FILE.srt, .vtt or .json beside
 the file), and the frames that were looked at are its evidence. Summaries of ten minutes, hours, days and weeks follow.
 Where a recording starts is in its name (DAY3_11210217.mp4, DAY3_A1_JAKE_11210217.mp4) or given by --start.
 
+Transcripts are SubRip, WebVTT, or the JSON of Whisper, whisper.cpp, whisperX and the OpenAI API, in any encoding. A cue that
+cannot be read is told and left out. One that comes later, or was mended, is read by the next run: the clips get its words
+without being looked at again, and the summaries above them are written anew.
+
+A file of captions may have many of one stretch; each is a record, and only the same caption counts as there. Where one was
+corrected, --replace puts those of the file in the place of all that were of the same stretch, proves that nothing of the old
+text is left, and brings back time that was forgotten.
+
 Run the same command again after an interruption, or with more files: what is remembered is not looked at again, what was
 forgotten does not come back, and only the summaries that new clips fall into are written again. Clips that cannot be
 decoded are told, kept in the memory's manifest, and passed over.";
+
+/// Of `--model`, which has no default here: a memory of what a model for simulated homes sees in real film is worth nothing.
+const MODEL: &str = "Checkpoint that looks at the clips and writes: a directory, or owner/name of one that `firsthand fetch` \
+downloaded. No default: recordings need --model, --endpoint or --captions";
 
 /// Fewest pixels of a video frame by qwen-vl-utils, which enlarges smaller ones.
 const SMALLEST_PIXELS: usize = 128 * 28 * 28;
@@ -64,7 +78,7 @@ enum Summaries {
 
 /// Turn recordings into a memory: captions, transcripts and summaries, with their evidence.
 #[derive(Args)]
-#[command(after_help = EXAMPLES)]
+#[command(after_help = EXAMPLES, mut_arg("model", |flag| flag.help(MODEL).long_help(MODEL)))]
 pub(crate) struct RememberOptions {
     /// Recordings: video files.
     #[arg(value_name = "MEDIA")]
@@ -81,6 +95,9 @@ pub(crate) struct RememberOptions {
     /// Take captions from a JSON list of clips instead of asking a model.
     #[arg(long, value_name = "FILE.json", conflicts_with_all = ["model", "endpoint"])]
     captions: Option<PathBuf>,
+    /// Put the captions of the file in the place of those that are of the same stretch, also where it was forgotten.
+    #[arg(long, requires = "captions")]
+    replace: bool,
     /// Who writes summaries. Default: the model, where there is one.
     #[arg(long, value_name = "WHO")]
     summaries: Option<Summaries>,
@@ -146,8 +163,8 @@ pub(crate) fn run(options: &RememberOptions) -> Result<()> {
     found.notes.extend(media::keep(&found.recordings, memory.store())?);
     drop(looking);
     if let Some(mut clips) = told {
-        media::locate(&mut clips, &found.recordings);
-        found.clips = clips;
+        media::locate(&mut clips, &found.recordings, memory.store())?;
+        (found.clips, found.said) = (clips, Vec::new());
     }
     keep_maker(options, mind.as_ref(), by_model, &mut memory)?;
     let mut looking: Box<dyn Caption> = match &mind {
@@ -165,7 +182,8 @@ pub(crate) fn run(options: &RememberOptions) -> Result<()> {
         _ => Box::new(Extract),
     };
     let (before, began) = (report::model_ms(&mut memory)?, Instant::now());
-    let done = build(options, &mut memory, &found, &mut *looking, &mut *writing)?;
+    let mut mended = report::Mended::default();
+    let done = build(options, &mut memory, &found, &mut mended, &mut *looking, &mut *writing)?;
     let model_s = (report::model_ms(&mut memory)? - before) as f64 / 1000.0;
     let beside_s = began.elapsed().as_secs_f64() - model_s;
     drop((looking, writing));
@@ -175,7 +193,7 @@ pub(crate) fn run(options: &RememberOptions) -> Result<()> {
         encode(&mut memory)?;
     }
     let spent = report::Spent { wall_s: started.elapsed().as_secs_f64(), model_s, beside_s };
-    report::show(options.json, &mut memory, &found, &done, &spent)
+    report::show(options.json, &mut memory, &found, (&done, &mended), &spent)
 }
 
 /// The clips of a captions file.
@@ -265,30 +283,39 @@ fn build(
     options: &RememberOptions,
     memory: &mut Memory,
     found: &media::Found,
+    mended: &mut report::Mended,
     looking: &mut dyn Caption,
     writing: &mut dyn Summarise,
 ) -> Result<build::Report> {
     let stop = interrupt::ask_to_stop();
     let bar = Progress::new("remembering", found.clips.len() as u64, &Unit::Things("clips"));
+    // Goes on with what a killed run was replacing, too.
+    let outdated = if options.replace { build::outdated(memory, &found.clips)? } else { Vec::new() };
+    (mended.replaced, mended.proof) = (outdated.len() as u64, memory.replace_clips(&outdated)?);
     let mut builder = Builder::new(memory);
+    if options.replace {
+        builder = builder.bringing_back();
+    }
     if options.retry_failed {
         builder.retry()?;
     }
-    for recording in &found.recordings {
-        builder.recording(&recording.wearer, recording.start, &recording.source.file, None)?;
+    tell_of_files(options, found, &bar, &mut builder)?;
+    match hear(found, &mut builder, writing, mended) {
+        Err(firsthand_memory::Error::Stopped(reason)) => {
+            return Ok(build::Report::none(build::Ended::Stopped(reason)));
+        }
+        Ok(false) => return Ok(build::Report::none(build::Ended::Asked)),
+        Ok(true) => {}
+        Err(error) => return Err(error.into()),
     }
-    for (file, reason) in &found.lost {
-        tell(&bar, &format!("{file} cannot be remembered: {reason}"))?;
-        let (start, name) = build::named(file).unwrap_or_default();
-        let wearer = options.wearer.clone().or(name).unwrap_or_else(|| "me".to_owned());
-        builder.recording(&wearer, start, file, Some(reason))?;
-    }
-    for note in &found.notes {
-        tell(&bar, note)?;
-    }
+    let mut forgotten: Option<String> = None;
     let mut watch = |step: Step<'_>| {
         match step {
             Step::Known(_) => bar.skip(1),
+            Step::Forgotten(clip) => {
+                bar.skip(1);
+                forgotten.get_or_insert_with(|| format!("{} {} to {}", clip.wearer, clip.start, clip.end));
+            }
             Step::Remembered(..) => bar.add(1),
             Step::Failed(clip, reason) => {
                 bar.add(1);
@@ -299,10 +326,63 @@ fn build(
         !stop.load(Ordering::Relaxed)
     };
     let report = build::remember(&mut builder, found.clips.iter().cloned(), looking, writing, &mut watch)?;
+    if let Some(first) = forgotten {
+        let count = report.forgotten;
+        tell(
+            &bar,
+            &format!(
+                "{count} captions are of time that was forgotten on purpose and stay out, first {first}: --replace brings them back"
+            ),
+        )?;
+    }
     if report.ended == build::Ended::Done && memory.store().counts()?.open > 0 {
         Builder::new(memory).rewrite(writing)?;
     }
     Ok(report)
+}
+
+/// Notes which files there are and which cannot be opened, and says what people should know of them.
+fn tell_of_files(
+    options: &RememberOptions,
+    found: &media::Found,
+    bar: &Progress,
+    builder: &mut Builder<'_>,
+) -> Result<()> {
+    for recording in &found.recordings {
+        builder.recording(&recording.wearer, recording.start, &recording.source.file, None)?;
+    }
+    for (file, reason) in &found.lost {
+        tell(bar, &format!("{file} cannot be remembered: {reason}"))?;
+        let (start, name) = build::named(file).unwrap_or_default();
+        let wearer = options.wearer.clone().or(name).unwrap_or_else(|| "me".to_owned());
+        builder.recording(&wearer, start, file, Some(reason))?;
+    }
+    for note in &found.notes {
+        tell(bar, note)?;
+    }
+    Ok(())
+}
+
+/// Has clips that are there read the transcripts that came later or were mended. Whether all of them were read.
+fn hear(
+    found: &media::Found,
+    builder: &mut Builder<'_>,
+    writing: &mut dyn Summarise,
+    mended: &mut report::Mended,
+) -> firsthand_memory::Result<bool> {
+    let stop = interrupt::ask_to_stop();
+    let lines = found.said.iter().map(|(_, said)| said.len() as u64).sum();
+    let bar = Progress::new("reading transcripts", lines, &Unit::Things("lines"));
+    for (index, said) in &found.said {
+        let recording = media::kept(&found.recordings[*index]);
+        let goes_on = &mut |_: &Record| !stop.load(Ordering::Relaxed);
+        mended.reworded += build::hear(builder, &recording, said, writing, goes_on)?;
+        bar.add(said.len() as u64);
+        if stop.load(Ordering::Relaxed) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// A note, above the bar where there is one.

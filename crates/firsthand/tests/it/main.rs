@@ -31,6 +31,7 @@ mod policy_server;
 mod program;
 mod recipes;
 mod remember;
+mod remember_mended;
 mod rl;
 mod score;
 mod scripted;

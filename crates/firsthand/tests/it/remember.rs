@@ -12,12 +12,12 @@ use serde_json::{Value, json};
 use crate::chat_server::ChatServer;
 use crate::program::{assert_failure, program, stderr, stdout};
 
-fn good(output: &Output) -> String {
+pub(crate) fn good(output: &Output) -> String {
     assert!(output.status.success(), "{}", stderr(output));
     stdout(output)
 }
 
-fn records(folder: &Path) -> Vec<Record> {
+pub(crate) fn records(folder: &Path) -> Vec<Record> {
     let mut memory = Memory::open(folder).unwrap();
     assert_eq!(memory.store().check(false).unwrap(), Vec::<String>::new());
     let mut records = Vec::new();
@@ -31,7 +31,7 @@ fn records(folder: &Path) -> Vec<Record> {
     records
 }
 
-fn clips(records: &[Record]) -> Vec<&Record> {
+pub(crate) fn clips(records: &[Record]) -> Vec<&Record> {
     records.iter().filter(|record| record.level == Level::Clip).collect()
 }
 
@@ -126,7 +126,7 @@ fn questions_about_a_week_can_be_answered_from_its_clips() {
 }
 
 /// A film of 90 seconds in the place where `world make` puts it.
-fn film(home: &Path) -> PathBuf {
+pub(crate) fn film(home: &Path) -> PathBuf {
     let arguments = ["world", "make", "--seed", "7", "--at", "08:00:00", "--minutes", "1.5", "--width", "64"];
     let more = ["--height", "48", "--fps", "5", "--samples", "1", "--out", "film"];
     good(&program(home).args(arguments).args(more).output().unwrap());
@@ -134,7 +134,7 @@ fn film(home: &Path) -> PathBuf {
 }
 
 /// How many frames were sent, and whether a transcript was.
-fn look(body: &Value) -> String {
+pub(crate) fn look(body: &Value) -> String {
     let content = &body["messages"][0]["content"];
     match content.as_array() {
         None => format!("A summary of {} bytes.", content.as_str().unwrap().len()),
@@ -148,7 +148,7 @@ fn look(body: &Value) -> String {
     }
 }
 
-fn served(home: &Path, server: &ChatServer, more: &[&str]) -> Command {
+pub(crate) fn served(home: &Path, server: &ChatServer, more: &[&str]) -> Command {
     let mut command = program(home);
     command.args(["remember", "--endpoint", &server.address, "--endpoint-model", "served"]);
     command
@@ -322,6 +322,7 @@ fn what_cannot_be_asked_for_is_refused() {
         (&["--fps", "0"], "--fps must be above 0"),
         (&["--start", "tomorrow"], "--start is no date"),
         (&["--captions", "c.json", "--model", "x"], "cannot be used with"),
+        (&["a.mp4", "--replace"], "--captions <FILE.json>"),
     ] {
         let output =
             program(home.path()).args(["remember", "--memory", "memory"]).args(arguments).output().unwrap();

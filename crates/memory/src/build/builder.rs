@@ -12,22 +12,34 @@ use crate::{Change, Error, Evidence, Level, Memory, Record, RecordId, Result, Sc
 
 /// Puts clips into a memory, and summaries after them.
 pub struct Builder<'a> {
-    memory: &'a mut Memory,
-    ledger: Ledger,
+    pub(super) memory: &'a mut Memory,
+    pub(super) ledger: Ledger,
     /// Clips that wait to be written with the summary of their ten minutes; only of a grouped builder.
-    pending: Vec<Record>,
+    pub(super) pending: Vec<Record>,
     is_grouped: bool,
+    pub(super) brings_back: bool,
 }
 
 impl<'a> Builder<'a> {
     /// Writes each clip as it comes.
     pub fn new(memory: &'a mut Memory) -> Builder<'a> {
-        Builder { memory, ledger: Ledger::default(), pending: Vec::new(), is_grouped: false }
+        Builder {
+            memory,
+            ledger: Ledger::default(),
+            pending: Vec::new(),
+            is_grouped: false,
+            brings_back: false,
+        }
     }
 
     /// Writes the clips of ten minutes at once. For clips that cost nothing to make again after a kill.
     pub fn grouped(memory: &'a mut Memory) -> Builder<'a> {
         Builder { is_grouped: true, ..Builder::new(memory) }
+    }
+
+    /// Takes captions of time that was forgotten, which is then forgotten no longer.
+    pub fn bringing_back(self) -> Builder<'a> {
+        Builder { brings_back: true, ..self }
     }
 
     /// The memory below.
@@ -51,19 +63,26 @@ impl<'a> Builder<'a> {
         Ok(())
     }
 
-    /// Remembers a clip. Its stretch must not be covered.
+    /// Remembers a clip. That it is not there yet, the caller knows.
     pub fn add(&mut self, clip: &Clip, captioned: Captioned, writer: &mut dyn Summarise) -> Result<()> {
         self.advance(&clip.wearer, clip.start, writer)?;
         let cost = captioned.cost;
         let record = record(clip, captioned);
         let bytes = record.words().len() as u64;
-        let Builder { memory, ledger, .. } = self;
+        let Builder { memory, ledger, brings_back, .. } = self;
         let store = memory.store();
-        ledger.cover(store, &clip.wearer, (clip.start, clip.end.max(clip.start.plus_ms(1))), true)?;
+        let stretch = (clip.start, clip.after());
+        // A second caption of a stretch is no more time.
+        let known_ms =
+            ledger.covered_near(store, &clip.wearer, clip.start, clip.end)?.covered_ms(clip.start, clip.end);
+        ledger.cover(store, &clip.wearer, stretch, true)?;
+        if *brings_back {
+            ledger.bring_back(store, &clip.wearer, stretch)?;
+        }
         ledger.set_open(&clip.wearer, Some(Open { at: clip.start, from: Level::TenMinutes }))?;
         ledger.count(store, &clip.wearer, |totals| {
             totals.clips += 1;
-            totals.video_ms += clip.length_ms().max(0) as u64;
+            totals.video_ms += (clip.length_ms() - known_ms).max(0) as u64;
             totals.text_bytes += bytes;
             add(&mut totals.captions, cost);
         })?;
@@ -72,15 +91,25 @@ impl<'a> Builder<'a> {
         if self.is_grouped { Ok(()) } else { self.flush(None) }
     }
 
+    /// Gives a clip that is remembered other words, and has the summaries above it written again. What was seen stays.
+    pub fn reword(&mut self, clip: &Record, words: Option<String>, writer: &mut dyn Summarise) -> Result<()> {
+        self.flush(None)?;
+        self.advance(&clip.wearer, clip.start, writer)?;
+        let record = Record { transcript: words, ..clip.clone() };
+        let [before, after] = [clip, &record].map(|record| record.words().len() as u64);
+        let Builder { memory, ledger, .. } = self;
+        ledger.set_open(&clip.wearer, Some(Open { at: clip.start, from: Level::TenMinutes }))?;
+        ledger.count(memory.store(), &clip.wearer, |totals| {
+            totals.text_bytes = (totals.text_bytes + after).saturating_sub(before);
+        })?;
+        self.pending.push(record);
+        self.flush(None)
+    }
+
     /// Notes that a clip cannot be remembered; it is not tried again until [`Builder::retry`].
     pub fn fail(&mut self, clip: &Clip, reason: &str) -> Result<()> {
         let Builder { memory, ledger, .. } = self;
-        ledger.cover(
-            memory.store(),
-            &clip.wearer,
-            (clip.start, clip.end.max(clip.start.plus_ms(1))),
-            true,
-        )?;
+        ledger.cover(memory.store(), &clip.wearer, (clip.start, clip.after()), true)?;
         ledger.count(memory.store(), &clip.wearer, |totals| totals.failed += 1)?;
         ledger.failure(&Failure {
             wearer: clip.wearer.clone(),
@@ -266,7 +295,7 @@ fn record(clip: &Clip, captioned: Captioned) -> Record {
         frames: captioned.frames.clone(),
     });
     Record {
-        transcript: clip.said.clone(),
+        transcript: clip.words(),
         evidence: evidence.collect(),
         people: once(people),
         ..Record::new(Level::Clip, &clip.wearer, clip.start, clip.end, captioned.text)

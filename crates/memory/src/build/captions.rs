@@ -48,11 +48,8 @@ fn clip(row: &Value, wearer: Option<&str>) -> std::result::Result<Clip, String> 
         return Err(format!("it ends at {end}, not after its start at {start}"));
     }
     let people = row["people"].as_array().into_iter().flatten().filter_map(Value::as_str);
-    Ok(Clip {
-        said: words(&row["transcript"]).filter(|said| !said.is_empty()),
-        people: people.map(str::to_owned).collect(),
-        ..Clip::told(wearer, start, end, text)
-    })
+    let clip = Clip::told(wearer, start, end, text).saying(words(&row["transcript"]));
+    Ok(Clip { people: people.map(str::to_owned).collect(), ..clip })
 }
 
 /// A string, or a list of strings as lines.
@@ -88,7 +85,12 @@ mod tests {
         let show = |clip: &Clip| {
             format!(
                 "{} {}-{} {:?} {:?} {:?}",
-                clip.wearer, clip.start, clip.end, clip.text, clip.said, clip.people
+                clip.wearer,
+                clip.start,
+                clip.end,
+                clip.text,
+                clip.words(),
+                clip.people
             )
         };
         match (read_captions(text, "c.json", wearer), expect) {

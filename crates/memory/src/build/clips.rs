@@ -2,6 +2,8 @@
 
 use firsthand_base::Moment;
 
+use super::transcript::{Said, lines_of, said_in};
+
 /// Length of a clip.
 pub const CLIP_MS: i64 = 30_000;
 /// A rest shorter than this belongs to the clip before it: files cut at 30 seconds are a few frames longer.
@@ -22,8 +24,8 @@ pub struct Clip {
     pub start_s: f64,
     /// Where it ends there.
     pub end_s: f64,
-    /// What is said in it.
-    pub said: Option<String>,
+    /// What is said in it, in milliseconds from its start.
+    pub said: Vec<Said>,
     /// Its caption, where there is one already.
     pub text: Option<String>,
     /// Who is there, where that is known beforehand.
@@ -40,9 +42,39 @@ impl Clip {
             file: None,
             start_s: 0.0,
             end_s: 0.0,
-            said: None,
+            said: Vec::new(),
             text: Some(text.into()),
             people: Vec::new(),
+        }
+    }
+
+    /// What is said in it all through, a line each; nobody knows when.
+    pub fn saying(self, text: Option<String>) -> Clip {
+        let end_ms = self.length_ms();
+        let said = text.filter(|text| !text.is_empty()).map(|text| Said { start_ms: 0, end_ms, text });
+        Clip { said: said.into_iter().collect(), ..self }
+    }
+
+    /// What is said in it as a text, a line each.
+    pub fn words(&self) -> Option<String> {
+        lines_of(&self.said)
+    }
+
+    /// When it ends, or the first moment after its start.
+    pub(super) fn after(&self) -> Moment {
+        self.end.max(self.start.plus_ms(1))
+    }
+
+    /// A piece of it, with what is said in that piece.
+    pub fn piece(&self, start: Moment, end: Moment) -> Clip {
+        let [from_ms, to_ms] = [start, end].map(|moment| moment.ms() - self.start.ms());
+        Clip {
+            start_s: self.start_s + from_ms as f64 / 1000.0,
+            end_s: self.end_s - (self.end.ms() - end.ms()) as f64 / 1000.0,
+            said: said_in(&self.said, (from_ms, to_ms), start <= self.start, end >= self.end),
+            start,
+            end,
+            ..self.clone()
         }
     }
 

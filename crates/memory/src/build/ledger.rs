@@ -12,6 +12,7 @@ use super::{Cost, Spans};
 use crate::{Change, Error, Level, Record, Result, Store};
 
 const COVERED: &str = "build/covered/";
+const FORGOTTEN: &str = "build/forgotten/";
 const OPEN: &str = "build/open/";
 const TOTALS: &str = "build/totals/";
 const FAILURE: &str = "build/failure/";
@@ -80,6 +81,9 @@ pub struct Recording {
     /// What was odd about it, a line each.
     #[serde(default)]
     pub notes: Vec<String>,
+    /// A number of the transcript that its clips were remembered with; `None` where there was none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub transcript: Option<String>,
 }
 
 /// What made texts of this memory.
@@ -149,6 +153,38 @@ impl Ledger {
             day.iter().for_each(|(from, to)| near.add(from, to));
         }
         Ok(near)
+    }
+
+    /// Stretches around this one whose clips were forgotten.
+    pub(super) fn forgotten_near(
+        store: &mut dyn Store,
+        wearer: &str,
+        start: Moment,
+        end: Moment,
+    ) -> Result<Spans> {
+        let mut near = Spans::new();
+        for day in start.day().saturating_sub(1).max(1)..=end.day() {
+            let spans: Spans = read(store, &forgotten_key(wearer, day))?.unwrap_or_default();
+            spans.iter().for_each(|(from, to)| near.add(from, to));
+        }
+        Ok(near)
+    }
+
+    /// Marks a stretch as forgotten no longer.
+    pub(super) fn bring_back(
+        &mut self,
+        store: &mut dyn Store,
+        wearer: &str,
+        (start, end): (Moment, Moment),
+    ) -> Result<()> {
+        for day in start.day().saturating_sub(1).max(1)..=end.day() {
+            let key = forgotten_key(wearer, day);
+            let Some(mut spans) = read::<Spans>(store, &key)? else { continue };
+            spans.remove(start, end);
+            let text = (!spans.is_empty()).then(|| write(&spans)).transpose()?;
+            self.changed.insert(key, text);
+        }
+        Ok(())
     }
 
     /// Which summaries wait.
@@ -256,6 +292,12 @@ impl Ledger {
         store.notes(&prefix)?.into_iter().map(|(key, text)| parse(&key, &text)).collect()
     }
 
+    /// What failed of a wearer.
+    pub(super) fn failures_of(store: &mut dyn Store, wearer: &str) -> Result<Vec<Failure>> {
+        let notes = store.notes(&format!("{FAILURE}{wearer}/"))?;
+        notes.into_iter().map(|(key, text)| parse(&key, &text)).collect()
+    }
+
     /// Keeps a recording.
     pub fn keep_recording(store: &mut dyn Store, recording: &Recording) -> Result<()> {
         let Recording { wearer, start, file, .. } = recording;
@@ -274,6 +316,41 @@ impl Ledger {
         store.write(&[Change::Note { key: format!("{MAKER}{name}"), text: Some(write(maker)?) }])?;
         Ok(())
     }
+}
+
+/// Before records are removed: notes the time of clips, under a number in place of the name, so that no caption of it comes
+/// back by itself where another one of the same time stays.
+pub(crate) fn note_forgotten(store: &mut dyn Store, removed: &[Record]) -> Result<()> {
+    let mut notes: BTreeMap<String, Spans> = BTreeMap::new();
+    for clip in removed.iter().filter(|record| record.level == Level::Clip) {
+        let key = forgotten_key(&clip.wearer, clip.start.day());
+        if !notes.contains_key(&key) {
+            let spans = read(store, &key)?.unwrap_or_default();
+            notes.insert(key.clone(), spans);
+        }
+        notes.entry(key).or_default().add(clip.start, clip.end.max(clip.start.plus_ms(1)));
+    }
+    let note = |(key, spans): (String, Spans)| Ok(Change::Note { key, text: Some(write(&spans)?) });
+    let changes: Vec<Change> = notes.into_iter().map(note).collect::<Result<_>>()?;
+    if changes.is_empty() {
+        return Ok(());
+    }
+    store.write(&changes).map(|_| ())
+}
+
+/// The notes of what has been remembered without clips that are taken out for others. Their time stays counted.
+pub(crate) fn uncounted<'a>(
+    store: &mut dyn Store,
+    clips: impl Iterator<Item = &'a Record>,
+) -> Result<Vec<Change>> {
+    let mut ledger = Ledger::default();
+    for clip in clips {
+        ledger.count(store, &clip.wearer, |totals| {
+            totals.clips = totals.clips.saturating_sub(1);
+            totals.text_bytes = totals.text_bytes.saturating_sub(clip.words().len() as u64);
+        })?;
+    }
+    ledger.changes()
 }
 
 /// After records were removed: takes out of the notes what would still tell of them. That their time is dealt with stays,
@@ -314,12 +391,21 @@ pub(crate) fn forget_notes(store: &mut dyn Store, removed: &[Record]) -> Result<
     store.write(&changes).map(|_| ())
 }
 
-/// The wearer's name by a number (FNV-1a): these notes outlive the wearer.
-fn covered_key(wearer: &str, day: u32) -> String {
-    let number = wearer
+/// A text by a number (FNV-1a), which tells nothing of it.
+pub(super) fn number(text: &str) -> String {
+    let hash = text
         .bytes()
         .fold(0xcbf2_9ce4_8422_2325u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3));
-    format!("{COVERED}{number:016x}/{day:07}")
+    format!("{hash:016x}")
+}
+
+/// The wearer's name by a number: these notes outlive the wearer.
+fn covered_key(wearer: &str, day: u32) -> String {
+    format!("{COVERED}{}/{day:07}", number(wearer))
+}
+
+fn forgotten_key(wearer: &str, day: u32) -> String {
+    format!("{FORGOTTEN}{}/{day:07}", number(wearer))
 }
 
 fn failure_key(level: Option<Level>, wearer: &str, start: Moment) -> String {

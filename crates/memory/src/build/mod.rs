@@ -8,9 +8,11 @@ mod builder;
 mod calendar;
 mod captions;
 mod clips;
+mod hear;
 mod ledger;
 mod run;
 mod spans;
+mod standing;
 mod timeline;
 mod transcript;
 mod window;
@@ -18,18 +20,24 @@ mod window;
 #[cfg(test)]
 mod builder_tests;
 #[cfg(test)]
+mod caption_tests;
+#[cfg(test)]
+mod hear_tests;
+#[cfg(test)]
 mod run_tests;
 
 pub use builder::Builder;
 pub use calendar::read_date;
 pub use captions::read_captions;
 pub use clips::{CLIP_MS, Clip, cut};
-pub(crate) use ledger::forget_notes;
+pub use hear::hear;
 pub use ledger::{Failure, Ledger, Maker, Recording, Totals};
+pub(crate) use ledger::{forget_notes, note_forgotten, uncounted};
 pub use run::{Ended, Report, Step, Untold, follow, remember};
 pub use spans::Spans;
+pub use standing::outdated;
 pub use timeline::{Placed, Source, named, note_overlaps, place};
-pub use transcript::{Said, TranscriptFormat, read_transcript, said_in};
+pub use transcript::{Said, TRANSCRIPT_ENDINGS, Transcript, lines_of, read_transcript, said_in};
 pub use window::{Window, window};
 
 use firsthand_base::FrameId;

@@ -1,19 +1,20 @@
 //! A whole build: clips in order through a [`Caption`] into a memory. Clips that are there already are passed over, which
 //! is all that resuming takes. A clip that cannot be made is noted; when nothing can be made, the build stops where it is.
 
-use firsthand_base::Moment;
-
+use super::standing::{Standing, says};
 use super::{Builder, Caption, Captioned, Clip, Fault, Summarise};
 use crate::{Error, Result};
 
 /// A stretch that overlaps what is remembered by no more than this is taken whole.
-const SLACK_MS: i64 = 1_000;
+pub(super) const SLACK_MS: i64 = 1_000;
 
 /// What a build has done with one clip.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Step<'a> {
     /// It was there already, all of it or all but a moment.
     Known(&'a Clip),
+    /// It comes with its caption and lies in time that was forgotten: it stays out.
+    Forgotten(&'a Clip),
     /// It is remembered.
     Remembered(&'a Clip, &'a Captioned),
     /// It cannot be.
@@ -50,12 +51,21 @@ pub enum Ended {
 pub struct Report {
     /// How it ended.
     pub ended: Ended,
-    /// Clips that were there.
+    /// Clips that were there; of those that come with their captions, the same caption.
     pub known: u64,
+    /// Clips with captions that stay out, since their time was forgotten.
+    pub forgotten: u64,
     /// Clips remembered now.
     pub remembered: u64,
     /// Clips that failed now.
     pub failed: u64,
+}
+
+impl Report {
+    /// Nothing done yet, and how it ends if nothing will be.
+    pub fn none(ended: Ended) -> Report {
+        Report { ended, known: 0, forgotten: 0, remembered: 0, failed: 0 }
+    }
 }
 
 /// Remembers clips, which come by wearer and time, then writes the summaries that wait. `watch` hears of every clip
@@ -87,7 +97,7 @@ pub fn follow(
     writer: &mut dyn Summarise,
     watch: &mut dyn FnMut(Step<'_>) -> bool,
 ) -> Result<Report> {
-    let mut report = Report { ended: Ended::Done, known: 0, remembered: 0, failed: 0 };
+    let mut report = Report::none(Ended::Done);
     let ended = run(builder, clips, caption, writer, watch, &mut report);
     report.ended = match ended {
         Ok(true) => Ended::Done,
@@ -112,12 +122,17 @@ fn run(
         let mut batch: Vec<Clip> = Vec::new();
         let mut is_over = true;
         for clip in clips.by_ref() {
-            let rest = rest_of(builder, &clip, &batch)?;
-            if rest.is_empty() {
-                report.known += 1;
-                watch(Step::Known(&clip));
+            match rest_of(builder, &clip, &batch)? {
+                Rest::Left(pieces) => batch.extend(pieces),
+                Rest::Known => {
+                    report.known += 1;
+                    watch(Step::Known(&clip));
+                }
+                Rest::Forgotten => {
+                    report.forgotten += 1;
+                    watch(Step::Forgotten(&clip));
+                }
             }
-            batch.extend(rest);
             if batch.len() >= caption.at_once().max(1) {
                 is_over = false;
                 break;
@@ -153,24 +168,35 @@ fn run(
     }
 }
 
-/// What of a clip is not there yet: all of it, pieces between what is covered, or nothing.
-fn rest_of(builder: &mut Builder<'_>, clip: &Clip, ahead: &[Clip]) -> Result<Vec<Clip>> {
-    let end = clip.end.max(clip.start.plus_ms(1));
+/// What of a clip is to be remembered.
+enum Rest {
+    /// All of it, or pieces between what is covered.
+    Left(Vec<Clip>),
+    Known,
+    Forgotten,
+}
+
+/// A stretch is looked at once, whatever recording shows it; a caption is one of many that a stretch may have.
+fn rest_of(builder: &mut Builder<'_>, clip: &Clip, ahead: &[Clip]) -> Result<Rest> {
+    if clip.text.is_some() {
+        let is_ahead = ahead.iter().any(|earlier| says(earlier, clip));
+        return Ok(match builder.standing(clip)? {
+            _ if is_ahead => Rest::Known,
+            Standing::Known => Rest::Known,
+            Standing::Forgotten => Rest::Forgotten,
+            Standing::New => Rest::Left(vec![clip.clone()]),
+        });
+    }
+    let end = clip.after();
     let mut covered = builder.covered(&clip.wearer, clip.start, end)?;
     for earlier in ahead.iter().filter(|earlier| earlier.wearer == clip.wearer) {
         covered.add(earlier.start, earlier.end);
     }
     let known_ms = covered.covered_ms(clip.start, end);
     if known_ms <= SLACK_MS.min(clip.length_ms() / 2) {
-        return Ok(vec![clip.clone()]);
+        return Ok(Rest::Left(vec![clip.clone()]));
     }
     let free = covered.free(clip.start, end).into_iter().filter(|(from, to)| to.ms() - from.ms() > SLACK_MS);
-    let piece = |(start, end): (Moment, Moment)| Clip {
-        start_s: clip.start_s + (start.ms() - clip.start.ms()) as f64 / 1000.0,
-        end_s: clip.end_s - (clip.end.ms() - end.ms()) as f64 / 1000.0,
-        start,
-        end,
-        ..clip.clone()
-    };
-    Ok(free.map(piece).collect())
+    let pieces: Vec<Clip> = free.map(|(start, end)| clip.piece(start, end)).collect();
+    Ok(if pieces.is_empty() { Rest::Known } else { Rest::Left(pieces) })
 }

@@ -143,7 +143,8 @@ fn what_was_forgotten_leaves_no_note_and_does_not_come_back() {
     let clips = [mine.as_slice(), &[other]].concat();
     let keep = |memory: &mut Memory, clip: &Clip| {
         let Clip { wearer, file, start, end, .. } = clip.clone();
-        let recording = Recording { wearer, file: file.unwrap(), start, end, notes: Vec::new() };
+        let recording =
+            Recording { wearer, file: file.unwrap(), start, end, notes: Vec::new(), transcript: None };
         Ledger::keep_recording(memory.store(), &recording).unwrap();
     };
     clips.iter().for_each(|clip| keep(&mut memory, clip));

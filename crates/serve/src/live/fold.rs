@@ -68,7 +68,7 @@ async fn fold(app: &Arc<App>, ready: &Ready, session: &Arc<Session>) -> bool {
         file: Some(format!("live://{}", session.id)),
         start_s: start_us as f64 / 1e6,
         end_s: end_us as f64 / 1e6,
-        said: None,
+        said: Vec::new(),
         text: None,
         people: Vec::new(),
     };

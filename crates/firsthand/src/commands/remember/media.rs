@@ -7,11 +7,11 @@ use anyhow::{Context, Result};
 use firsthand_base::Moment;
 use firsthand_media::Opener;
 use firsthand_memory::build::{
-    Clip, Ledger, Placed, Recording, Said, Source, TranscriptFormat, cut, note_overlaps, place, read_date,
-    read_transcript, said_in,
+    Clip, Ledger, Placed, Recording, Said, Source, cut, note_overlaps, place, read_date, said_in,
 };
 use firsthand_memory::{Change, Store};
 
+use super::transcript;
 use crate::failure::{failure, wrong_usage};
 
 /// Which date is day 1, once a start was given as a date.
@@ -24,6 +24,8 @@ pub(super) struct Found {
     /// Files that cannot be remembered, and why.
     pub(super) lost: Vec<(String, String)>,
     pub(super) clips: Vec<Clip>,
+    /// What is said in each recording that has a transcript, by its place in `recordings`.
+    pub(super) said: Vec<(usize, Vec<Said>)>,
     /// What people should know, a line each.
     pub(super) notes: Vec<String>,
 }
@@ -76,19 +78,14 @@ pub(super) fn find(files: &[String], opener: &Opener, wearer: Option<&str>, star
     lost.extend(unplaced.into_iter().map(|(source, reason)| (source.file, reason)));
     note_overlaps(&mut recordings);
     let mut notes: Vec<String> = Vec::new();
-    let mut clips = Vec::new();
-    for recording in &recordings {
+    let (mut clips, mut said) = (Vec::new(), Vec::new());
+    for (index, recording) in recordings.iter().enumerate() {
         notes.extend(recording.notes.iter().map(|note| format!("{}: {note}", recording.source.file)));
-        let said = match transcript(&recording.source.file) {
-            Ok(said) => said,
-            Err((file, reason)) => {
-                notes.push(format!("{file}: not taken as a transcript: {reason}"));
-                Vec::new()
-            }
-        };
-        clips.extend(clips_of(recording, &said));
+        let lines = transcript::beside(&recording.source.file, &mut notes);
+        clips.extend(clips_of(recording, lines.as_deref().unwrap_or_default()));
+        said.extend(lines.map(|lines| (index, lines)));
     }
-    Found { recordings, lost, clips, notes }
+    Found { recordings, lost, clips, said, notes }
 }
 
 fn clips_of(recording: &Placed, said: &[Said]) -> Vec<Clip> {
@@ -101,30 +98,18 @@ fn clips_of(recording: &Placed, said: &[Said]) -> Vec<Clip> {
         file: Some(recording.source.file.clone()),
         start_s: *from as f64 / 1000.0,
         end_s: *to as f64 / 1000.0,
-        said: said_in(said, *from, *to, index == last),
+        said: said_in(said, (*from, *to), index == 0, index == last),
         text: None,
         people: Vec::new(),
     };
     pieces.iter().enumerate().map(clip).collect()
 }
 
-/// What lies beside a file as `.srt`, `.vtt` or `.json`: the first that there is.
-fn transcript(file: &str) -> Result<Vec<Said>, (String, String)> {
-    for (ending, format) in TranscriptFormat::ENDINGS {
-        let path = Path::new(file).with_extension(ending);
-        if path.is_file() {
-            let name = path.display().to_string();
-            let text = fs_err::read(&path).map_err(|error| (name.clone(), error.to_string()))?;
-            return read_transcript(&String::from_utf8_lossy(&text), format).map_err(|reason| (name, reason));
-        }
-    }
-    Ok(Vec::new())
-}
-
 /// Keeps the recordings in the manifest, and says where they overlap with those that it has.
 pub(super) fn keep(recordings: &[Placed], store: &mut dyn Store) -> Result<Vec<String>> {
     let mut told = Vec::new();
-    for Placed { source, wearer, start, end, notes } in recordings {
+    for recording in recordings {
+        let Placed { source, wearer, start, end, notes } = recording;
         let days = start.day().saturating_sub(1).max(1)..=end.day();
         let mut is_known = false;
         for day in days {
@@ -146,28 +131,38 @@ pub(super) fn keep(recordings: &[Placed], store: &mut dyn Store) -> Result<Vec<S
             }
         }
         if !is_known {
-            let recording = Recording {
-                wearer: wearer.clone(),
-                file: source.file.clone(),
-                start: *start,
-                end: *end,
-                notes: notes.clone(),
-            };
+            let recording = Recording { notes: notes.clone(), ..kept(recording) };
             Ledger::keep_recording(store, &recording)?;
         }
     }
     Ok(told)
 }
 
-/// Gives clips that come with captions the recording in which they can be seen.
-pub(super) fn locate(clips: &mut [Clip], recordings: &[Placed]) {
+/// A recording as the manifest has it.
+pub(super) fn kept(placed: &Placed) -> Recording {
+    Recording {
+        wearer: placed.wearer.clone(),
+        file: placed.source.file.clone(),
+        start: placed.start,
+        end: placed.end,
+        notes: Vec::new(),
+        transcript: None,
+    }
+}
+
+/// Gives clips that come with captions the recording in which they can be seen: one that was given, or one that the memory
+/// knows.
+pub(super) fn locate(clips: &mut [Clip], recordings: &[Placed], store: &mut dyn Store) -> Result<()> {
+    let mut known: Vec<Recording> = recordings.iter().map(kept).collect();
+    known.extend(Ledger::recordings(store)?);
     for clip in clips {
-        let holds = |recording: &&Placed| {
+        let holds = |recording: &&Recording| {
             recording.wearer == clip.wearer && recording.start <= clip.start && clip.start < recording.end
         };
-        let Some(recording) = recordings.iter().find(holds) else { continue };
-        clip.file = Some(recording.source.file.clone());
+        let Some(recording) = known.iter().find(holds) else { continue };
+        clip.file = Some(recording.file.clone());
         clip.start_s = (clip.start.ms() - recording.start.ms()) as f64 / 1000.0;
         clip.end_s = (clip.end.min(recording.end).ms() - recording.start.ms()) as f64 / 1000.0;
     }
+    Ok(())
 }

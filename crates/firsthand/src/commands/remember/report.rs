@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::io::Write;
 
 use anyhow::Result;
-use firsthand_memory::Memory;
 use firsthand_memory::build::{Cost, Ended, Ledger, Report, Totals};
+use firsthand_memory::{Memory, Proof};
 use serde_json::json;
 
 use super::media::Found;
@@ -22,6 +22,17 @@ pub(super) struct Spent {
     pub(super) beside_s: f64,
 }
 
+/// What a run did beside clips that are new.
+#[derive(Default)]
+pub(super) struct Mended {
+    /// Clips that got other words from their recording's transcript.
+    pub(super) reworded: u64,
+    /// Captions that were taken out for corrected ones.
+    pub(super) replaced: u64,
+    /// That nothing of these is left.
+    pub(super) proof: Option<Proof>,
+}
+
 /// Milliseconds that captions and summaries have taken so far.
 pub(super) fn model_ms(memory: &mut Memory) -> Result<u64> {
     let totals = Ledger::totals(memory.store())?;
@@ -33,7 +44,7 @@ pub(super) fn show(
     as_json: bool,
     memory: &mut Memory,
     found: &Found,
-    done: &Report,
+    (done, mended): (&Report, &Mended),
     spent: &Spent,
 ) -> Result<()> {
     let store = memory.store();
@@ -56,6 +67,8 @@ pub(super) fn show(
             "memory": store.location(),
             "ended": ended,
             "known": done.known, "remembered": done.remembered, "failed": done.failed,
+            "forgotten": done.forgotten,
+            "reworded": mended.reworded, "replaced": mended.replaced, "proof": mended.proof,
             "not_opened": found.lost.len(),
             "notes": found.notes,
             "wall_s": spent.wall_s, "model_s": spent.model_s, "beside_s": spent.beside_s,
@@ -77,6 +90,20 @@ pub(super) fn show(
             done.failed,
             counts.records()
         )?;
+        if done.forgotten > 0 {
+            writeln!(stdout, "{} captions of forgotten time stay out", done.forgotten)?;
+        }
+        if mended.reworded > 0 {
+            writeln!(stdout, "{} clips have new words from their transcripts", mended.reworded)?;
+        }
+        if let Some(proof) = &mended.proof {
+            let Proof { pieces, files, .. } = proof;
+            let replaced = mended.replaced;
+            writeln!(
+                stdout,
+                "{replaced} captions replaced; proof: none of {pieces} pieces of them in {files} files"
+            )?;
+        }
         let spent = |pick: &dyn Fn(&Totals) -> Cost| {
             let all: BTreeMap<&String, Cost> =
                 totals.iter().map(|(name, totals)| (name, pick(totals))).collect();

@@ -34,7 +34,7 @@ pub(super) trait Answers {
 /// What a model is asked about a clip of which it is shown so many frames.
 pub(super) fn asked(shown: Vec<Part>, frames: usize, clip: &Clip) -> Conversation {
     let seconds = clip.end_s - clip.start_s;
-    let said = clip.said.as_deref().map(|lines| SAID.trim_end().replace("{lines}", lines));
+    let said = clip.words().map(|lines| SAID.trim_end().replace("{lines}", &lines));
     let text = CLIP
         .trim_end()
         .replace("{frames}", &frames.to_string())

@@ -27,8 +27,8 @@ pub(super) fn clips(world: &World, days: u32) -> Vec<Clip> {
                 let [from_s, to_s] = [from, to].map(|ms| start_s + ms as f64 / 1000.0);
                 let span = Span { world, events: &events, day, from_s, to_s };
                 let said = span.said();
-                let clip = Clip::told(&wearer, start, end, span.text());
-                clips.push(Clip { said: (!said.is_empty()).then_some(said), people: span.people(), ..clip });
+                let clip = Clip::told(&wearer, start, end, span.text()).saying(Some(said));
+                clips.push(Clip { people: span.people(), ..clip });
             }
         }
     }

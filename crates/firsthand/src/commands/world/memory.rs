@@ -189,7 +189,7 @@ fn write_captions(path: &Path, clips: &[Clip]) -> Result<()> {
             "date": format!("DAY{}", clip.start.day()),
             "time": format!("{}-{}", clip.start.clock_digits(), clip.end.clock_digits()),
             "text": clip.text,
-            "transcript": clip.said,
+            "transcript": clip.words(),
             "people": clip.people,
         });
         write!(file, "{}{row}", if index == 0 { "[\n" } else { ",\n" })?;
