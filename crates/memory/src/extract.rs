@@ -4,6 +4,9 @@
 
 use std::collections::HashSet;
 
+use crate::fold::{Gap, letters};
+use crate::script::{Class, class};
+use crate::terms::DICTIONARY;
 use crate::{Level, Record, terms};
 
 /// Words that a summary of a level may have.
@@ -61,9 +64,29 @@ pub(crate) fn extract(level: Level, parts: &[Record]) -> String {
     summary
 }
 
-/// Words of a text; of scripts without spaces two letters are one.
+/// Words of a text: of Han, kana and Hangul two letters are one, of Southeast Asia those of the dictionary are.
 fn count_words(text: &str) -> usize {
-    text.split_whitespace().count() + text.chars().filter(|letter| *letter >= '\u{2e80}').count() / 2
+    let spaced = text.split_whitespace().count();
+    if text.is_ascii() {
+        return spaced;
+    }
+    let (mut wide, mut run, mut clustered) = (0, String::new(), 0);
+    for letter in letters(text) {
+        if letter.class != Class::Clustered || letter.gap != Gap::None {
+            clustered += dictionary_words(&std::mem::take(&mut run));
+        }
+        match letter.class {
+            Class::Ideographic | Class::Hangul => wide += 1,
+            Class::Clustered => run.push(letter.letter),
+            Class::Spaced => {}
+        }
+    }
+    spaced + wide / 2 + clustered + dictionary_words(&run)
+}
+
+/// Words of a run without spaces; the first is one already.
+fn dictionary_words(run: &str) -> usize {
+    if run.is_empty() { 0 } else { DICTIONARY.segment_str(run).count().saturating_sub(2) }
 }
 
 /// Greedy cover: the sentence with the most words that nothing chosen says yet, for its length. What people said
@@ -108,6 +131,18 @@ fn label(level: Level, part: &Record) -> String {
     }
 }
 
+/// Full stops after which no blank need follow.
+const STOPS: [char; 13] = ['。', '！', '？', '．', '｡', '।', '॥', '۔', '؟', '။', '។', '៕', '։'];
+
+/// Whether a blank ends a sentence here: Thai, Lao, Khmer and Burmese have blanks between sentences and phrases, and
+/// around words of other scripts.
+fn is_between_phrases(before: &str, after: Option<char>) -> bool {
+    let (Some(before), Some(after)) = (before.chars().next_back(), after) else { return false };
+    let is_clustered = |letter: char| letter >= '\u{e00}' && class(letter) == Class::Clustered;
+    let is_other = |letter: char| letter.is_alphabetic() && !is_clustered(letter);
+    (is_clustered(before) || is_clustered(after)) && !is_other(before) && !is_other(after)
+}
+
 /// Sentences of a text, labels taken off. Speech in quotation marks is not cut.
 pub(crate) fn sentences(text: &str) -> Vec<&str> {
     let mut found = Vec::new();
@@ -120,10 +155,11 @@ pub(crate) fn sentences(text: &str) -> Vec<&str> {
             let ends = match letter {
                 '.' | '!' | '?' => !quoted,
                 '"' => !quoted && line[..at].ends_with(['.', '!', '?']),
-                '。' | '！' | '？' => !quoted,
+                stop if STOPS.contains(&stop) => !quoted,
+                ' ' => !quoted && is_between_phrases(&line[..at], letters.peek().map(|(_, next)| *next)),
                 _ => false,
             };
-            let wide = matches!(letter, '。' | '！' | '？');
+            let wide = letter == ' ' || STOPS.contains(&letter);
             let next = letters.peek().map(|(_, next)| *next);
             if ends && (wide || next.is_none_or(char::is_whitespace)) {
                 let end = at + letter.len_utf8();
@@ -169,6 +205,9 @@ mod tests {
             ),
             ("09:10 I walk at 3.5 km. Then", vec!["I walk at 3.5 km.", "Then"]),
             ("DAY3 我走。我坐。", vec!["我走。", "我坐。"]),
+            ("मैं चला। मैं बैठा।", vec!["मैं चला।", "मैं बैठा।"]),
+            ("ฉันเดินไปครัว ฉันนั่งลง", vec!["ฉันเดินไปครัว", "ฉันนั่งลง"]),
+            ("جلستُ؟ نعم.", vec!["جلستُ؟", "نعم."]),
             ("\"Open\" and never closed. I", vec!["\"Open\" and never closed.", "I"]),
             ("", vec![]),
         ] {
@@ -207,6 +246,10 @@ mod tests {
         let summary = extract(Level::TenMinutes, &[part(Level::Clip, 0, &wide)]);
         let words = count_words(&summary);
         assert!((budget(Level::TenMinutes) - 8..=budget(Level::TenMinutes) + 10).contains(&words), "{words}");
+        let thai: String = (0..400).map(|i| format!("ฉันเห็นแก้วน้ำสีแดงใบที่{i} ")).collect();
+        let summary = extract(Level::TenMinutes, &[part(Level::Clip, 0, &thai)]);
+        let words = terms(&summary).len();
+        assert!((100..900).contains(&words) && summary.chars().count() < 700, "{words} {summary}");
         let long = "word ".repeat(300);
         assert_eq!(extract(Level::TenMinutes, &[part(Level::Clip, 0, &long)]), long.trim());
     }

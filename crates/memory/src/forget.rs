@@ -9,12 +9,15 @@ use firsthand_base::Moment;
 use serde::Serialize;
 
 use crate::cut::{gather, summarise};
+use crate::fold::{letters, plain};
+use crate::names::Name;
 use crate::proof::Texts;
-use crate::terms::words;
 use crate::{Change, Error, Level, Memory, Proof, Record, RecordId, Result, Scope, State};
 
 /// Records written at a time.
 const BATCH: usize = 4096;
+/// Longer words that are told.
+const MOST_WITHIN: usize = 20;
 
 /// What to forget: all that meets every condition given.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -23,10 +26,19 @@ pub struct Selection {
     pub from: Option<Moment>,
     /// What overlaps the time up to here.
     pub to: Option<Moment>,
-    /// What this wearer recorded.
+    /// What this wearer recorded. Wearers whose names are the same text in another Unicode form are the same.
     pub wearer: Option<String>,
-    /// What shows, quotes or names this person, by whole words in any case.
+    /// What shows, quotes or names this person, by whole words in every spelling: case, accents, Unicode forms, hyphens and
+    /// apostrophes make no difference.
     pub person: Option<String>,
+}
+
+/// A selection with what it takes to compare names.
+struct Chosen {
+    scope: Scope,
+    /// How the wearer is spelled.
+    wearer: Option<String>,
+    name: Option<Name>,
 }
 
 /// What was forgotten.
@@ -38,13 +50,16 @@ pub struct Forgotten {
     pub rebuilt: u64,
     /// Files that still show what was forgotten.
     pub evidence: BTreeSet<String>,
+    /// Longer words in what remains that hold the letters of the name, some of them: other names, or this one with
+    /// something written onto it that no rule knows.
+    pub within: BTreeSet<String>,
     /// That nothing is left in the store.
     pub proof: Proof,
 }
 
 impl Selection {
     fn validate(&self) -> Result<()> {
-        let blank = |name: &Option<String>| name.as_ref().is_some_and(|name| words(name).is_empty());
+        let blank = |name: &Option<String>| name.as_ref().is_some_and(|name| letters(name).next().is_none());
         if *self == Selection::default() {
             return Err(Error::Query(
                 "nothing is chosen to forget; give a time, a wearer or a person".into(),
@@ -61,21 +76,35 @@ impl Selection {
         Ok(())
     }
 
-    fn scope(&self) -> Scope {
-        Scope { wearer: self.wearer.clone(), from: self.from, to: self.to, ..Scope::default() }
-    }
-
     /// Whether a record is chosen.
     pub fn holds(&self, record: &Record) -> bool {
-        self.scope().holds(record) && self.person.as_ref().is_none_or(|person| names(record, person))
+        Chosen::new(self).holds(record)
     }
 }
 
-/// Whether a record names a person: the words of the name, one after another.
-fn names(record: &Record, person: &str) -> bool {
-    let name = words(person);
-    let texts = std::iter::once(&record.text).chain(&record.transcript).chain(&record.people);
-    texts.into_iter().any(|text| words(text).windows(name.len()).any(|part| part == name))
+/// All that a record says of people.
+fn texts(record: &Record) -> impl Iterator<Item = &String> {
+    std::iter::once(&record.text).chain(&record.transcript).chain(&record.people)
+}
+
+impl Chosen {
+    fn new(selection: &Selection) -> Chosen {
+        Chosen {
+            scope: Scope { from: selection.from, to: selection.to, ..Scope::default() },
+            wearer: selection.wearer.as_ref().map(|wearer| plain(wearer).into_owned()),
+            name: selection.person.as_deref().and_then(Name::new),
+        }
+    }
+
+    fn is_worn_by(&self, wearer: &str) -> bool {
+        self.wearer.as_ref().is_none_or(|own| *own == plain(wearer))
+    }
+
+    fn holds(&self, record: &Record) -> bool {
+        self.scope.holds(record)
+            && self.is_worn_by(&record.wearer)
+            && self.name.as_ref().is_none_or(|name| texts(record).any(|text| name.is_in(text)))
+    }
 }
 
 impl Memory {
@@ -83,18 +112,28 @@ impl Memory {
     /// [`Memory::check`] puts together again; the same call can be made again.
     pub fn forget(&mut self, selection: &Selection) -> Result<Forgotten> {
         selection.validate()?;
-        let chosen = self.chosen(selection)?;
+        let (what, chosen) = self.chosen(selection)?;
         let (removed, mut touched) = self.sort_out(chosen)?;
         self.spread(&removed, &mut touched)?;
         let mut forgotten = Forgotten {
             removed: BTreeMap::new(),
             rebuilt: 0,
             evidence: BTreeSet::new(),
+            within: BTreeSet::new(),
             proof: Proof::default(),
         };
-        let mut texts = Texts::default();
+        let mut forgetting = Texts::default();
+        selection.person.iter().chain(&selection.wearer).for_each(|name| forgetting.spell(name));
         for record in removed.iter().chain(touched.values()) {
-            texts.add(record);
+            forgetting.add(record);
+            if let Some(name) = &what.name {
+                let named =
+                    texts(record).flat_map(|text| name.find(text).named.into_iter().map(|at| &text[at]));
+                named.for_each(|spelling| forgetting.spell(spelling));
+            }
+            if what.wearer.is_some() {
+                forgetting.spell(&record.wearer);
+            }
         }
         for record in &removed {
             *forgotten.removed.entry(record.level).or_default() += 1;
@@ -111,11 +150,21 @@ impl Memory {
             }
         }
         crate::build::forget_notes(&mut *self.store, &removed)?;
+        if let Some(name) = &what.name {
+            crate::build::forget_failures(&mut *self.store, |text| name.is_in(text))?;
+        }
         self.store.scrub()?;
         // A summary that was put together anew may still span the time; it may not name the person.
         let may_span = |record: &Record| record.state == State::Open && selection.person.is_none();
-        forgotten.proof =
-            texts.prove(&mut *self.store, |record| selection.holds(record) && !may_span(record))?;
+        let within = &mut forgotten.within;
+        forgotten.proof = forgetting.prove(&mut *self.store, |record| {
+            if let Some(name) = &what.name {
+                let longer =
+                    texts(record).flat_map(|text| name.find(text).within.into_iter().map(|at| &text[at]));
+                within.extend(longer.take(MOST_WITHIN - within.len().min(MOST_WITHIN)).map(str::to_owned));
+            }
+            what.holds(record) && !may_span(record)
+        })?;
         Ok(forgotten)
     }
 
@@ -123,24 +172,39 @@ impl Memory {
     pub fn would_forget(&mut self, selection: &Selection) -> Result<BTreeMap<Level, u64>> {
         selection.validate()?;
         let mut meant = BTreeMap::new();
-        for record in self.chosen(selection)? {
+        for record in self.chosen(selection)?.1 {
             *meant.entry(record.level).or_default() += 1;
         }
         Ok(meant)
     }
 
-    fn chosen(&mut self, selection: &Selection) -> Result<Vec<Record>> {
-        if selection.person.is_none() {
-            return self.store.range(&selection.scope(), usize::MAX);
-        }
+    fn chosen(&mut self, selection: &Selection) -> Result<(Chosen, Vec<Record>)> {
+        let mut what = Chosen::new(selection);
         let mut chosen = Vec::new();
-        self.store.walk(&mut |record| {
-            if selection.holds(&record) {
-                chosen.push(record);
+        if what.name.is_none() {
+            let wearers: Vec<Option<String>> = match selection.wearer {
+                None => vec![None],
+                Some(_) => self.store.counts()?.wearers.into_keys().map(Some).collect(),
+            };
+            for wearer in
+                wearers.into_iter().filter(|wearer| wearer.as_ref().is_none_or(|name| what.is_worn_by(name)))
+            {
+                chosen.extend(self.store.range(&Scope { wearer, ..what.scope.clone() }, usize::MAX)?);
             }
+            return Ok((what, chosen));
+        }
+        let mut people = BTreeSet::new();
+        self.store.walk(&mut |record| {
+            let is_chosen = what.holds(&record);
+            people.extend(record.people.iter().cloned());
+            chosen.extend(is_chosen.then_some(record));
             Ok(())
         })?;
-        Ok(chosen)
+        if let Some(name) = &mut what.name {
+            name.beside(people.iter().map(String::as_str));
+        }
+        chosen.retain(|record| what.holds(record));
+        Ok((what, chosen))
     }
 
     /// What stands on nothing finer goes; a summary of finer records is only touched.

@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// All bytes of all files of a folder, in lower case.
-fn bytes(folder: &Path) -> Vec<u8> {
+pub(crate) fn bytes(folder: &Path) -> Vec<u8> {
     let mut all = Vec::new();
     for entry in fs_err::read_dir(folder).unwrap() {
         all.extend(fs_err::read(entry.unwrap().path()).unwrap());
@@ -22,7 +22,7 @@ fn bytes(folder: &Path) -> Vec<u8> {
     all
 }
 
-fn holds(bytes: &[u8], word: &str) -> bool {
+pub(crate) fn holds(bytes: &[u8], word: &str) -> bool {
     !held(bytes, &[word.to_owned()]).is_empty()
 }
 
@@ -37,7 +37,8 @@ fn own_words(days: &Days, record: &Record) -> BTreeSet<String> {
     terms(&record.words()).into_iter().filter(|word| days.words.contains_key(word)).collect()
 }
 
-struct Lengths;
+/// An encoder of two numbers.
+pub(crate) struct Lengths;
 
 impl Embed for Lengths {
     fn name(&self) -> &str {

@@ -6,12 +6,13 @@ use std::collections::BTreeMap;
 use firsthand_base::Moment;
 
 use crate::cut::cut;
+use crate::fold::plain;
 use crate::intent::Order;
 use crate::memory::encode;
 use crate::store::Glance;
+use crate::terms::{key, keys};
 use crate::{
     By, Embed, Encoder, Error, Hit, Intent, Level, Memory, Parts, Query, RecordId, Result, Scope, Store,
-    stem, terms,
 };
 
 /// Candidates of each kind for each hit asked for, and the fewest.
@@ -46,13 +47,13 @@ impl Memory {
     /// that ends after `query.clock` is in it, and a summary that the clock cuts is made anew from what had ended. Without
     /// an encoder ([`Memory::attach`]) words alone decide.
     pub fn recall(&mut self, query: &Query) -> Result<Vec<Hit>> {
-        let clock = match query.clock {
-            Some(clock) => clock,
-            None => self.store.latest()?.unwrap_or_default(),
-        };
-        let mut intent = Intent::read(&query.words, clock, query.day_one);
-        intent.terms.truncate(MOST_TERMS);
+        let query = &self.with_wearer(query)?;
+        let intent = self.intent(query)?;
+        let clock = intent.clock;
         check(query, &intent)?;
+        if intent.nothing().is_some() {
+            return Ok(Vec::new());
+        }
         let reads = query.by != By::Words && !intent.terms.is_empty();
         let vector = if reads { self.vector_of(&query.words)? } else { None };
         if vector.is_none() && query.by == By::Meaning {
@@ -70,6 +71,29 @@ impl Memory {
         candidates.retain(|candidate| candidate.score > 0.0 && candidate.at.end <= clock);
         candidates.truncate(query.top);
         self.shown(candidates)
+    }
+
+    /// What a query says about time, read by its clock. Where all of that time is not there, nothing is found, and
+    /// [`Intent::nothing`] says why.
+    pub fn intent(&mut self, query: &Query) -> Result<Intent> {
+        let clock = match query.clock {
+            Some(clock) => clock,
+            None => self.store.latest()?.unwrap_or_default(),
+        };
+        let mut intent = Intent::read(&query.words, clock, query.day_one);
+        intent.terms.truncate(MOST_TERMS);
+        Ok(intent)
+    }
+
+    /// The query with the wearer as the memory spells the name: it may be written in another Unicode form.
+    fn with_wearer(&mut self, query: &Query) -> Result<Query> {
+        let Some(name) = query.wearer.as_ref().filter(|name| !name.is_ascii()) else {
+            return Ok(query.clone());
+        };
+        let known = self.store.counts()?.wearers;
+        let same =
+            known.keys().find(|other| plain(other) == plain(name)).filter(|_| !known.contains_key(name));
+        Ok(Query { wearer: Some(same.unwrap_or(name).clone()), ..query.clone() })
     }
 
     /// The vector of the question; `None` without an encoder, or if the store has none to compare it with.
@@ -103,7 +127,7 @@ fn check(query: &Query, intent: &Intent) -> Result<()> {
     if query.words.trim().is_empty() {
         return Err(Error::Query("the question is empty; name a thing, a person or a time".into()));
     }
-    if intent.terms.is_empty() && !intent.says_when() && intent.order.is_none() {
+    if intent.terms.is_empty() && !intent.says_when() && intent.order.is_none() && intent.missed.is_empty() {
         let words: String = query.words.chars().take(60).collect();
         return Err(Error::Query(format!(
             "{words:?} has no word to look for; name a thing, a person or a time"
@@ -190,12 +214,11 @@ impl Asked<'_> {
     }
 
     fn share(&self, record: &crate::Record) -> f32 {
-        let mut known: Vec<String> = terms(&record.words()).iter().map(|term| stem(term)).collect();
-        known.extend(record.people.iter().flat_map(|name| terms(name)).map(|term| stem(&term)));
-        let mut wanted: Vec<String> = self.intent.terms.iter().map(|term| stem(term)).collect();
+        let known = keys(record).0;
+        let mut wanted: Vec<String> = self.intent.terms.iter().map(|term| key(term)).collect();
         wanted.sort_unstable();
         wanted.dedup();
-        let held = wanted.iter().filter(|stem| known.contains(stem)).count();
+        let held = wanted.iter().filter(|key| known.contains_key(*key)).count();
         held as f32 / wanted.len().max(1) as f32
     }
 

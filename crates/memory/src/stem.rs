@@ -1,9 +1,23 @@
 //! Porter's stemmer (M. F. Porter, "An algorithm for suffix stripping", 1980): *cups* and *cup*, *washing* and *washed*
-//! become one term. For English words in lower case ASCII; every other word is its own stem. The step of longest suffix
-//! first is the paper's, `bli` and `logi` are the author's later corrections; a test compares with SQLite's own.
+//! become one term. For English words in lower case ASCII; Arabic words lose the article and what is written onto it (the
+//! prefixes of Lucene's ArabicStemmer); every other word is its own stem. The step of longest suffix first is the paper's,
+//! `bli` and `logi` are the author's later corrections; a test compares with SQLite's own.
 
-/// The stem of a lower-case word.
+/// Article, "and", "by", "like", "so" and "for" as Arabic writes them onto a word, the longest first.
+const ARABIC_PREFIXES: [&str; 7] = ["وال", "بال", "كال", "فال", "ال", "لل", "و"];
+
+/// Whether letters are written onto an Arabic word: two letters must be left of it, three after a bare "and".
+pub(crate) fn is_arabic_prefix(prefix: &str, rest: &str) -> bool {
+    let least = if prefix == "و" { 3 } else { 2 };
+    ARABIC_PREFIXES.contains(&prefix) && rest.chars().count() >= least
+}
+
+/// The stem of a folded word.
 pub fn stem(word: &str) -> String {
+    if word.starts_with(['ا', 'و', 'ب', 'ك', 'ف', 'ل']) {
+        let bare = |prefix: &&str| word.strip_prefix(*prefix).filter(|rest| is_arabic_prefix(prefix, rest));
+        return ARABIC_PREFIXES.iter().find_map(bare).unwrap_or(word).to_owned();
+    }
     if word.len() < 3 || !word.bytes().all(|byte| byte.is_ascii_lowercase()) {
         return word.to_owned();
     }
@@ -222,6 +236,13 @@ mod tests {
             ("tv", "tv"),
             ("café", "café"),
             ("11", "11"),
+            ("الكوب", "كوب"),
+            ("والكوب", "كوب"),
+            ("للكوب", "كوب"),
+            ("وليلي", "ليلي"),
+            ("كوب", "كوب"),
+            ("ولد", "ولد"),
+            ("الا", "الا"),
         ] {
             assert_eq!(stem(word), expect, "{word}");
         }

@@ -146,8 +146,8 @@ impl Counts {
     }
 }
 
-/// One term of a full-text search, lower case, letters and digits only (see `terms`). Stores match it after
-/// stemming with Porter's algorithm.
+/// One term of a full-text search, folded, letters, marks and digits only (see `terms`). Stores match it by its stem, and
+/// function words as they are.
 pub type Term = String;
 
 /// A store of records. Every method that writes is one transaction: all of it or nothing.

@@ -391,6 +391,21 @@ pub(crate) fn forget_notes(store: &mut dyn Store, removed: &[Record]) -> Result<
     store.write(&changes).map(|_| ())
 }
 
+/// Takes out failures whose reason or file says something.
+pub(crate) fn forget_failures(store: &mut dyn Store, says: impl Fn(&str) -> bool) -> Result<()> {
+    let mut changes = Vec::new();
+    for (key, text) in store.notes(FAILURE)? {
+        let failure: Failure = parse(&key, &text)?;
+        if says(&failure.reason) || failure.file.as_deref().is_some_and(&says) {
+            changes.push(Change::Note { key, text: None });
+        }
+    }
+    if changes.is_empty() {
+        return Ok(());
+    }
+    store.write(&changes).map(|_| ())
+}
+
 /// A text by a number (FNV-1a), which tells nothing of it.
 pub(super) fn number(text: &str) -> String {
     let hash = text

@@ -32,7 +32,7 @@ pub use captions::read_captions;
 pub use clips::{CLIP_MS, Clip, cut};
 pub use hear::hear;
 pub use ledger::{Failure, Ledger, Maker, Recording, Totals};
-pub(crate) use ledger::{forget_notes, note_forgotten, uncounted};
+pub(crate) use ledger::{forget_failures, forget_notes, note_forgotten, uncounted};
 pub use run::{Ended, Report, Step, Untold, follow, remember};
 pub use spans::Spans;
 pub use standing::outdated;

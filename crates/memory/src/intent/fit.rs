@@ -56,13 +56,12 @@ impl Intent {
             windows.push((from.ms(), to.ms(), 1.0));
         }
         let (from, to) = self.hours.unwrap_or((0, Moment::DAY_MS));
-        let on = |day: u32| i64::from(day.max(1) - 1) * Moment::DAY_MS;
+        let on = |day: u32| (i64::from(day) - 1) * Moment::DAY_MS;
         if self.days.is_empty() && self.hours.is_some() {
             let latest = self.latest_day(from);
             // A record may begin on the day after the one whose night it belongs to.
             for day in start.day().saturating_sub(1)..=end.day().min(start.day().saturating_add(8)) {
-                let day = day.max(1);
-                let worth = if day == latest { 1.0 } else { OTHER_DAY };
+                let worth = if Some(day) == latest { 1.0 } else { OTHER_DAY };
                 windows.push((on(day) + from, on(day) + to, worth));
             }
         }
@@ -81,10 +80,11 @@ impl Intent {
         windows
     }
 
-    /// The latest day on which these hours had begun by the clock.
-    fn latest_day(&self, from_ms: i64) -> u32 {
+    /// The latest day on which these hours had begun by the clock; `None` if there was none.
+    fn latest_day(&self, from_ms: i64) -> Option<u32> {
         let today = self.clock.day();
-        if self.clock.ms_of_day() >= from_ms { today } else { today.saturating_sub(1).max(1) }
+        let day = if self.clock.ms_of_day() >= from_ms { today } else { today - 1 };
+        (day > 0).then_some(day)
     }
 
     /// How far is far.

@@ -87,12 +87,35 @@ pub struct Intent {
     pub order: Option<Order>,
     /// The clock it was read by.
     pub clock: Moment,
+    /// Phrases about a time that is not there: before the first day ("yesterday" on day 1), or after the clock.
+    pub missed: Vec<Missed>,
+}
+
+/// A phrase about a time that is not there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Missed {
+    /// Its words.
+    pub phrase: String,
+    /// Whether it is after the clock; otherwise before the first day.
+    pub is_later: bool,
 }
 
 impl Intent {
     /// Reads a question asked at a clock.
     pub fn read(words: &str, clock: Moment, day_one: Option<Weekday>) -> Intent {
         parse::read(words, clock, day_one)
+    }
+
+    /// Why nothing can be found, if all the time it speaks of is not there: one line, such as `"yesterday" is before the
+    /// first day (asked at DAY1_20000000)`.
+    pub fn nothing(&self) -> Option<String> {
+        let Missed { phrase, is_later } = self.missed.first()?;
+        // "Yesterday morning" is no morning; "yesterday or today" is today.
+        if !self.days.is_empty() || self.span.is_some() {
+            return None;
+        }
+        let where_ = if *is_later { "later than the question" } else { "before the first day" };
+        Some(format!("{phrase:?} is {where_} (asked at {})", self.clock))
     }
 
     /// Whether the question says when.

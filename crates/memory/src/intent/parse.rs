@@ -4,12 +4,16 @@
 use firsthand_base::Moment;
 
 use super::tokens::{Kind, Token, counting_word, ordinal_word, waking_hour};
-use super::{HOUR, Intent, MINUTE, Order, Weekday};
+use super::{HOUR, Intent, MINUTE, Missed, Order, Weekday};
 use crate::terms::is_function_word;
 
 const DAY: i64 = Moment::DAY_MS;
+/// Days of weeks, months and years that nobody counts by a calendar.
+const WEEK: i64 = 7;
+const MONTH: i64 = 30;
+const YEAR: i64 = 365;
 /// The last day of a run without an end.
-const FOREVER: u32 = Moment::LAST_DAY;
+const FOREVER: i64 = Moment::LAST_DAY as i64;
 
 /// Parts of a day, from and to.
 const PARTS: [(&str, i64, i64); 12] = [
@@ -69,11 +73,16 @@ pub(super) fn read(words: &str, clock: Moment, day_one: Option<Weekday>) -> Inte
             parser.at += taken;
             continue;
         }
-        let word = parser.tokens[parser.at].text.clone();
-        if !is_function_word(&word) {
-            parser.intent.terms.extend(crate::terms(&word));
-        }
+        let Token { text, also, is_name, .. } = &parser.tokens[parser.at];
+        // "Where did Will put the cup" is about Will.
+        let wanted = |word: &&String| *is_name || !is_function_word(word);
+        parser.intent.terms.extend([text].into_iter().chain(also).filter(wanted).cloned());
         parser.at += 1;
+    }
+    let says = |intent: &Intent| intent.says_when() || intent.order.is_some() || !intent.missed.is_empty();
+    if parser.intent.terms.is_empty() && !says(&parser.intent) {
+        // Function words alone are looked for: they may be names.
+        parser.intent.terms = parser.tokens.iter().map(|token| token.text.clone()).collect();
     }
     // "Who used the screwdriver" is about the screwdriver, "what did I use" about using.
     let mut intent = parser.intent;
@@ -99,8 +108,8 @@ struct Parser {
     intent: Intent,
 }
 
-/// Days of an expression and how many tokens it takes.
-type Days = ((u32, u32), usize);
+/// Days of an expression, which may lie before the first, and how many tokens it takes.
+type Days = ((i64, i64), usize);
 
 impl Parser {
     fn word(&self, ahead: usize) -> &str {
@@ -114,10 +123,31 @@ impl Parser {
         self.tokens.get(self.at + ahead).map(|token| token.kind)
     }
 
+    fn today(&self) -> i64 {
+        self.clock.day().into()
+    }
+
+    /// Takes in a run of days, said in so many tokens. What of it lies before the first day is nothing, and so is a run
+    /// that begins after the clock.
+    fn mean(&mut self, (first, last): (i64, i64), taken: usize) {
+        if last < 1 || first > self.today() || first > last {
+            return self.miss(last >= 1 && first > self.today(), taken);
+        }
+        self.intent.days.push((first.max(1) as u32, last.min(FOREVER) as u32));
+    }
+
+    /// Takes in a phrase about a time that is not there.
+    fn miss(&mut self, is_later: bool, taken: usize) {
+        let tokens = self.tokens.iter().skip(self.at).take(taken);
+        let phrase = tokens.map(|token| token.text.as_str()).collect::<Vec<_>>().join(" ");
+        self.intent.missed.push(Missed { phrase, is_later });
+    }
+
     /// Takes in the phrase at the place reached and gives its length in tokens; 0 if there is none.
     fn phrase(&mut self) -> usize {
         for read in [
             Parser::ago,
+            Parser::ahead,
             Parser::recent_span,
             Parser::between,
             Parser::sided,
@@ -155,31 +185,59 @@ impl Parser {
             "minute" | "minutes" | "min" | "mins" => Some(MINUTE),
             "hour" | "hours" => Some(HOUR),
             "day" | "days" => Some(DAY),
-            "week" | "weeks" => Some(7 * DAY),
+            "week" | "weeks" => Some(WEEK * DAY),
+            "month" | "months" => Some(MONTH * DAY),
+            "year" | "years" => Some(YEAR * DAY),
             "moment" | "moments" | "while" => Some(3 * MINUTE),
             _ => None,
         }
     }
 
-    /// "two days ago", "half an hour ago", "3 minutes earlier".
+    /// A count of units of time, in milliseconds, with the unit and the tokens it takes.
+    fn duration(&self, ahead: usize) -> Option<(i64, i64, usize)> {
+        let (count, taken) = self.count(ahead)?;
+        let unit = self.unit(ahead + taken)?;
+        Some(((count * unit as f64) as i64, unit, taken + 1))
+    }
+
+    /// "two days ago", "half an hour ago", "two days before day 3".
     fn ago(&mut self) -> usize {
-        let Some((count, taken)) = self.count(0) else { return 0 };
-        let Some(unit) = self.unit(taken) else { return 0 };
-        if self.word(taken + 1) != "ago" {
+        let Some((back, unit, taken)) = self.duration(0) else { return 0 };
+        if self.word(taken) == "before" && unit >= DAY {
+            let Some(((first, _), more)) = self.day_expression(taken + 1) else { return 0 };
+            let day = first - back / DAY;
+            self.mean((day, day), taken + 1 + more);
+            return taken + 1 + more;
+        }
+        if self.word(taken) != "ago" {
             return 0;
         }
-        let back = (count * unit as f64) as i64;
         if unit >= DAY {
-            let day = self.day_back(back / DAY);
             // A week ago is a day or so.
-            let slack = if unit > DAY { 1 } else { 0 };
-            self.intent.days.push((day.saturating_sub(slack).max(1), day + slack));
+            let (day, slack) = (self.today() - back / DAY, unit / DAY / 7);
+            match day < 1 {
+                true => self.miss(false, taken + 1),
+                false => self.mean((day - slack, day + slack), taken + 1),
+            }
+        } else if back > self.clock.ms() {
+            self.miss(false, taken + 1);
         } else {
             let slack = (back / 4).max(MINUTE);
             let middle = self.clock.plus_ms(-back);
             self.intent.span = Some((middle.plus_ms(-slack), middle.plus_ms(slack).min(self.clock)));
         }
-        taken + 2
+        taken + 1
+    }
+
+    /// "in two days": later than the question, unless it asks what was done in that time.
+    fn ahead(&mut self) -> usize {
+        let is_past = |token: &Token| matches!(&*token.text, "did" | "was" | "were" | "had" | "have" | "has");
+        let Some((_, unit, taken)) = self.duration(1).filter(|_| self.word(0) == "in") else { return 0 };
+        if unit < DAY || self.tokens.iter().any(is_past) {
+            return 0;
+        }
+        self.miss(true, taken + 1);
+        taken + 1
     }
 
     /// "the last two hours", "past week", "previous 10 minutes".
@@ -191,15 +249,12 @@ impl Parser {
         let Some(unit) = self.unit(1 + counted) else { return 0 };
         let taken = 2 + counted;
         match (self.word(0), self.word(taken - 1), counted) {
-            ("last" | "previous", "week", 0) => {
-                let week = (self.clock.day() - 1) / 7;
-                let days = week.checked_sub(1).map_or((1, 1), |week| (week * 7 + 1, week * 7 + 7));
-                self.intent.days.push(days);
+            ("last" | "previous", "week" | "month" | "year", 0) => {
+                let days = unit / DAY;
+                let first = (self.today() - 1) / days * days - days + 1;
+                self.mean((first, first + days - 1), taken);
             }
-            ("previous", "day", 0) => {
-                let day = self.day_back(1);
-                self.intent.days.push((day, day));
-            }
+            ("previous", "day", 0) => self.mean((self.today() - 1, self.today() - 1), taken),
             _ => {
                 let back = (count * unit as f64) as i64;
                 self.intent.span = Some((self.clock.plus_ms(-back), self.clock));
@@ -217,15 +272,14 @@ impl Parser {
             && (start == 1 || self.word(start + taken) != "and")
             && let Some(((_, last), more)) = self.day_expression(start + taken + 1)
         {
-            self.intent.days.push((first.min(last), last.max(first)));
+            self.mean((first.min(last), last.max(first)), start + taken + 1 + more);
             return start + taken + 1 + more;
         }
         if self.word(0) == "days"
             && let (Some(Kind::Number(first)), Some(Kind::Number(last))) = (self.kind(1), self.kind(3))
             && joins(self.word(2))
-            && first.min(last) > 0
         {
-            self.intent.days.push((first.min(last), first.max(last)));
+            self.mean((first.min(last).into(), first.max(last).into()), 4);
             return 4;
         }
         let ends = (self.clock_at(start, start == 1), self.clock_at(start + 2, start == 1));
@@ -251,19 +305,22 @@ impl Parser {
         let Some(side) = side(self.word(0)) else { return 0 };
         let skip = 1 + usize::from(self.word(1) == "the");
         if let Some(Kind::Moment(moment)) = self.kind(1) {
-            self.intent.span = Some(match side {
-                Side::Before | Side::Until => (Moment::START, moment),
-                Side::After | Side::Since => (moment, self.clock.max(moment)),
-            });
+            match side {
+                Side::Before | Side::Until if moment == Moment::START => self.miss(false, 2),
+                Side::Before | Side::Until => self.intent.span = Some((Moment::START, moment)),
+                Side::After | Side::Since if moment > self.clock => self.miss(true, 2),
+                Side::After | Side::Since => self.intent.span = Some((moment, self.clock)),
+            }
             return 2;
         }
         if let Some(((first, last), taken)) = self.day_expression(skip) {
-            self.intent.days.push(match side {
-                Side::Before => (1, first.saturating_sub(1).max(1)),
+            let days = match side {
+                Side::Before => (1, first - 1),
                 Side::Until => (1, last),
-                Side::After => (last.saturating_add(1), FOREVER),
+                Side::After => (last + 1, FOREVER),
                 Side::Since => (first, FOREVER),
-            });
+            };
+            self.mean(days, skip + taken);
             return skip + taken;
         }
         let named = self.part(skip).or_else(|| meal(self.word(skip)));
@@ -293,51 +350,67 @@ impl Parser {
     }
 
     fn days_phrase(&mut self) -> usize {
-        let Some((days, taken)) = self.day_expression(0) else { return 0 };
-        self.intent.days.push(days);
-        taken
+        let about = usize::from(matches!(self.word(0), "about" | "for"));
+        let Some((days, taken)) = self.day_expression(about) else { return 0 };
+        // What is said about tomorrow is said before.
+        if about == 1 && days.0 > self.today() {
+            let later = self.tokens.iter().skip(self.at + 1).take(taken);
+            self.intent
+                .terms
+                .extend(later.map(|token| token.text.clone()).filter(|word| !is_function_word(word)));
+        } else {
+            self.mean(days, about + taken);
+        }
+        about + taken
     }
 
-    /// "yesterday", "day 3", "the third day", "Monday", "this week".
+    /// "yesterday", "day 3", "the third day", "Monday", "this week", "the day before day 2".
     fn day_expression(&self, ahead: usize) -> Option<Days> {
-        let one = |day: u32, taken: usize| Some(((day, day), taken));
-        let today = self.clock.day();
-        let words = [0, 1, 2, 3].map(|i| self.word(ahead + i));
+        let one = |day: i64, taken: usize| Some(((day, day), taken));
+        let today = self.today();
+        let words = [0, 1, 2].map(|i| self.word(ahead + i));
         match words {
-            ["the", "day", "before", "yesterday"] => return one(self.day_back(2), 4),
-            ["day", "before", "yesterday", _] => return one(self.day_back(2), 3),
-            ["yesterday", ..] => return one(self.day_back(1), 1),
+            ["the", "day", side @ ("before" | "after")] | ["day", side @ ("before" | "after"), _] => {
+                let taken = 2 + usize::from(words[0] == "the");
+                let taken = taken + usize::from(self.word(ahead + taken) == "the");
+                let ((first, last), more) = self.day_expression(ahead + taken)?;
+                return one(if side == "before" { first - 1 } else { last + 1 }, taken + more);
+            }
+            ["yesterday", ..] => return one(today - 1, 1),
             ["today", ..] => return one(today, 1),
             ["tomorrow", ..] => return one(today + 1, 1),
-            ["this", "week", ..] => return Some((((today - 1) / 7 * 7 + 1, today), 2)),
+            ["this", unit @ ("week" | "month" | "year"), ..] => {
+                let days = match unit {
+                    "week" => WEEK,
+                    "month" => MONTH,
+                    _ => YEAR,
+                };
+                return Some((((today - 1) / days * days + 1, today), 2));
+            }
             ["day", count, ..] => {
                 if let Some(Kind::Number(day)) = self.kind(ahead + 1) {
-                    return (1..=FOREVER).contains(&day).then_some(((day, day), 2));
+                    return (i64::from(day) <= FOREVER).then_some(((day.into(), day.into()), 2));
                 }
-                if let Some(day) = counting_word(count).filter(|day| *day > 0 && count.len() > 2) {
-                    return one(day, 2);
+                if let Some(day) = counting_word(count).filter(|_| count.len() > 2) {
+                    return one(day.into(), 2);
                 }
             }
             [ordinal, "day", ..] => {
                 if let Some(day) = ordinal_word(ordinal) {
-                    return one(day, 2);
+                    return one(day.into(), 2);
                 }
             }
             _ => {}
         }
         if let Some(Kind::Day(day)) = self.kind(ahead) {
-            return one(day, 1);
+            return one(day.into(), 1);
         }
         let skip = usize::from(words[0] == "last");
         let weekday = Weekday::named(words[skip])?;
-        let days_since = (today - 1 + self.day_one? as u32 + 7 - weekday as u32) % 7;
+        let days_since = (today - 1 + self.day_one? as i64 + 7 - weekday as i64) % 7;
         // "last Monday" on a Monday is a week ago.
         let back = if skip == 1 && days_since == 0 { 7 } else { days_since };
-        one(self.day_back(back.into()), skip + 1)
-    }
-
-    fn day_back(&self, days: i64) -> u32 {
-        self.clock.plus_ms(-days.saturating_mul(DAY)).day()
+        one(today - back, skip + 1)
     }
 
     /// "morning", "early morning", "late afternoon".

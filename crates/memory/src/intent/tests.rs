@@ -28,6 +28,9 @@ fn show(intent: &Intent) -> String {
         format!("{} {} to {} {}", from.day(), hm(from.ms_of_day()), to.day(), hm(to.ms_of_day()))
     }));
     parts.extend(intent.order.map(|order| format!("{order:?}").to_lowercase()));
+    parts.extend(intent.missed.iter().map(|missed| {
+        format!("{} {}", if missed.is_later { "later:" } else { "before day 1:" }, missed.phrase)
+    }));
     parts.join(" | ")
 }
 
@@ -45,7 +48,11 @@ fn phrases_are_read_relative_to_the_clock() {
         ("Where did I put the keys two days ago?", "put keys | day 3"),
         ("the day before yesterday", " | day 3"),
         ("keys 3 days ago", "keys | day 2"),
-        ("a week ago", " | days 1..2"),
+        ("a week ago", " | before day 1: a week ago"),
+        ("DAY2 to DAY4", " | days 2..4"),
+        ("days 2-4", " | days 2..4"),
+        ("from 10:00-11:30", " | 10:00-11:30"),
+        ("2-3 cups", "2 3 cups"),
         ("who came on day 3", "came | day 3"),
         ("who came on the third day", "came | day 3"),
         ("who came on the 3rd day", "came | day 3"),
@@ -61,9 +68,18 @@ fn phrases_are_read_relative_to_the_clock() {
         ("after day 2", " | days 3.."),
         ("this week", " | days 1..5"),
         ("on Monday", " | day 3"),
-        ("last Wednesday", " | day 1"),
+        ("last Wednesday", " | before day 1: last wednesday"),
+        ("the day before day 3", " | day 2"),
+        ("the day after the first day", " | day 2"),
+        ("two days before day 4", " | day 2"),
+        ("about tomorrow", "tomorrow"),
+        ("what Ben said about yesterday", "ben said | day 4"),
+        ("this month", " | days 1..5"),
         ("wednesday", " | day 5"),
-        ("tomorrow", " | day 6"),
+        ("tomorrow", " | later: tomorrow"),
+        ("keys in two days", "keys | later: in two days"),
+        ("what did I read in two days", "read two days"),
+        ("keys on day 6", "keys | later: day 6"),
         // Hours.
         ("this morning", " | day 5 | 05:00-12:00"),
         ("in the morning", " | 05:00-12:00"),
@@ -103,7 +119,7 @@ fn phrases_are_read_relative_to_the_clock() {
         ("what am I holding right now", "holding | 5 14:50 to 5 15:00"),
         ("DAY3_11210217 who spoke", "spoke | 3 11:19 to 3 11:23"),
         ("before DAY3_11210217", " | 1 00:00 to 3 11:21"),
-        ("last week", " | day 1"),
+        ("last week", " | before day 1: last week"),
         // Order.
         ("Who used the screwdriver first?", "screwdriver | first"),
         ("the first time I met Shure", "met shure | first"),
@@ -113,17 +129,98 @@ fn phrases_are_read_relative_to_the_clock() {
         ("first aid kit on the first floor", "first aid kit first floor"),
         ("the first day", " | day 1"),
         ("the first time I cooked on day 2 before noon", "cooked | day 2 | 00:00-12:00 | first"),
-        // Nothing about time.
+        // Nothing about time; names that are function words, and words of other scripts.
+        ("where did Will put the IT keys", "will put it keys"),
+        ("Will", "will"),
+        ("US", "us"),
+        ("who is it?", "who is it"),
+        ("Where is it", "where is it"),
+        ("I left. Will it rain", "left rain"),
+        ("WHERE IS IT", "where is it"),
+        ("my e-mail at 3 o\u{2019}clock", "e email mail | 14:40-15:20"),
+        ("O\u{2019}Brien yesterday", "obrien o brien | day 4"),
+        ("الكوب في ١٠:٣٠", "الكوب في | 10:20-10:40"),
+        ("杯子 DAY３", "杯 杯子 子 | day 3"),
+        ("रात को कौन", "रात को कौन"),
         ("where are my keys", "keys"),
         ("what did I use", "use"),
         ("", ""),
         ("day", "day"),
-        ("day 0", "day 0"),
+        ("day 0", " | before day 1: day 0"),
+        ("DAY0_10000000", " | before day 1: day0_10000000"),
         ("99:99 25:00", "99 99 25 00"),
         ("at last night market", "market | 4 18:00 to 5 05:00"),
     ];
     let wrong: Vec<String> = cases.iter().filter_map(|(words, expect)| check(words, expect)).collect();
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Asked early, what lies before the first day is nothing, and what only reaches back there is what there is.
+#[test]
+fn before_the_first_day_there_is_nothing() {
+    let at = |day, hour| Moment::at(day, hour, 0, 0, 0).unwrap();
+    let cases = [
+        (at(1, 20), "yesterday", None),
+        (at(1, 20), "yesterday morning", None),
+        (at(1, 20), "two days ago", None),
+        (at(1, 20), "a week ago", None),
+        (at(1, 20), "last week", None),
+        (at(1, 20), "last month", None),
+        (at(1, 20), "last year", None),
+        (at(1, 20), "previous day", None),
+        (at(1, 20), "before yesterday", None),
+        (at(1, 20), "until yesterday", None),
+        (at(1, 20), "before today", None),
+        (at(1, 20), "the day before yesterday", None),
+        (at(1, 20), "the day before DAY1", None),
+        (at(1, 20), "before day 1", None),
+        (at(1, 20), "before DAY1_00000000", None),
+        (at(1, 20), "on Friday", None),
+        (at(1, 20), "last Saturday", None),
+        (at(1, 20), "yesterday or today", Some("day 1")),
+        (at(1, 20), "between yesterday and today", Some("day 1")),
+        (at(1, 20), "from yesterday to today", Some("day 1")),
+        (at(1, 20), "since yesterday", Some("days 1..")),
+        (at(1, 20), "this week", Some("day 1")),
+        (at(1, 20), "last night", Some("1 00:00 to 1 05:00")),
+        (at(1, 20), "in the last two days", Some("1 00:00 to 1 20:00")),
+        (at(1, 2), "5 hours ago", None),
+        (at(1, 2), "2 hours ago", Some("1 00:00 to 1 00:30")),
+        (at(1, 2), "in the last 5 hours", Some("1 00:00 to 1 02:00")),
+        (at(3, 9), "3 days ago", None),
+        (at(3, 9), "3 weeks ago", None),
+        (at(3, 9), "last month", None),
+        (at(3, 9), "a month ago", None),
+        (at(3, 9), "2 days ago", Some("day 1")),
+        (at(2, 9), "before yesterday", None),
+        (at(2, 9), "yesterday", Some("day 1")),
+        (at(7, 9), "a week ago", None),
+        (at(8, 9), "a week ago", Some("days 1..2")),
+        (at(8, 9), "last week", Some("days 1..7")),
+        (at(31, 9), "last month", Some("days 1..30")),
+        (at(31, 9), "a month ago", Some("days 1..5")),
+    ];
+    let mut wrong = Vec::new();
+    for (clock, words, expect) in cases {
+        let intent = Intent::read(words, clock, Some(Weekday::Saturday));
+        let found = show(&intent);
+        let reason = intent.nothing();
+        let is_right = match expect {
+            None => {
+                reason.as_ref().is_some_and(|why| why.contains("before the first day")) && !intent.says_when()
+                    || words.ends_with("morning") && reason.is_some()
+            }
+            Some(days) => reason.is_none() && found.split(" | ").any(|part| part == days),
+        };
+        if !is_right {
+            wrong.push(format!("{words:?} at {clock} is {found:?}, {reason:?}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    let why = Intent::read("cup yesterday", at(1, 20), None).nothing();
+    assert_eq!(why.as_deref(), Some("\"yesterday\" is before the first day (asked at DAY1_20000000)"));
+    let why = Intent::read("cup tomorrow", at(1, 20), None).nothing();
+    assert_eq!(why.as_deref(), Some("\"tomorrow\" is later than the question (asked at DAY1_20000000)"));
 }
 
 #[test]

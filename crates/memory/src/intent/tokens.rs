@@ -3,13 +3,25 @@
 use firsthand_base::Moment;
 
 use super::{HOUR, MINUTE};
-use crate::terms::words;
+use crate::fold::plain;
+use crate::script::{is_apostrophe, is_hyphen, is_of_words};
+use crate::terms::split;
 
 /// One token. `text` is what it was, for the case that it turns out not to be about time.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Token {
     pub(super) text: String,
     pub(super) kind: Kind,
+    /// Other readings of it as a word: `email` of the `e` in `e-mail`.
+    pub(super) also: Vec<String>,
+    /// Whether it is written as a name is: with a capital where no sentence begins, or in capitals among small letters.
+    pub(super) is_name: bool,
+}
+
+impl Token {
+    fn new(text: String, kind: Kind) -> Token {
+        Token { text, kind, also: Vec::new(), is_name: false }
+    }
 }
 
 /// What a token is.
@@ -25,30 +37,72 @@ pub(super) enum Kind {
     },
     /// `DAY3_11210217`.
     Moment(Moment),
-    /// `day3`, `DAY3`.
+    /// `day3`, `DAY3`; 0 for a day before the first.
     Day(u32),
 }
 
 /// Reads the tokens of a text.
 pub(super) fn read(text: &str) -> Vec<Token> {
+    let text = plain(text);
+    let has_small = text.chars().any(char::is_lowercase);
+    let is_within = |letter: char| {
+        is_of_words(letter) || matches!(letter, ':' | '_' | '.') || is_apostrophe(letter) || is_hyphen(letter)
+    };
     let mut tokens: Vec<Token> = Vec::new();
-    for piece in
-        text.split(|c: char| !(c.is_alphanumeric() || matches!(c, ':' | '_' | '.' | '\'' | '\u{2019}')))
-    {
-        let piece = piece.trim_matches(|c| matches!(c, ':' | '.' | '\'' | '_' | '\u{2019}'));
-        let lower = match piece.to_lowercase() {
+    let mut begins = true;
+    for piece in text.split_inclusive(|letter| !is_within(letter)) {
+        let ends = piece.ends_with(['.', '!', '?'])
+            || piece.trim_end_matches(|letter| !is_within(letter)).ends_with(['.', '!', '?']);
+        let piece = piece.trim_matches(|letter: char| !is_of_words(letter));
+        if !piece.is_empty() {
+            let first = tokens.len();
+            of_piece(piece, &mut tokens);
+            let mut letters = piece.chars();
+            let is_capital = letters.next().is_some_and(char::is_uppercase);
+            let is_shouted = piece.chars().count() > 1 && !piece.chars().any(char::is_lowercase);
+            let is_name = has_small && is_capital && (is_shouted || !begins);
+            let named = tokens.iter_mut().skip(first).filter(|token| token.text.len() > 1);
+            named.for_each(|token| token.is_name = is_name);
+            begins = false;
+        }
+        begins |= ends;
+    }
+    meridiems(tokens)
+}
+
+/// A stretch without blanks: a time, several times with hyphens between, or words.
+fn of_piece(piece: &str, tokens: &mut Vec<Token>) {
+    let kind = |part: &str| {
+        let part = part.trim_matches(|letter: char| !is_of_words(letter));
+        let lower = match part.to_lowercase() {
             dotted if dotted == "a.m" || dotted == "p.m" => dotted.replace('.', ""),
             lower => lower,
         };
-        if let Some(kind) =
-            moment(piece).or_else(|| day(&lower)).or_else(|| clock(&lower)).or_else(|| number(&lower))
-        {
-            tokens.push(Token { text: lower, kind });
-        } else {
-            tokens.extend(words(&lower).into_iter().map(|text| Token { text, kind: Kind::Word }));
+        let kind = moment(part).or_else(|| day(&lower)).or_else(|| clock(&lower)).or_else(|| number(&lower));
+        (lower, kind)
+    };
+    let parts: Vec<(String, Option<Kind>)> = piece.split(is_hyphen).map(kind).collect();
+    let is_about_time = parts.iter().any(|(_, kind)| kind.is_some());
+    let whole = [(piece.to_lowercase(), None)];
+    // "10:00-11:00", "days 2-4".
+    let is_run = parts.len() == 2 && parts.iter().all(|(_, kind)| kind.is_some());
+    for (place, (lower, kind)) in
+        if is_about_time || parts.len() == 1 { &parts[..] } else { &whole[..] }.iter().enumerate()
+    {
+        if is_run && place == 1 {
+            tokens.push(Token::new("to".to_owned(), Kind::Word));
+        }
+        if let Some(kind) = kind {
+            tokens.push(Token::new(lower.clone(), *kind));
+            continue;
+        }
+        for word in split(lower) {
+            match tokens.last_mut() {
+                Some(last) if word.also => last.also.push(word.text),
+                _ => tokens.push(Token::new(word.text, Kind::Word)),
+            }
         }
     }
-    meridiems(tokens)
 }
 
 /// `10 am`, `10:30 p.m.`: a number or clock and what follows it.
@@ -94,14 +148,17 @@ pub(super) fn waking_hour(hour: u32) -> Option<i64> {
 }
 
 fn moment(piece: &str) -> Option<Kind> {
-    let (day, _) = piece.split_once('_')?;
+    let (day, clock) = piece.split_once('_')?;
     let named = day.get(..3).is_some_and(|name| name.eq_ignore_ascii_case("day"));
+    if named && digits_of(&day[3..], 7) == Some(0) && digits_of(clock, 8).is_some() {
+        return Some(Kind::Day(0));
+    }
     named.then(|| piece.to_ascii_uppercase().parse().ok().map(Kind::Moment)).flatten()
 }
 
 fn day(lower: &str) -> Option<Kind> {
     let digits = lower.strip_prefix("day")?;
-    digits_of(digits, 7).filter(|day| *day > 0).map(Kind::Day)
+    digits_of(digits, 7).map(Kind::Day)
 }
 
 fn number(lower: &str) -> Option<Kind> {

@@ -7,10 +7,11 @@ use postgres::types::ToSql;
 use postgres::{Row, Transaction};
 
 use super::PostgresStore;
-use super::write::{change, has_direction, index, spelled, words};
+use super::write::{as_count, change, has_direction, index, spelled};
+use crate::terms::{key, keys};
 use crate::{
     Change, Counts, Encoder, Error, Evidence, Level, Record, RecordId, Result, Scope, State, Store,
-    TERMS_VERSION, Term, stem,
+    TERMS_VERSION, Term,
 };
 
 /// Records handed out at a time by `walk`.
@@ -103,6 +104,8 @@ impl PostgresStore {
             for row in transaction.query(&format!("SELECT {COLUMNS} FROM records ORDER BY records.id"), &[])? {
                 let record = record_of(&row)?;
                 index(transaction, record.id, &record)?;
+                let length = as_count(keys(&record).1);
+                transaction.execute("UPDATE records SET length = $2 WHERE id = $1", &[&record.id.0, &length])?;
             }
             transaction.execute(
                 "INSERT INTO meta VALUES ('terms', $1) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
@@ -170,7 +173,7 @@ impl Store for PostgresStore {
     ) -> Result<Vec<(RecordId, f32)>> {
         let mut seen = HashSet::new();
         let stems: Vec<String> =
-            terms.iter().map(|term| stem(term)).filter(|stem| seen.insert(stem.clone())).collect();
+            terms.iter().map(|term| key(term)).filter(|stem| seen.insert(stem.clone())).collect();
         let clock_ms = scope.ended_by.map_or(i64::MAX, |clock| clock.ms());
         self.transaction(|transaction| {
             // How rare a word is counts among what had happened by the clock.
@@ -326,15 +329,21 @@ impl Store for PostgresStore {
     fn check(&mut self, repair: bool) -> Result<Vec<String>> {
         let mut wrong = 0u64;
         let mut held: HashMap<i64, HashMap<String, i32>> = HashMap::new();
+        let mut lengths: HashMap<i64, i32> = HashMap::new();
         self.transaction(|transaction| {
             for row in transaction.query("SELECT record, term, count FROM postings", &[])? {
                 held.entry(row.get(0)).or_default().insert(row.get(1), row.get(2));
             }
+            let rows = transaction.query("SELECT id, length FROM records", &[])?;
+            lengths.extend(rows.iter().map(|row| (row.get::<_, i64>(0), row.get::<_, i32>(1))));
             Ok(())
         })?;
         self.walk(&mut |record| {
             let kept = held.remove(&record.id.0).unwrap_or_default();
-            wrong += u64::from(kept != words(&record).0);
+            let (counts, length) = keys(&record);
+            let counts: HashMap<String, i32> =
+                counts.into_iter().map(|(key, count)| (key, as_count(count))).collect();
+            wrong += u64::from(kept != counts || lengths.get(&record.id.0) != Some(&as_count(length)));
             Ok(())
         })?;
         let mut faults = Vec::new();

@@ -82,6 +82,7 @@ fn a_shared_memory_is_a_store_like_any_other() {
     store_tests::follows_the_list(6, &|| server.fresh());
     damage_is_found_and_repaired(&server);
     a_memory_is_built_and_searched(&server);
+    people_are_forgotten_in_every_spelling(&server);
     addresses_that_cannot_be_are_refused(&server);
 }
 
@@ -92,6 +93,16 @@ fn damage_is_found_and_repaired(server: &Server) {
     store.write(&[crate::Change::put(clip)]).unwrap();
     store.client.batch_execute("DELETE FROM postings").unwrap();
     assert_eq!(store.check(true).unwrap(), ["the full-text index disagrees with 1 records"]);
+    assert_eq!(store.check(false).unwrap(), Vec::<String>::new());
+    assert_eq!(store.text_candidates(&["cup".into()], &Default::default(), 5).unwrap().len(), 1);
+    // Words split by older rules are split anew, and lengths with them.
+    store
+        .client
+        .batch_execute(
+            "DELETE FROM postings; UPDATE records SET length = 9; UPDATE meta SET value = '1' WHERE key = 'terms'",
+        )
+        .unwrap();
+    let mut store = PostgresStore::open(&address).unwrap();
     assert_eq!(store.check(false).unwrap(), Vec::<String>::new());
     assert_eq!(store.text_candidates(&["cup".into()], &Default::default(), 5).unwrap().len(), 1);
     store.client.batch_execute("UPDATE meta SET value = '9' WHERE key = 'format'").unwrap();
@@ -134,6 +145,29 @@ fn a_memory_is_built_and_searched(server: &Server) {
     }
     assert!(!found[0].1.is_empty());
     assert_eq!(found[0], found[1]);
+}
+
+/// What no record, note or term of the database has any more.
+fn people_are_forgotten_in_every_spelling(server: &Server) {
+    let address = format!("{}#scripts", server.address);
+    let mut memory = Memory::over(Box::new(PostgresStore::open(&address).unwrap()));
+    let changes: Vec<_> =
+        crate::forget_scripts_tests::in_scripts().into_iter().map(crate::Change::put).collect();
+    memory.write(&changes).unwrap();
+    let mut store = PostgresStore::open(&address).unwrap();
+    for script in &crate::forget_scripts_tests::SCRIPTS {
+        let person = crate::Selection { person: Some(script.asked.into()), ..Default::default() };
+        let forgotten = memory.forget(&person).unwrap();
+        assert_eq!(forgotten.removed[&crate::Level::Clip], script.named.len() as u64, "{}", script.asked);
+        let query = "SELECT text || ' ' || coalesce(transcript, '') || ' ' || people FROM records
+                     UNION ALL SELECT term FROM postings UNION ALL SELECT key || text FROM notes";
+        let all: Vec<String> = store.client.query(query, &[]).unwrap().iter().map(|row| row.get(0)).collect();
+        for spelling in script.bytes {
+            let found = all.iter().find(|text| text.contains(*spelling));
+            assert_eq!(found, None, "{spelling:?} is left of {}", script.asked);
+        }
+    }
+    assert_eq!(memory.store().counts().unwrap().levels[&crate::Level::Clip], 20);
 }
 
 fn addresses_that_cannot_be_are_refused(server: &Server) {

@@ -1,12 +1,11 @@
 //! Writing inside a transaction: a change at a time, with the words and the vector of each record.
 
-use std::collections::HashMap;
-
 use postgres::Transaction;
 use postgres::types::ToSql;
 
 use super::store::{Fault, Step};
-use crate::{Change, Encoder, Error, Record, RecordId, stem, terms};
+use crate::terms::keys;
+use crate::{Change, Encoder, Error, Record, RecordId};
 
 /// Applies one change; gives the id of a record that it puts.
 pub(super) fn change(
@@ -61,7 +60,7 @@ pub(super) fn change(
 fn put_record(transaction: &mut Transaction<'_>, record: &Record) -> Step<RecordId> {
     let people = json(&record.people)?;
     let evidence = json(&record.evidence)?;
-    let length: i32 = words(record).1;
+    let length = as_count(keys(record).1);
     let (level, state) = (record.level.rank() as i16, record.state as i16);
     let (start_ms, end_ms) = (record.start.ms(), record.end.ms());
     let mut values: Vec<&(dyn ToSql + Sync)> = vec![
@@ -91,20 +90,15 @@ fn put_record(transaction: &mut Transaction<'_>, record: &Record) -> Step<Record
     }
 }
 
-/// Stems of a record with their counts, and how many there are in all.
-pub(super) fn words(record: &Record) -> (HashMap<String, i32>, i32) {
-    let mut counts = HashMap::new();
-    let texts = [Some(&record.text), record.transcript.as_ref()].into_iter().flatten().chain(&record.people);
-    for term in texts.flat_map(|text| terms(text)) {
-        *counts.entry(stem(&term)).or_insert(0) += 1;
-    }
-    let length = counts.values().sum();
-    (counts, length)
+/// A count as the database has it.
+pub(super) fn as_count(count: u32) -> i32 {
+    i32::try_from(count).unwrap_or(i32::MAX)
 }
 
 pub(super) fn index(transaction: &mut Transaction<'_>, id: RecordId, record: &Record) -> Step<()> {
     transaction.execute("DELETE FROM postings WHERE record = $1", &[&id.0])?;
-    let (stems, counts): (Vec<String>, Vec<i32>) = words(record).0.into_iter().unzip();
+    let (stems, counts): (Vec<String>, Vec<i32>) =
+        keys(record).0.into_iter().map(|(key, count)| (key, as_count(count))).unzip();
     let insert = "INSERT INTO postings SELECT term, $1, count FROM unnest($2::text[], $3::integer[]) AS held(term, count)";
     transaction.execute(insert, &[&id.0, &stems, &counts])?;
     Ok(())

@@ -7,9 +7,10 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use rusqlite::Connection;
 
 use super::blocks::{Block, Row, id_at, place};
-use super::postings::{read, stems, unpack};
+use super::postings::{read, unpack};
 use super::search::record_of_row;
 use super::{SqliteStore, stored_encoder};
+use crate::terms::keys;
 use crate::{Error, RecordId, Result};
 
 /// Lines of SQLite's own check that are passed on.
@@ -106,7 +107,7 @@ fn contents(database: &Connection, faults: &mut Vec<String>) -> rusqlite::Result
             }
         };
         known.insert(record.id.0);
-        let (stems, length) = stems(&record);
+        let (stems, length) = keys(&record);
         for (term, count) in stems {
             // As `postings` keeps it.
             expected.add(&term, record.id, unpack(super::postings::pack(0, count)).1);

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 use rusqlite::Connection;
 
 use super::blocks::place;
-use crate::{Record, RecordId, stem, terms};
+use crate::RecordId;
 
 const COUNT_BITS: u32 = 10;
 /// Counts above are kept as this: BM25 hardly tells them apart.
@@ -24,21 +24,6 @@ pub(super) fn unpack(posting: u16) -> (usize, u32) {
 
 pub(super) fn read(bytes: &[u8]) -> Vec<u16> {
     bytes.chunks_exact(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]])).collect()
-}
-
-/// The stems of a record with their counts, and how many there are with repetitions. Names of people count as words.
-pub(super) fn stems(record: &Record) -> (HashMap<String, u32>, u32) {
-    let mut counts = HashMap::new();
-    let mut length = 0;
-    let mut take = |text: &str| {
-        for term in terms(text) {
-            *counts.entry(stem(&term)).or_insert(0) += 1;
-            length += 1;
-        }
-    };
-    take(&record.text);
-    record.transcript.iter().chain(&record.people).for_each(|text| take(text));
-    (counts, length)
 }
 
 /// What a write changes: for each term and block, offsets with their new counts (0 removes).

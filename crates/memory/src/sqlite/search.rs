@@ -11,7 +11,8 @@ use rusqlite::{Connection, OptionalExtension, Row as SqlRow};
 use super::blocks::{BLOCK, Block, Blocks, Filter, id_at};
 use super::postings::unpack;
 use super::vectors::{Quantized, Vectors};
-use crate::{Level, Record, RecordId, State, stem};
+use crate::terms::key;
+use crate::{Level, Record, RecordId, State};
 
 /// BM25's saturation of counts and weight of length, as SQLite's own ranking has them.
 const K1: f32 = 1.2;
@@ -86,7 +87,7 @@ pub(super) fn by_words(
     limit: usize,
 ) -> rusqlite::Result<Candidates> {
     let mut stems: Vec<String> = Vec::new();
-    for term in terms.iter().map(|term| stem(term)) {
+    for term in terms.iter().map(|term| key(term)) {
         if !stems.contains(&term) {
             stems.push(term);
         }

@@ -129,3 +129,31 @@ fn a_power_cut_takes_whole_writes() {
     }
     assert!(seen.len() > 6, "{seen:?}");
 }
+
+/// A store whose words were split by older rules makes its index again when it is opened.
+#[test]
+fn an_older_index_is_made_anew() {
+    let (folder, mut store) = scratch();
+    let path = folder.path().join("memory");
+    let clip = record(Level::Clip, "A1_JAKE", 0, 30, "Nguye\u{302}\u{303}n and สมชาย take Will's cup");
+    store.write(&[Change::put(clip)]).unwrap();
+    // As the first rules had it: no marks of Thai, no Nguyễn, no function words.
+    store
+        .database
+        .execute_batch(
+            "DELETE FROM postings WHERE term NOT IN ('cup', 'take');
+             INSERT INTO postings SELECT 'nguye', block, data FROM postings WHERE term = 'cup';
+             UPDATE meta SET value = '1' WHERE key = 'terms';",
+        )
+        .unwrap();
+    assert_eq!(store.text_candidates(&["nguyen".into()], &Scope::default(), 5).unwrap(), []);
+    drop(store);
+    let mut store = SqliteStore::open(&path).unwrap();
+    for term in ["nguyen", "สมชาย", "will", "cup"] {
+        assert_eq!(store.text_candidates(&[term.into()], &Scope::default(), 5).unwrap().len(), 1, "{term}");
+    }
+    assert_eq!(store.check(false).unwrap(), Vec::<String>::new());
+    let terms: String =
+        store.database.query_row("SELECT value FROM meta WHERE key = 'terms'", [], |row| row.get(0)).unwrap();
+    assert_eq!(terms, crate::TERMS_VERSION.to_string());
+}

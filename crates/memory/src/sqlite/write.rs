@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, HashSet};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::blocks::{Block, Row, place};
-use super::postings::{Changes, stems};
+use super::postings::Changes;
 use super::search::record_of_row;
 use super::vectors::Quantized;
+use crate::terms::keys;
 use crate::{Change, Encoder, Error, Record, RecordId};
 
 /// Result inside a write.
@@ -129,7 +130,7 @@ impl<'a> Writing<'a> {
             record.id
         };
         self.sources(id, record)?;
-        let (stems, length) = stems(record);
+        let (stems, length) = keys(record);
         self.words.add(id, stems);
         let mut fresh = Row::new(record.level, wearer, record.start, record.end, record.state, length);
         // The old vector is there until the next line takes it away.
@@ -205,7 +206,7 @@ impl<'a> Writing<'a> {
             .query_row([id.0], |row| record_of_row(row, String::new()))
             .optional()?;
         let Some(old) = old else { return Ok(None) };
-        self.words.remove(id, stems(&old).0);
+        self.words.remove(id, keys(&old).0);
         Ok(Some(()))
     }
 
@@ -312,7 +313,7 @@ pub(super) fn rebuild(database: &Connection, vectors: &HashSet<i64>) -> rusqlite
         let mut rows = read.query((first, first + super::blocks::BLOCK as i64 - 1))?;
         while let Some(row) = rows.next()? {
             let record = record_of_row(row, String::new())?;
-            let (stems, length) = stems(&record);
+            let (stems, length) = keys(&record);
             words.add(record.id, stems);
             let mut fresh =
                 Row::new(record.level, row.get(9)?, record.start, record.end, record.state, length);
