@@ -38,6 +38,16 @@ fn a_model_looks_and_answers() {
 }
 
 #[test]
+fn what_is_not_in_memory_has_no_evidence() {
+    let look = call("look", json!({"question": "cup"}));
+    let trace = asked(&[look.clone(), "<think>x</think><answer>N/A</answer>".into()]);
+    assert_eq!((trace.verdict.clone(), trace.evidence().len()), (Some(Verdict::NotInMemory), 1));
+    assert_eq!(trace.decisive(), Vec::<&crate::Evidence>::new());
+    let trace = asked(&[look, "!broken".into()]);
+    assert_eq!((trace.evidence().len(), trace.decisive().len()), (1, 0));
+}
+
+#[test]
 fn a_model_that_breaks_or_is_stopped_leaves_a_trace() {
     let look = call("look", json!({"question": "cup"}));
     let trace = asked(&[look.clone(), "!broken".into()]);

@@ -82,6 +82,8 @@ fn words_that_matter() {
     check("on what did i last put the red toy car ?", &["put", "red toy car"]);
     check("who told me about chess ?", &["chess"]);
     check("what is it ?", &[]);
+    check("who gave Nguye\u{302}\u{303}n the ＵＳＢ stick on day 3 ?", &["give nguyen", "usb stick"]);
+    assert_eq!(overlap(&["nguyen".into(), "杯子".into()], "NGUYỄN 拿杯子"), 2);
 }
 
 #[test]

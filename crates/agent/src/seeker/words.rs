@@ -32,9 +32,15 @@ fn plain(word: String) -> String {
 /// Words, lower case. The number of a day says when, not what.
 fn words(text: &str) -> impl Iterator<Item = String> {
     let mut after_day = false;
-    let all =
-        text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).map(str::to_lowercase);
-    all.filter(move |word| {
+    let all: Vec<String> = match text.is_ascii() {
+        true => {
+            let plain = text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
+            plain.map(str::to_lowercase).collect()
+        }
+        // In other letters a word has many spellings: as the memory has it.
+        false => firsthand_memory::words(text),
+    };
+    all.into_iter().filter(move |word| {
         let is_number = word.bytes().all(|byte| byte.is_ascii_digit());
         let is_date = std::mem::replace(&mut after_day, word == "day") && is_number;
         !is_date

@@ -197,6 +197,11 @@ impl Rag {
         };
         let mut memory = memory.lock().unwrap_or_else(PoisonError::into_inner);
         let search = Search { level, words: keywords.join(" "), window: level.window(start), clock, wearer };
+        let time = memory.intent(&search.query(level.records(), 1)).map_err(told)?;
+        if let Some(reason) = time.nothing() {
+            let remedy = "search without those words, or level week to see which days there are";
+            return Err(ToolError::new(Trouble::NotFound, reason, remedy));
+        }
         let matches = self.matches(&search, &mut memory)?;
         if !matches.is_empty() {
             return Ok(Found { matches, exact: true });
