@@ -27,8 +27,11 @@ Examples:
 
 Times in the words count: yesterday morning, two days ago, last night, on day 3, at 10:30, before lunch, in the last two
 hours, the first time, last. They are read relative to --at, and they shape the order; --from, --to, --level and --wearer
-are limits. Nothing that ends after --at is shown: a summary that --at cuts is made anew from what had ended, and marked
+are limits. What lies before the first day or after --at is nothing, and a note says so. Nothing that ends after --at is shown: a summary that --at cuts is made anew from what had ended, and marked
 partial. Without --at the end of the latest record is now.
+
+Case, accents, Unicode forms and the width of letters make no difference; words of scripts without spaces are found within
+sentences. Words such as \"will\" and \"us\" count where there are no others, or where they are written as names.
 
 A score is between 0 and 1 and made of words in common (text), nearness of meaning (vector, where the memory has vectors)
 and fit to the time (time).";
@@ -121,17 +124,28 @@ pub(crate) fn run(options: &RecallOptions) -> Result<()> {
     drop(searching);
     let mut out = std::io::stdout().lock();
     if options.json {
+        if shown.is_empty() {
+            writeln!(std::io::stderr(), "{}", nothing_found(&mut memory, &query)?)?;
+        }
         let values: Vec<Value> = shown.iter().map(|(hit, evidence)| value(hit, evidence)).collect();
         writeln!(out, "{}", serde_json::to_string_pretty(&values)?)?;
         return Ok(());
     }
     if shown.is_empty() {
-        writeln!(std::io::stderr(), "note: nothing found")?;
+        writeln!(std::io::stderr(), "{}", nothing_found(&mut memory, &query)?)?;
     }
     for (place, (hit, evidence)) in shown.iter().enumerate() {
         print(&mut out, place + 1, hit, evidence)?;
     }
     Ok(())
+}
+
+/// That nothing was found, and why where the words name a time that is not there.
+fn nothing_found(memory: &mut Memory, query: &Query) -> Result<String> {
+    Ok(match memory.intent(query)?.nothing() {
+        Some(reason) => format!("note: nothing found: {reason}"),
+        None => "note: nothing found".to_owned(),
+    })
 }
 
 fn print(out: &mut impl Write, place: usize, hit: &Hit, evidence: &[Evidence]) -> Result<()> {

@@ -112,6 +112,11 @@ fn without_any_model_it_is_found_with_evidence_and_the_future_is_not() {
     // What is not there is said not to be there: that is an answer, not a failure.
     let none = run(home.path(), &["ask", "--memory", "week", "where is my submarine ?"]);
     assert!(good(&none).contains("Answer:\nnot in memory\n"), "{}", stdout(&none));
+    // It stands on nothing: records of other things are no evidence.
+    assert!(!stdout(&none).contains("Evidence:"), "{}", stdout(&none));
+    let none = run(home.path(), &["ask", "--memory", "week", "where is my submarine ?", "--json"]);
+    let told: Value = serde_json::from_str(&good(&none)).unwrap();
+    assert_eq!((&told["agent"]["in_memory"], &told["evidence"]), (&json!(false), &json!([])));
 }
 
 #[test]

@@ -256,7 +256,11 @@ fn finish(trace: &Trace, unsummed: Option<&str>, place: &Path) -> Result<()> {
         Some(verdict) => {
             writeln!(out, "{}\n{}", paint.strong("Answer:"), trace.question.told(verdict))?;
             if *verdict == Verdict::NotInMemory {
-                writeln!(out, "{}", paint.faint("what was searched does not say it"))?;
+                writeln!(
+                    out,
+                    "{}",
+                    paint.faint("what was searched does not say it; the trace has what was searched")
+                )?;
             }
         }
         None => writeln!(out, "{}", paint.strong("No answer"))?,
