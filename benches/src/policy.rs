@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::Result;
+use firsthand_base::Silent;
 use firsthand_media::Opener;
 use firsthand_train::metrics::Record;
 use firsthand_train::{Outline, Recipe, Run, Watch};
@@ -47,7 +48,7 @@ pub(crate) fn rl(model: &str, rows: &str, matmul: &str, count: usize) -> Result<
         count + 1,
     );
     let recipe = Recipe::parse(&recipe).map_err(anyhow::Error::msg)?;
-    let run = Run::open(recipe, Some(model.into()), Arc::new(Opener::default()))?;
+    let run = Run::open(recipe, Some(model.into()), Arc::new(Opener::default()), Arc::new(Silent))?;
     let times = Rc::new(RefCell::new(Vec::new()));
     run.train(&mut Clock(times.clone()))?;
     fs_err::remove_dir_all(folder)?;

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use super::words::{content, keywords, read};
+use super::words::{content, keywords, overlap, read};
 use super::*;
 use crate::scripted_memory;
 use crate::tools::Rag;
