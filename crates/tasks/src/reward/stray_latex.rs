@@ -15,8 +15,8 @@ pub(super) enum Value {
     Name(String),
     /// A name and its value.
     Equation(String, f64),
-    /// Several numbers, ascending.
-    Set(Vec<f64>),
+    /// Several, each once, in no order.
+    Set(Vec<Value>),
 }
 
 impl Value {
@@ -43,7 +43,7 @@ impl Value {
             (Value::Equation(a, x), Value::Equation(b, y)) => a == b && near(*x, *y),
             (Value::Name(a), Value::Name(b)) => a == b,
             (Value::Set(a), Value::Set(b)) => {
-                a.len() == b.len() && a.iter().zip(b).all(|(a, b)| near(*a, *b))
+                a.len() == b.len() && a.iter().all(|a| b.iter().any(|b| a.same(b)))
             }
             _ => false,
         }
@@ -160,17 +160,16 @@ fn as_share(value: Value, percent: bool) -> Option<Value> {
 }
 
 fn set(values: Vec<Value>) -> Option<Value> {
-    let mut numbers = Vec::new();
+    let mut members: Vec<Value> = Vec::new();
     for value in values {
-        match value {
-            Value::Number { value, percent } => numbers.push(if percent { value / 100.0 } else { value }),
-            Value::Set(more) => numbers.extend(more),
-            _ => return None,
+        let more = if let Value::Set(more) = value { more } else { vec![value] };
+        for one in more {
+            if !members.contains(&one) {
+                members.push(one);
+            }
         }
     }
-    numbers.sort_by(f64::total_cmp);
-    numbers.dedup();
-    Some(Value::Set(numbers))
+    Some(Value::Set(members))
 }
 
 /// Every formula of a text, none inside another.
@@ -314,7 +313,7 @@ mod tests {
             let found: Vec<Value> = formulas(text, false).into_iter().filter_map(|f| f.value).collect();
             assert_eq!(found, expect, "{text:?}");
         };
-        check("see $3$ and \\(4\\)", &[Value::Set(vec![3.0, 4.0])]);
+        check("see $3$ and \\(4\\)", &[Value::Set(vec![Value::number(3.0), Value::number(4.0)])]);
         check("$$7$$ then \\[2\\]", &[Value::number(7.0), Value::number(2.0)]);
         check("a [3] b", &[Value::number(3.0)]);
         check("-\\frac{1}{2}", &[Value::number(-0.5)]);
@@ -333,7 +332,7 @@ mod tests {
             assert_eq!(bare_box(text).and_then(|found| found.value), expect, "{text:?}");
         };
         check("I see \\boxed{3} and 5", Some(Value::number(3.0)));
-        check("\\boxed{3} and \\boxed{4}", Some(Value::Set(vec![3.0, 4.0])));
+        check("\\boxed{3} and \\boxed{4}", Some(Value::Set(vec![Value::number(3.0), Value::number(4.0)])));
         check("\\boxed{2+1} then", Some(Value::number(3.0)));
         check("\\boxed{\\frac{1}{2}} }", Some(Value::number(0.5)));
         check("\\boxed{A}", Some(Value::Name("a".into())));

@@ -184,11 +184,13 @@ fn answers(text: &str, lower: &str, numbers: &[Found], cue: &str) -> Vec<Found> 
             between.next_back();
             between.as_str().chars().count() <= limit && !between.as_str().contains('\n')
         };
-        let follows = |number: &&Found| {
-            number.begin >= begin && !text[number.end..].trim_start_matches(is_blank).starts_with('=')
-        };
+        let later: Vec<Found> = numbers
+            .iter()
+            .filter(|number| number.begin >= begin)
+            .filter_map(|number| not_before_equals(text, *number))
+            .collect();
         let equals = |number: &&Found| text[begin..number.begin].trim_end_matches(is_blank).ends_with('=');
-        let mut later = numbers.iter().filter(follows);
+        let mut later = later.iter();
         let number = later
             .clone()
             .filter(equals)
@@ -198,6 +200,21 @@ fn answers(text: &str, lower: &str, numbers: &[Found], cue: &str) -> Vec<Found> 
         found.extend(number);
     }
     found
+}
+
+/// A number that no `=` follows, or as much of it as none follows: without its percent sign, else without its last digit.
+fn not_before_equals(text: &str, number: Found) -> Option<Found> {
+    if !text[number.end..].trim_start_matches(is_blank).starts_with('=') {
+        return Some(number);
+    }
+    let raw = &text[number.begin..number.end];
+    if number.percent {
+        let end = raw.rfind(|c: char| c.is_ascii_digit())? + 1;
+        return Some(Found { end: number.begin + end, percent: false, ..number });
+    }
+    let shorter = raw.get(..raw.len().checked_sub(1)?)?;
+    let whole = !shorter.is_empty() && raw.bytes().all(|b| b.is_ascii_digit());
+    whole.then(|| Found { end: number.end - 1, value: shorter.parse().ok(), ..number })
 }
 
 /// Where a number may begin: at the start, after a blank or `=`, and after the two stars of bold type there.
