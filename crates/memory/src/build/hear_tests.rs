@@ -88,7 +88,10 @@ fn known(memory: &mut Memory) -> Recording {
     known.unwrap_or_else(recording)
 }
 
-fn says(memory: &mut Memory) -> Vec<(Level, i64, String, Option<String>, &'static str, usize)> {
+/// Level, start, text, words, state, and how often it can be seen.
+type Saying = (Level, i64, String, Option<String>, &'static str, usize);
+
+fn says(memory: &mut Memory) -> Vec<Saying> {
     let say = |record: Record| {
         let Record { level, text, transcript, state, evidence, .. } = record;
         (level, record.start.ms(), text, transcript, state.name(), evidence.len())

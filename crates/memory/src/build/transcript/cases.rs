@@ -425,7 +425,7 @@ fn encodings_are_found_out() {
         (encoding_rs::BIG5, "早安，鑰匙在哪裡？我找不到。"),
         (encoding_rs::ISO_2022_JP, "おはようございます。鍵はどこですか。"),
     ] {
-        let (bytes, _, lossy) = encoding.encode(&text).clone();
+        let (bytes, _, lossy) = encoding.encode(text);
         assert!(!lossy, "{text}");
         let file = [b"1\n00:00:01,000 --> 00:00:02,000\n".as_slice(), &bytes, b"\n"].concat();
         check(text, &file, &[&format!("1000 2000 {text}")], &["it is not UTF-8; it was read as"]);
