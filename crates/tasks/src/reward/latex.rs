@@ -80,7 +80,8 @@ pub(super) fn plain_latex(text: &str) -> String {
             text = format!("{}{inside}{rest}", &text[..at]);
         }
     }
-    strip(&spelled_out(&text)).to_owned()
+    // Braces of groups go there, and with them what keeps blanks from the ends.
+    strip(&spelled_out(&text).replace(['{', '}'], "")).to_owned()
 }
 
 /// The argument a text opens with, in braces or one character, and the rest.
