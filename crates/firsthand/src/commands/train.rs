@@ -288,7 +288,10 @@ impl Watch for Screen {
             Stage::Update => "moving the weights",
             Stage::Checkpoint => "writing a checkpoint",
         };
-        progress.say(&format!("{}; {what}", self.last));
+        match self.last.is_empty() {
+            true => progress.say(what),
+            false => progress.say(&format!("{}; {what}", self.last)),
+        }
     }
 
     fn step(&mut self, record: &Record) {
@@ -305,6 +308,9 @@ impl Watch for Screen {
 
     fn saved(&mut self, dir: &Path) {
         self.note(&format!("saved {}", dir.display()));
+        if let Some(progress) = &self.progress {
+            progress.say(&self.last);
+        }
         // The picture can be drawn again from metrics.jsonl; a full disk must not end the run here.
         let _ = draw(&self.output);
     }
