@@ -115,6 +115,10 @@ pub(super) fn check_adapter(directory: &Path, origin: Option<&Origin>) -> Result
                     format!("write them anew: python3 -c \"{}\"", unpickle_adapter(directory)),
                 ));
             }
+            State::Missing => {
+                let what = format!("an adapter without its weights: {} is missing", file.display());
+                return Err(failure(what, mend(directory, origin)));
+            }
             broken => return Err(broken_file(&file, broken, directory, origin)),
         }
     }

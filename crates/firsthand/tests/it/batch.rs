@@ -186,7 +186,7 @@ fn rows_are_read_as_python_writes_them_and_faults_are_plain() {
         "id is neither a string nor an integer: NaN: `id` is NaN at line 3",
         "not a row: `question`: expected a string, found NaN at line 3",
         "messages[0].content[0].fps: expected",
-        "not a row: `qestion`: unknown field `qestion`",
+        "not a row: unknown field `qestion`",
     ]) {
         assert!(error.contains(expected), "{error}, not {expected}");
         assert!(!error.contains("enum") && !error.contains("struct"), "{error}");

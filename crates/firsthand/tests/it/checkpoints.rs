@@ -136,6 +136,24 @@ fn folders_that_hold_something_else_are_named() {
 }
 
 #[test]
+fn folders_without_an_adapter_are_named() {
+    let home = tempfile::tempdir().unwrap();
+    copy("qwen2", &home.path().join("q"));
+    let check = |adapter: &str, parts: &[&str]| {
+        let merge = ["train", "merge", adapter, "--model", "q", "--out", "m"];
+        assert_failure(&program(home.path()).args(merge).output().unwrap(), parts);
+        assert!(!home.path().join("m").exists());
+    };
+    write(&home.path().join("run/final/adapter_config.json"), b"{}");
+    check("run/final", &["an adapter without its weights: run/final/adapter_model.safetensors is missing"]);
+    check("run", &["no adapter is in run", "name the folder inside of it: run/final"]);
+    check("q", &["no adapter is in q", "adapter_config.json and adapter_model.safetensors"]);
+    write(&home.path().join("run/final/adapter_model.bin"), b"PK");
+    check("run/final", &["the adapter's weights are a pickle, which may run code", "torch.load("]);
+    check("me/absent", &["not downloaded", "firsthand fetch me/absent"]);
+}
+
+#[test]
 fn the_cache_of_the_hub_is_understood_however_it_is_named() {
     let home = tempfile::tempdir().unwrap();
     let answers = |model: &str| {
