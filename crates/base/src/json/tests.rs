@@ -104,7 +104,7 @@ fn faults_say_what_and_where() {
     );
     check(
         "{\"id\": \"a\", \"media\": [1], \"start\": 1}",
-        "media: expected a location or a list of locations at line 1 column 25",
+        "media: expected a location or a list of locations at line 1 column 24",
     );
     check("{\"id\": \"a\", \"words\": {}}", "`words`: expected a list, found an object at line 1 column 22");
     check(
