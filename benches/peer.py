@@ -60,6 +60,38 @@ def frames(model_dir, video, count):
     return {"seconds": repeat(3, work)}
 
 
+def long(model_dir, video, count):
+    """The same once, with torchcodec in its exact mode asked for the very frames, as qwen-vl-utils asks it, then the
+    sizes of qwen-vl-utils and the library's video processor; the most memory held and the bytes read."""
+    import resource
+
+    import torch
+    from qwen_vl_utils.vision_process import FRAME_FACTOR, smart_resize
+    from torchcodec.decoders import VideoDecoder
+    from torchvision.transforms import InterpolationMode
+    from torchvision.transforms.functional import resize
+    from transformers import AutoProcessor
+
+    processor = AutoProcessor.from_pretrained(model_dir).video_processor
+
+    def bytes_read():
+        with open("/proc/self/io") as file:
+            return int(next(line for line in file if line.startswith("rchar:")).split()[1])
+
+    before, start = bytes_read(), time.perf_counter()
+    decoder = VideoDecoder(video, num_ffmpeg_threads=THREADS, seek_mode="exact")
+    total = decoder.metadata.num_frames
+    indices = torch.linspace(0, total - 1, int(count)).round().long().tolist()
+    pixels = decoder.get_frames_at(indices=indices).data
+    most = max(min(768 * 28 * 28, 128000 * 28 * 28 * 0.9 / len(indices) * FRAME_FACTOR), 128 * 28 * 28 * 1.05)
+    height, width = smart_resize(*pixels.shape[-2:], factor=28, min_pixels=128 * 28 * 28, max_pixels=int(most))
+    pixels = resize(pixels, [height, width], interpolation=InterpolationMode.BICUBIC, antialias=True).float()
+    processor(videos=[pixels], do_resize=False, do_sample_frames=False, return_tensors="pt")
+    seconds = time.perf_counter() - start
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return {"seconds": [seconds], "peak_mib": [peak], "read_mib": [(bytes_read() - before) / 2**20]}
+
+
 def model(model_dir, dtype, prompt, new):
     """Prefill of `prompt` tokens, then `new` greedy tokens one at a time, batch 1."""
     import torch
@@ -229,5 +261,5 @@ if __name__ == "__main__":
     import torch
 
     torch.set_num_threads(THREADS)
-    case = {"frames": frames, "model": model, "train": train, "rl": rl, "first": first}[sys.argv[1]]
+    case = {"frames": frames, "long": long, "model": model, "train": train, "rl": rl, "first": first}[sys.argv[1]]
     print(json.dumps(case(*sys.argv[2:])))

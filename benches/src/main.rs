@@ -20,6 +20,8 @@ use serde_json::json;
 const USAGE: &str = "usage: cargo run --release -p firsthand-bench -- <case>... [--python PATH]
 
   frames   64 frames of a 10-minute 720p H.264 file to patches
+  long     64 frames of an hour of 720p H.264 (3.4 GB, made once; it stays in target/bench) to patches, in fresh processes:
+           seconds, the most memory, and bytes read
   first    process start to first token, small checkpoint and one picture
   f32      prefill and batch-1 decode, 0.5B shape, f32
   bf16     the same in bf16
@@ -37,7 +39,7 @@ const USAGE: &str = "usage: cargo run --release -p firsthand-bench -- <case>... 
            64 clients that ask a server which lets 48 in, for ten minutes (`serve-long=60`: a minute): statuses, times, the
            server's memory in the first minute and the last (ours alone)
   memory   a memory of a million records with vectors answers, in milliseconds a question (ours alone, 2 GB on disk)
-  all      every case but `policies`, `packs`, `seven`, `serve`, `serve-long` and `memory`
+  all      every case but `long`, `policies`, `packs`, `seven`, `serve`, `serve-long` and `memory`
 
 PATH is a Python with golden/requirements.txt and benches/requirements.txt installed; without it one is made in target/bench/python.";
 
@@ -61,6 +63,7 @@ fn main() -> Result<()> {
     for case in &words {
         match case.as_str() {
             "frames" => frames(&bench)?,
+            "long" => long(&bench)?,
             "first" => first(&bench)?,
             "f32" | "bf16" => model(&bench, case)?,
             "train" => train(&bench)?,
@@ -89,6 +92,19 @@ fn frames(bench: &Bench) -> Result<()> {
         "64 frames of 10 min 720p H.264 to patches",
         3,
         &["seconds"],
+        Side::ours(&arguments)?,
+        Side::peer(bench, &arguments),
+    )
+}
+
+fn long(bench: &Bench) -> Result<()> {
+    let model = bench.checkpoint(Shape::Tiny, "qwen2_5_vl", "f32")?;
+    let video = bench.hour()?;
+    let arguments = ["long", &model, &video, "64"];
+    race(
+        "64 frames of an hour of 720p H.264 to patches",
+        3,
+        &["seconds", "peak_mib", "read_mib"],
         Side::ours(&arguments)?,
         Side::peer(bench, &arguments),
     )

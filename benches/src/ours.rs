@@ -20,6 +20,7 @@ pub(crate) fn run(words: &[String]) -> Result<()> {
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let report = match words.as_slice() {
         ["frames", model, video, count] => frames(model, video, count.parse()?)?,
+        ["long", model, video, count] => long(model, video, count.parse()?)?,
         ["model", model, dtype, prompt, new] => decode(model, dtype, prompt.parse()?, new.parse()?)?,
         ["train", model, matmul, count] => steps::train(model, matmul, count.parse()?)?,
         ["rl", model, rows, matmul, count] => policy::rl(model, rows, matmul, count.parse()?)?,
@@ -38,6 +39,7 @@ fn conversation(video: &str, sampling: Sampling, limits: PixelLimits, question: 
         span: Span::default(),
         limits,
         sample_fps: None,
+        damaged: firsthand_base::Damaged::Refuse,
     };
     Conversation::user(vec![Part::Video(part), Part::Text(question.to_owned())])
 }
@@ -55,6 +57,26 @@ fn frames(model: &str, video: &str, count: usize) -> Result<serde_json::Value> {
         anyhow::ensure!(rendered.input.vision.len() == 1, "one video expected");
     }
     Ok(json!({ "seconds": seconds[1..] }))
+}
+
+/// The same once in a fresh process, with the most memory that it held and the bytes that it read.
+fn long(model: &str, video: &str, count: usize) -> Result<serde_json::Value> {
+    let opener = Opener::new(OpenerOptions { threads: 2, ..OpenerOptions::default() });
+    let renderer = Renderer::open(Path::new(model), RenderOptions::default(), opener)?;
+    let question = conversation(video, Sampling::Frames(count), PixelLimits::default(), "What happens?");
+    let (before, start) = (bytes_read()?, Instant::now());
+    let rendered = renderer.input(&question)?;
+    let seconds = start.elapsed().as_secs_f64();
+    anyhow::ensure!(rendered.input.vision.len() == 1, "one video expected");
+    let mib = (bytes_read()? - before) as f64 / f64::from(1 << 20);
+    Ok(json!({ "seconds": [seconds], "peak_mib": [peak_gib()? * 1024.0], "read_mib": [mib] }))
+}
+
+/// Bytes that this process has asked the system to read.
+fn bytes_read() -> Result<u64> {
+    let io = fs_err::read_to_string("/proc/self/io")?;
+    let line = io.lines().find_map(|line| line.strip_prefix("rchar:")).context("no rchar line")?;
+    Ok(line.trim().parse()?)
 }
 
 /// Prefill of a fixed prompt, then greedy tokens one at a time, batch 1.

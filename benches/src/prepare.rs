@@ -103,6 +103,36 @@ impl Bench {
         Ok(path.to_string_lossy().into_owned())
     }
 
+    /// An hour of a moving, noisy test picture, 1280x720 at 30 frames a second: five minutes, twelve times over.
+    pub(crate) fn hour(&self) -> Result<String> {
+        let path = self.folder.join("hour.mp4");
+        if !path.exists() {
+            let (part, list) = (self.folder.join("five-minutes.mp4"), self.folder.join("hour.txt"));
+            let source = "testsrc2=size=1280x720:rate=30:duration=300,noise=alls=12:allf=t";
+            let mut command = Command::new("ffmpeg");
+            command.args(["-v", "error", "-y", "-f", "lavfi", "-i", source, "-c:v", "libx264", "-g", "250"]);
+            command.args([
+                "-preset",
+                "ultrafast",
+                "-pix_fmt",
+                "yuv420p",
+                "-b:v",
+                "7500k",
+                "-maxrate",
+                "9000k",
+            ]);
+            run(command.args(["-bufsize", "15000k"]).arg(&part))?;
+            fs_err::write(&list, "file five-minutes.mp4\n".repeat(12))?;
+            let whole = self.folder.join("hour.part.mp4");
+            let mut command = Command::new("ffmpeg");
+            command.args(["-v", "error", "-y", "-f", "concat", "-safe", "0", "-i"]).arg(&list);
+            run(command.args(["-c", "copy"]).arg(&whole))?;
+            fs_err::rename(whole, &path)?;
+            fs_err::remove_file(part)?;
+        }
+        Ok(path.to_string_lossy().into_owned())
+    }
+
     /// Prompts of some sixty words without a medium, with an answer that nobody reads.
     pub(crate) fn prompts(&self) -> Result<String> {
         const WORDS: [&str; 8] = ["where", "cup", "left", "table", "person", "door", "before", "holds"];

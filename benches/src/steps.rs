@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::Result;
-use firsthand_base::{Digest, ModelInput, VisionItem, VisionKind};
+use firsthand_base::{Digest, ModelInput, Patches, VisionItem, VisionKind};
 use firsthand_model::layers::LossRow;
 use firsthand_model::{Dtype, Example, LoadOptions, Model, Precision, Training};
 use firsthand_train::optimizer::{AdamW, Move, Optimizer, with_slice};
@@ -93,7 +93,10 @@ pub(crate) fn packs(model: &str, matmul: &str) -> Result<Value> {
         key: Digest([clip as u8; 32]),
         span: 8..8 + FEATURES,
     };
-    let encoded = VisionItem { patches: Arc::new(vec![0.5; 4 * 12 * 16 * 3 * 2 * 14 * 14]), ..clip(0) };
+    let encoded = VisionItem {
+        patches: Arc::new(Patches::of_values(&[0.5; 4 * 12 * 16 * 3 * 2 * 14 * 14], 2 * 14 * 14)),
+        ..clip(0)
+    };
     let features = trainer.model.features(&encoded)?;
     let known = |_: &Digest| Some(features.clone());
     let inputs: Vec<_> = (0..32)
