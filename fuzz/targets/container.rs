@@ -17,6 +17,7 @@ fuzz_target!(|bytes: &[u8]| {
         span: Span::default(),
         limits: PixelLimits { max_pixels: Some(56 * 56), ..PixelLimits::default() },
         sample_fps: None,
+        damaged: firsthand_base::Damaged::Refuse,
     };
     let _ = Opener::new(options).video(&part, &SizeRule::qwen_vl_utils(28));
 });

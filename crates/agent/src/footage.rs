@@ -259,6 +259,7 @@ impl Cut {
                 span: Span::default(),
                 limits,
                 sample_fps: None,
+                damaged: firsthand_base::Damaged::Refuse,
             }));
         }
         parts.push(Part::Text(words.to_owned()));
@@ -281,6 +282,7 @@ pub fn still(opener: &Opener, seen: &Seen, limits: PixelLimits) -> Result<(Part,
         span: Span::default(),
         limits,
         sample_fps: None,
+        damaged: firsthand_base::Damaged::Refuse,
     };
     let told = |error: firsthand_media::Error| error.to_string();
     let prepared = opener.video(&part, &SizeRule::qwen_vl_utils(SIDE)).map_err(told)?;

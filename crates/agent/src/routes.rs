@@ -254,6 +254,7 @@ impl Service {
             span: Span::default(),
             limits: watching.limits,
             sample_fps: None,
+            damaged: firsthand_base::Damaged::Refuse,
         });
         let conversation = Conversation::user(vec![video, Part::Text(prompt.to_owned())]);
         let context = waiting(Context::new(Moment::END, ""), Some(watching.patience));

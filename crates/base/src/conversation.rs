@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::{PixelLimits, Sampling, Span};
+use crate::{Damaged, PixelLimits, Sampling, Span};
 
 /// Who speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -64,6 +64,9 @@ pub struct VideoPart {
     pub limits: PixelLimits,
     /// Frames per second of a list of images.
     pub sample_fps: Option<f64>,
+    /// What becomes of frames that damage of the file reaches.
+    #[serde(default)]
+    pub damaged: Damaged,
 }
 
 /// One piece of a message.

@@ -13,6 +13,9 @@ pub struct FrameId {
     pub time: MediaTime,
     /// BLAKE3 of width, height (u32 little-endian) and the decoded RGB8 pixels at full size, after rotation.
     pub hash: Digest,
+    /// Whether the file is damaged there and the decoder made up what was shown ([`crate::Damaged::Show`]).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub damaged: bool,
 }
 
 /// One image or video as the model saw it.

@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use crate::Digest;
+use crate::{Digest, Patches};
 
 /// M-RoPE position of one token: `[time, height, width]`. Text has all three equal.
 pub type Position = [i32; 3];
@@ -25,8 +25,8 @@ pub struct VisionItem {
     /// Patch grid `[t, h, w]` before merging; `h` and `w` are multiples of the merge size.
     pub grid: [usize; 3],
     /// Row-major `[t*h*w, channels * temporal_patch * patch * patch]`, ordered so that the patches of one merge
-    /// window are neighbours. Normalised.
-    pub patches: Arc<Vec<f32>>,
+    /// window are neighbours.
+    pub patches: Arc<Patches>,
     /// BLAKE3 over the grid and the patches: equal keys have equal features.
     pub key: Digest,
     /// The placeholder tokens this item fills: a run of `t*h*w / merge²` ids.

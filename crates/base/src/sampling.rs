@@ -165,3 +165,26 @@ mod tests {
         }
     }
 }
+
+/// What becomes of frames of a film that its decoder reports as damaged, or that depend on such.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Damaged {
+    /// Whoever wants one gets an error that names it.
+    #[default]
+    Refuse,
+    /// They are shown as the decoder makes them up, and [`crate::FrameId::damaged`] says so. Where it makes up
+    /// nothing, the frame before stays, as on a player's screen.
+    Show,
+}
+
+impl Damaged {
+    /// The words that flags, messages and recipes use.
+    pub fn named(name: &str) -> Option<Damaged> {
+        match name {
+            "refuse" => Some(Damaged::Refuse),
+            "show" => Some(Damaged::Show),
+            _ => None,
+        }
+    }
+}

@@ -5,7 +5,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use firsthand_base::{Digest, ModelInput, Position, VisionItem, VisionKind};
+use firsthand_base::{Digest, ModelInput, Patches, Position, VisionItem, VisionKind};
 
 use crate::{Limits, Row, Runner};
 
@@ -160,7 +160,7 @@ fn logits(entries: &[Entry], vocab: usize) -> Vec<f32> {
 }
 
 fn item_features(item: &VisionItem) -> Vec<u64> {
-    let of_row = |row: usize| mix(u64::from(item.patches[0].to_bits()) ^ mix(row as u64 + 1));
+    let of_row = |row: usize| mix(u64::from(item.patches.to_vec()[0].to_bits()) ^ mix(row as u64 + 1));
     (0..item.span.len()).map(of_row).collect()
 }
 
@@ -189,7 +189,7 @@ pub(crate) fn item(name: u8, start: usize, rows: usize) -> VisionItem {
     VisionItem {
         kind: VisionKind::Image,
         grid: [1, 2, 2 * rows],
-        patches: Arc::new(vec![f32::from(name)]),
+        patches: Arc::new(Patches::of_values(&[f32::from(name); 3], 1)),
         key: Digest([name; 32]),
         span: start..start + rows,
     }

@@ -12,7 +12,7 @@ use firsthand_agent::footage::{Footage, Remembered};
 use firsthand_agent::routes::Service;
 use firsthand_agent::tools::{ImageTool, Looking, Rag, VideoTool, read_tools};
 use firsthand_agent::{CallRules, Memories, Tool, Toolbox, Tools};
-use firsthand_base::{Generate, Manifest, Moment};
+use firsthand_base::{Damaged, Generate, Manifest, Moment};
 use firsthand_media::{Opener, OpenerOptions};
 use firsthand_memory::{Embed, Level, Scope};
 use firsthand_serve::{Days, OpenDays};
@@ -167,7 +167,7 @@ fn looks(
     tools: &mut Vec<Arc<dyn Tool>>,
     manifests: &mut BTreeMap<String, Manifest>,
 ) -> Result<()> {
-    let opener = session::opener(false)?;
+    let opener = session::opener(false, Damaged::Refuse)?;
     let video = flags.video_model.as_deref().or(model.model.as_deref());
     let image = flags.image_model.as_deref().or(video);
     let mut made: Option<(Option<&str>, Looking, Manifest)> = None;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Result;
-use firsthand_base::{Digest, Manifest, ModelInput, VisionItem};
+use firsthand_base::{Damaged, Digest, Manifest, ModelInput, VisionItem};
 use firsthand_input::Renderer;
 use firsthand_media::{Opener, OpenerOptions};
 use firsthand_model::layers::CacheType;
@@ -26,11 +26,12 @@ pub(crate) const STEP_TOKENS: usize = 2048;
 /// Patches planned for where the media are not known yet: 64 frames of 256 patches, or 16 of 1024.
 const BATCH_PATCHES: usize = 16_384;
 
-/// Opens media with this program's cache.
-pub(crate) fn opener(keep_originals: bool) -> Result<Arc<Opener>> {
+/// Opens media with this program's cache. `damaged` is for whatever asks for nothing else itself.
+pub(crate) fn opener(keep_originals: bool, damaged: Damaged) -> Result<Arc<Opener>> {
     let cache_dir = environment::firsthand_cache()?.join("media");
     interrupt::media_cache(&cache_dir);
-    let options = OpenerOptions { cache_dir: Some(cache_dir), keep_originals, ..OpenerOptions::default() };
+    let options =
+        OpenerOptions { cache_dir: Some(cache_dir), keep_originals, damaged, ..OpenerOptions::default() };
     Ok(Arc::new(Opener::new(options)))
 }
 

@@ -6,7 +6,8 @@
 
 use firsthand_base::json;
 use firsthand_base::{
-    Conversation, ImagePart, Message, Part, PixelLimits, Role, Sampling, Span, VideoPart, VideoSource,
+    Conversation, Damaged, ImagePart, Message, Part, PixelLimits, Role, Sampling, Span, VideoPart,
+    VideoSource,
 };
 use firsthand_media::inline_pictures;
 use serde_json::{Map, Value};
@@ -26,7 +27,7 @@ const VIDEO_KEYS: [&str; 2] = ["video", "video_url"];
 /// Location keys of the transformers format; the part's `type` says what they hold.
 const PLAIN_KEYS: [&str; 2] = ["url", "path"];
 const SIZE_KEYS: [&str; 4] = ["min_pixels", "max_pixels", "resized_height", "resized_width"];
-const VIDEO_ONLY_KEYS: [&str; 10] = [
+const VIDEO_ONLY_KEYS: [&str; 11] = [
     "fps",
     "nframes",
     "min_frames",
@@ -37,6 +38,7 @@ const VIDEO_ONLY_KEYS: [&str; 10] = [
     "sample_fps",
     "raw_fps",
     "timestamps",
+    "damaged",
 ];
 
 /// Reads messages from JSON text: a list of `{"role", "content"}`.
@@ -258,7 +260,14 @@ fn read_video(fields: &Fields<'_>, key: &str) -> Result<VideoPart> {
         span: Span { start_s: fields.number("video_start")?, end_s: fields.number("video_end")? },
         limits: fields.pixel_limits()?,
         sample_fps,
+        damaged: read_damaged(fields)?,
     })
+}
+
+fn read_damaged(fields: &Fields<'_>) -> Result<Damaged> {
+    let Some(value) = fields.get("damaged") else { return Ok(Damaged::Refuse) };
+    let wrong = || fields.wrong("damaged", format!("expected refuse or show, found {}", brief(value)));
+    value.as_str().and_then(Damaged::named).ok_or_else(wrong)
 }
 
 fn read_frames(fields: &Fields<'_>, key: &str, frames: &[Value]) -> Result<Vec<String>> {

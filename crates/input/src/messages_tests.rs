@@ -21,6 +21,7 @@ fn video(location: &str) -> VideoPart {
         span: Span::default(),
         limits: PixelLimits::default(),
         sample_fps: None,
+        damaged: firsthand_base::Damaged::Refuse,
     }
 }
 
@@ -72,6 +73,11 @@ fn reference_parts_are_read() {
             json!({"type": "video", "video": "v", "nframes": 32, "max_frames": 8}),
             Part::Video(VideoPart { sampling: Sampling::Frames(32), ..video("v") }),
         ),
+        (
+            json!({"type": "video", "video": "v", "damaged": "show"}),
+            Part::Video(VideoPart { damaged: firsthand_base::Damaged::Show, ..video("v") }),
+        ),
+        (json!({"type": "video", "video": "v", "damaged": "refuse"}), Part::Video(video("v"))),
         (
             json!({"type": "video", "video": ["a.png", "b.png"], "sample_fps": 0.5, "raw_fps": 30}),
             Part::Video(VideoPart {
@@ -129,6 +135,10 @@ fn bad_parts_are_refused_with_their_place() {
         (
             json!({"type": "video", "video": ["v"], "fps": 1, "timestamps": [0]}),
             ".timestamps: given together with fps",
+        ),
+        (
+            json!({"type": "video", "video": "v", "damaged": true}),
+            ".damaged: expected refuse or show, found true",
         ),
         (
             json!({"type": "video", "video": "v", "nframes": 8.5}),

@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use firsthand_base::{Digest, VisionKind};
+use firsthand_base::{CHANNELS, Digest, Levels, Patches, VisionKind};
 use firsthand_media::Picture;
 use rayon::prelude::*;
 use serde_json::Value;
@@ -13,13 +13,9 @@ use crate::config::VisionConfig;
 use crate::error::{Error, Result};
 use crate::json::JsonFile;
 
-const CHANNELS: usize = 3;
 /// Mean and deviation of the pictures CLIP was trained on: the reference's defaults.
 const DEFAULT_MEAN: [f64; CHANNELS] = [0.48145466, 0.4578275, 0.40821073];
 const DEFAULT_STD: [f64; CHANNELS] = [0.26862954, 0.26130258, 0.27577711];
-
-/// What each of the 256 levels of each channel becomes.
-type Levels = [[f32; 256]; CHANNELS];
 
 /// Cuts pictures into patches for one checkpoint.
 #[derive(Clone, Debug)]
@@ -33,12 +29,12 @@ pub(crate) struct Patcher {
 
 /// One image or video cut into patches.
 #[derive(Clone, Debug)]
-pub(crate) struct Patches {
+pub(crate) struct Cut {
     /// `[t, h, w]` in patches.
     pub(crate) grid: [usize; 3],
     /// `[t*h*w, channels * temporal * patch * patch]`.
-    pub(crate) values: Arc<Vec<f32>>,
-    /// Equal keys have equal grids and values.
+    pub(crate) patches: Arc<Patches>,
+    /// Equal keys have equal grids and patches.
     pub(crate) key: Digest,
 }
 
@@ -75,7 +71,7 @@ impl Patcher {
 
     /// Cuts pictures of one size. An image is one picture; the last picture of a video is repeated to fill the
     /// last temporal patch.
-    pub(crate) fn cut(&self, kind: VisionKind, pictures: &[Picture]) -> Result<Patches> {
+    pub(crate) fn cut(&self, kind: VisionKind, pictures: &[Picture]) -> Result<Cut> {
         let first = pictures.first().ok_or_else(|| refuse("no pictures"))?;
         let (height, width) = (first.height, first.width);
         let factor = self.factor();
@@ -97,18 +93,19 @@ impl Patcher {
             VisionKind::Image => &self.image,
             VisionKind::Video => &self.video,
         };
-        let values = Arc::new(self.fill(grid, width, &padded, levels));
-        Ok(Patches { grid, values, key: self.key(grid, &padded, levels) })
+        let plane = self.temporal * self.patch * self.patch;
+        let patches = Arc::new(Patches::new(self.fill(grid, width, &padded), plane, levels.clone()));
+        Ok(Cut { grid, patches, key: self.key(grid, &padded, levels) })
     }
 
     /// Row order `[t, h/merge, w/merge, merge, merge]`, inside a row `[channel, temporal, patch, patch]`.
-    fn fill(&self, grid: [usize; 3], width: usize, frames: &[&[u8]], levels: &Levels) -> Vec<f32> {
+    fn fill(&self, grid: [usize; 3], width: usize, frames: &[&[u8]]) -> Vec<u8> {
         let [_, rows, columns] = grid;
         let row_length = CHANNELS * self.temporal * self.patch * self.patch;
-        let mut values = vec![0f32; grid.iter().product::<usize>() * row_length];
+        let mut bytes = vec![0; grid.iter().product::<usize>() * row_length];
         // One strip is a row of merge windows: the unit handed to a thread.
         let strip_length = self.merge * columns * row_length;
-        values.par_chunks_mut(strip_length).enumerate().for_each(|(strip, out)| {
+        bytes.par_chunks_mut(strip_length).enumerate().for_each(|(strip, out)| {
             let (time, band) = (strip / (rows / self.merge), strip % (rows / self.merge));
             let frames = &frames[time * self.temporal..(time + 1) * self.temporal];
             for (index, patch) in out.chunks_exact_mut(row_length).enumerate() {
@@ -116,15 +113,14 @@ impl Patcher {
                 let within = index % (self.merge * self.merge);
                 let row = band * self.merge + within / self.merge;
                 let column = window * self.merge + within % self.merge;
-                self.fill_patch(patch, frames, (row * width + column) * self.patch, width, levels);
+                self.fill_patch(patch, frames, (row * width + column) * self.patch, width);
             }
         });
-        values
+        bytes
     }
 
     /// Fills one patch whose upper left pixel has index `corner`: one read of each pixel, one write per channel.
-    fn fill_patch(&self, out: &mut [f32], frames: &[&[u8]], corner: usize, width: usize, levels: &Levels) {
-        let [red, green, blue] = levels;
+    fn fill_patch(&self, out: &mut [u8], frames: &[&[u8]], corner: usize, width: usize) {
         let plane = self.temporal * self.patch * self.patch;
         let (red_out, rest) = out.split_at_mut(plane);
         let (green_out, blue_out) = rest.split_at_mut(plane);
@@ -140,16 +136,13 @@ impl Patcher {
                     .zip(&mut blue_out[line])
                     .zip(pixels);
                 for (((r, g), b), pixel) in outputs {
-                    *r = red[usize::from(pixel[0])];
-                    *g = green[usize::from(pixel[1])];
-                    *b = blue[usize::from(pixel[2])];
+                    (*r, *g, *b) = (pixel[0], pixel[1], pixel[2]);
                 }
             }
         }
     }
 
-    /// BLAKE3 over everything the patches are a function of: geometry, levels and pixels. Bytes are a quarter of
-    /// the patches, so this costs a quarter of hashing them.
+    /// BLAKE3 over everything the patches are a function of: geometry, levels and pixels.
     fn key(&self, grid: [usize; 3], frames: &[&[u8]], levels: &Levels) -> Digest {
         let mut hasher = blake3::Hasher::new();
         for size in grid.into_iter().chain([self.patch, self.temporal, self.merge]) {

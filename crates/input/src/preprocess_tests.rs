@@ -71,7 +71,7 @@ proptest! {
         let pictures = pictures(count, rows * patch * merge, columns * patch * merge);
         let cut = patcher.cut(VisionKind::Video, &pictures).unwrap();
         prop_assert_eq!(cut.grid, [count.div_ceil(temporal), rows * merge, columns * merge]);
-        prop_assert_eq!(&*cut.values, &slow(&patcher, VisionKind::Video, &pictures));
+        prop_assert_eq!(&cut.patches.to_vec(), &slow(&patcher, VisionKind::Video, &pictures));
     }
 }
 
@@ -123,7 +123,7 @@ fn keys_differ_exactly_where_patches_do() {
     let base = pictures(3, 4, 8);
     let cut = |patcher: &Patcher, kind, pictures: &[Picture]| {
         let cut = patcher.cut(kind, pictures).unwrap();
-        (cut.key, (cut.grid, cut.values))
+        (cut.key, (cut.grid, cut.patches.to_vec()))
     };
     let reshaped: Vec<Picture> = base.iter().map(|p| Picture::new(8, 4, p.rgb.to_vec())).collect();
     let mut changed = base.clone();

@@ -19,7 +19,7 @@ use crate::config::{Config, Family, GenerationDefaults, VisionConfig};
 use crate::error::{Error, Result};
 use crate::json::JsonFile;
 use crate::positions::{Placed, TextAfter, VideoTime, positions, temporal_step};
-use crate::preprocess::{Patcher, Patches};
+use crate::preprocess::{Cut, Patcher};
 use crate::template::Template;
 use crate::tokenizer::Tokenizer;
 
@@ -66,7 +66,7 @@ struct Vision {
 struct Medium {
     id: MediumId,
     kind: VisionKind,
-    patches: Patches,
+    cut: Cut,
     step: f32,
 }
 
@@ -132,8 +132,8 @@ impl Renderer {
         let Some(vision) = &self.vision else {
             return Err(Error::Conversation(format!("{} is a text-only checkpoint", self.dir.display())));
         };
-        let Patches { grid, values, key } = vision.patcher.cut(kind, pictures)?;
-        Ok(VisionItem { kind, grid, patches: values, key, span: 0..0 })
+        let Cut { grid, patches, key } = vision.patcher.cut(kind, pictures)?;
+        Ok(VisionItem { kind, grid, patches, key, span: 0..0 })
     }
 
     /// As [`Render::render`], with this room's error.
@@ -223,7 +223,7 @@ impl Renderer {
                     self.medium(vision, VisionKind::Video, video_location(&part.source), prepared)?
                 }
             };
-            tokens += vision.tokens_of(&medium.patches);
+            tokens += vision.tokens_of(&medium.cut);
             media.push(medium);
             if tokens > self.config.context_length {
                 return Err(self.too_long(tokens));
@@ -239,7 +239,7 @@ impl Renderer {
         location: String,
         prepared: Prepared,
     ) -> Result<Medium> {
-        let patches = vision.patcher.cut(kind, &prepared.pictures)?;
+        let cut = vision.patcher.cut(kind, &prepared.pictures)?;
         let config = &vision.config;
         let step = temporal_step(
             kind,
@@ -253,10 +253,10 @@ impl Renderer {
             location,
             frames: prepared.frames,
             size: [first.height, first.width],
-            grid: patches.grid,
+            grid: cut.grid,
             sample_fps: prepared.sample_fps,
         };
-        Ok(Medium { id, kind, patches, step })
+        Ok(Medium { id, kind, cut, step })
     }
 
     /// Each placeholder id becomes as many as its medium has merged patches, then every token gets its place.
@@ -277,13 +277,13 @@ impl Renderer {
                 expanded.push(id);
                 continue;
             }
-            let Medium { id: identity, kind, patches, step } =
+            let Medium { id: identity, kind, cut, step } =
                 waiting.next().expect("placeholders and media were counted");
-            let span = expanded.len()..expanded.len() + vision.tokens_of(&patches);
+            let span = expanded.len()..expanded.len() + vision.tokens_of(&cut);
             expanded.resize(span.end, id);
-            let Patches { grid, values, key } = patches;
+            let Cut { grid, patches, key } = cut;
             placed.push(Placed { kind, grid, span: span.clone(), step });
-            items.push(VisionItem { kind, grid, patches: values, key, span });
+            items.push(VisionItem { kind, grid, patches, key, span });
             identities.push(identity);
         }
         let positions = positions(expanded.len(), &placed, vision.config.merge, self.options.text_after);
@@ -425,8 +425,8 @@ impl Vision {
     }
 
     /// Tokens a medium takes in the prompt: one per merge window.
-    fn tokens_of(&self, patches: &Patches) -> usize {
-        patches.grid.iter().product::<usize>() / (self.config.merge * self.config.merge)
+    fn tokens_of(&self, cut: &Cut) -> usize {
+        cut.grid.iter().product::<usize>() / (self.config.merge * self.config.merge)
     }
 }
 

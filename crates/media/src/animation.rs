@@ -9,7 +9,7 @@ use image::codecs::webp::WebPDecoder;
 use image::{AnimationDecoder, ImageDecoder};
 
 use crate::still::{check_pixels, fault, flatten};
-use crate::video::Budget;
+use crate::video::{Budget, Decoded};
 use crate::{Picture, Probe, Result, Timeline, bytes, moving};
 
 /// Browsers show frames of up to 10 ms for 100: nobody means them.
@@ -96,7 +96,7 @@ impl Animation {
         &self,
         wanted: &[usize],
         budget: Budget,
-        finish: &dyn Fn(usize, Picture) -> T,
+        finish: &dyn Fn(Decoded) -> T,
     ) -> Result<Vec<T>> {
         check_pixels(&self.name, self.size, budget.max_pixels)?;
         let mut frames = decoder(&self.bytes, &self.name)?.into_frames().enumerate();
@@ -108,7 +108,8 @@ impl Animation {
             let decoded = decoded.map_err(|error| fault(&self.name, error.to_string()))?.into_buffer();
             let (width, height) = (decoded.width() as usize, decoded.height() as usize);
             let rgb = decoded.pixels().flat_map(|pixel| flatten(pixel.0)).collect();
-            done.push(finish(frame, Picture::new(height, width, rgb)));
+            let picture = Picture::new(height, width, rgb);
+            done.push(finish(Decoded { frame, picture, is_damaged: false }));
         }
         Ok(done)
     }

@@ -7,8 +7,8 @@ use firsthand_base::MediaTime;
 
 use crate::animation::Animation;
 use crate::kind::{Format, Kind};
-use crate::video::{self, Budget, Video};
-use crate::{Error, Picture, Probe, Result, Timeline};
+use crate::video::{self, Budget, Decoded, Video};
+use crate::{Error, Probe, Result, Timeline};
 
 /// An opened film.
 #[derive(Debug)]
@@ -86,12 +86,12 @@ impl Film {
         }
     }
 
-    /// Decodes the frames `wanted` (ascending, no repeats) and returns `finish(frame, picture)` of each, in order.
+    /// Decodes the frames `wanted` (ascending, no repeats) and returns `finish` of each, in order.
     pub(crate) fn decode<T: Send>(
         &self,
         wanted: &[usize],
         budget: Budget,
-        finish: &(dyn Fn(usize, Picture) -> T + Sync),
+        finish: &(dyn Fn(Decoded) -> T + Sync),
     ) -> Result<Vec<T>> {
         match self {
             Film::Coded(video) => video::decode(video, wanted, budget, finish),

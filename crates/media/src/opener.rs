@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use firsthand_base::{Digest, FrameId, ImagePart, MediaTime, VideoPart, VideoSource};
+use firsthand_base::{Damaged, Digest, FrameId, ImagePart, MediaTime, VideoPart, VideoSource};
 use serde::{Deserialize, Serialize};
 
 use crate::bytes::{Bytes, Placed};
@@ -11,7 +11,7 @@ use crate::cache::{Cache, FileKey};
 use crate::film::Film;
 use crate::resize::resize;
 use crate::still::{self, Still, StillOptions};
-use crate::video::Budget;
+use crate::video::{Budget, Decoded};
 use crate::{
     Choice, Error, Kind, Picture, Prepared, Probe, Result, SizeRule, Survey, choose, display_location,
 };
@@ -45,6 +45,8 @@ pub struct OpenerOptions {
     pub exif_orientation: bool,
     /// Whether `Prepared::originals` is filled.
     pub keep_originals: bool,
+    /// What becomes of frames that damage reaches; a part may ask to be shown its own.
+    pub damaged: Damaged,
     /// Decoder threads; 0 takes one per core.
     pub threads: usize,
 }
@@ -62,6 +64,7 @@ impl Default for OpenerOptions {
             keep_bytes: 1 << 30,
             exif_orientation: true,
             keep_originals: false,
+            damaged: Damaged::Refuse,
             threads: 0,
         }
     }
@@ -119,7 +122,8 @@ impl Opener {
             .map_err(|refusal| Error::size(&display_location(&part.location), refusal))?;
         self.check_resized(&display_location(&part.location), size, 1)?;
         let picture = resize(&original, size, rule.image_mode);
-        let frame = FrameId { index: 0, time: MediaTime::new(0, 1, 1), hash: original.hash() };
+        let frame =
+            FrameId { index: 0, time: MediaTime::new(0, 1, 1), hash: original.hash(), damaged: false };
         Ok(Prepared {
             frames: vec![frame],
             pictures: vec![picture],
@@ -166,9 +170,8 @@ impl Opener {
         let mut wanted = choice.indices.clone();
         wanted.sort_unstable();
         wanted.dedup();
-        let look =
-            |frame, picture: Picture| (frame_id(&video, frame, &picture), [picture.height, picture.width]);
-        let seen = video.decode(&wanted, self.budget(), &look)?;
+        let look = |shown: Decoded| (frame_id(&video, &shown), [shown.picture.height, shown.picture.width]);
+        let seen = video.decode(&wanted, self.budget(part.damaged), &look)?;
         let original_size = one_size(&name, seen.iter().map(|(_, size)| *size))?;
         let resized = rule
             .video_size(original_size, choice.indices.len(), &part.limits)
@@ -246,7 +249,8 @@ impl Opener {
         let name = display_location(location);
         let Ok((file, kind)) = self.film(location, &name) else { return };
         let Ok(state) = FileKey::of(&file.path) else { return };
-        let same = parts.iter().filter(|part| part.source == parts[0].source);
+        let first = parts[0];
+        let same = parts.iter().filter(|part| part.source == first.source && part.damaged == first.damaged);
         let keyed = same.map(|part| (self.key(&state, part, rule), *part));
         let missing: Vec<(Digest, &VideoPart)> =
             keyed.filter(|(key, _)| self.cache.get(key).is_none()).collect();
@@ -273,7 +277,7 @@ impl Opener {
         self.decode_parts(path, kind, name, &[part], rule)?.remove(0)
     }
 
-    /// Each part of a video, from one pass over the frames that any of them takes.
+    /// Each part of a video, from one pass over the frames that any of them takes. They want the same of damaged ones.
     fn decode_parts(
         &self,
         path: &Path,
@@ -301,17 +305,17 @@ impl Opener {
         let takes: Vec<Vec<usize>> =
             choices.iter().map(|choice| choice.as_ref().map_or(Vec::new(), |c| sorted(&c.indices))).collect();
         let wanted = sorted(&takes.concat());
-        let decode = |frame, picture: Picture| {
-            let id = frame_id(&video, frame, &picture);
+        let decode = |shown: Decoded| {
+            let id = frame_id(&video, &shown);
             let takes = parts.iter().zip(&choices).zip(&takes).map(|((part, choice), takes)| {
-                let choice = choice.as_ref().ok().filter(|_| takes.binary_search(&frame).is_ok())?;
-                Some(self.finish(name, choice.indices.len(), &id, &picture, part, rule))
+                let choice = choice.as_ref().ok().filter(|_| takes.binary_search(&shown.frame).is_ok())?;
+                Some(self.finish(name, choice.indices.len(), &id, &shown.picture, part, rule))
             });
             takes.collect::<Vec<_>>()
         };
         let decoded = match wanted.is_empty() {
             true => Vec::new(),
-            false => video.decode(&wanted, self.budget(), &decode)?,
+            false => video.decode(&wanted, self.budget(parts[0].damaged), &decode)?,
         };
         // By part: what was decoded of the frames it takes, in the order of the stream.
         let mut shown: Vec<Vec<(usize, Result<Shown>)>> = parts.iter().map(|_| Vec::new()).collect();
@@ -323,8 +327,17 @@ impl Opener {
         Ok(choices.into_iter().zip(shown).map(|(choice, shown)| in_order(name, &choice?, shown)).collect())
     }
 
-    fn budget(&self) -> Budget {
-        Budget { max_pixels: self.options.max_picture_pixels, threads: self.threads() }
+    fn budget(&self, damaged: Damaged) -> Budget {
+        Budget {
+            max_pixels: self.options.max_picture_pixels,
+            threads: self.threads(),
+            damaged: self.damaged(damaged),
+        }
+    }
+
+    /// What becomes of damaged frames of a part: whoever asks for them to be shown is heard.
+    fn damaged(&self, of_part: Damaged) -> Damaged {
+        if of_part == Damaged::Show { of_part } else { self.options.damaged }
     }
 
     /// Refuses what a film would become by its stated size, before a frame of it is decoded.
@@ -398,8 +411,12 @@ impl Opener {
     /// What a prepared video depends on: the file as it is now and every rule applied to it.
     fn key(&self, file: &FileKey, part: &VideoPart, rule: &SizeRule) -> Digest {
         let rules = format!(
-            "{file:?}{:?}{:?}{:?}{rule:?}{}",
-            part.sampling, part.span, part.limits, self.options.keep_originals
+            "{file:?}{:?}{:?}{:?}{:?}{rule:?}{}",
+            part.sampling,
+            part.span,
+            part.limits,
+            self.damaged(part.damaged),
+            self.options.keep_originals
         );
         Digest(*blake3::hash(rules.as_bytes()).as_bytes())
     }
@@ -431,8 +448,9 @@ fn in_order(name: &str, choice: &Choice, decoded: Vec<(usize, Result<Shown>)>) -
     })
 }
 
-fn frame_id(video: &Film, frame: usize, picture: &Picture) -> FrameId {
-    FrameId { index: frame, time: video.time(frame), hash: picture.hash() }
+fn frame_id(video: &Film, shown: &Decoded) -> FrameId {
+    let Decoded { frame, picture, is_damaged } = shown;
+    FrameId { index: *frame, time: video.time(*frame), hash: picture.hash(), damaged: *is_damaged }
 }
 
 /// The size that all frames of a film have.

@@ -63,7 +63,7 @@ impl Tower {
     pub fn forward(&self, item: &VisionItem, keep: Keep) -> Result<(Tensor, TowerTrail)> {
         self.check(item)?;
         let shape = (item.patch_count(), self.sizes().patch_len());
-        let patches = Tensor::from_slice(&item.patches, shape, &Device::Cpu)?;
+        let patches = Tensor::from_vec(item.patches.to_vec(), shape, &Device::Cpu)?;
         Ok(match self {
             Tower::Qwen2(tower) => {
                 let (features, trail) = tower.forward(&patches, item.grid, keep)?;

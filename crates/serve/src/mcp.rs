@@ -113,6 +113,7 @@ fn media_schema(has_question: bool) -> Value {
             "videos": {"type": "array", "items": {"type": "string"}, "description": "locations of videos"},
             "frames": whole, "max_pixels": whole, "fps": {"type": "number"},
             "video_start": {"type": "number"}, "video_end": {"type": "number"},
+            "damaged": {"enum": ["refuse", "show"], "description": "whether damaged frames are refused or shown"},
         },
         "additionalProperties": false,
     });

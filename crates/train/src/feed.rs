@@ -188,7 +188,7 @@ impl Feed {
         }
         queue.remembered_tokens = tokens;
         let mut row = Prepared::clone(row);
-        row.input.vision.iter_mut().for_each(|item| item.patches = Arc::new(Vec::new()));
+        row.input.vision.iter_mut().for_each(|item| item.patches = Arc::default());
         queue.remembered.insert(row.id, Arc::new(row));
     }
 }

@@ -52,7 +52,7 @@ mod tests {
         let item = VisionItem {
             kind: VisionKind::Image,
             grid: [1, 2, 2 * shown],
-            patches: Arc::new(Vec::new()),
+            patches: Arc::default(),
             key: Digest([key; 32]),
             span: 0..shown,
         };

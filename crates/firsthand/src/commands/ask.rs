@@ -95,7 +95,7 @@ pub(crate) fn run(options: &AskOptions) -> Result<()> {
         return investigate::run(options, folder);
     }
     let rules = options.media.rules()?;
-    let opener = opener(false)?;
+    let opener = opener(false, options.media.damaged.value())?;
     let session = Session::open(&options.model, opener.clone())?;
     let choosing = options.sampling.resolve(session.renderer.generation_defaults())?;
     let conversation = conversation(options, &rules, &opener)?;
@@ -213,7 +213,7 @@ fn first_picture(
     manifest: &Manifest,
 ) -> Result<Option<Picture>> {
     let Some(rule) = renderer.sizes() else { return Ok(None) };
-    let opener = opener(true)?;
+    let opener = opener(true, options.media.damaged.value())?;
     let first = manifest.media.first().and_then(|medium| medium.frames.first());
     let time = first.map_or(0.0, |frame| frame.time.seconds());
     let prepared = match conversation.parts().find(|part| !matches!(part, Part::Text(_))) {

@@ -86,7 +86,7 @@ struct Common {
 pub(crate) fn run(options: &BatchOptions) -> Result<()> {
     let rules = options.media.rules()?;
     let rows = Rows::open(&options.input, &options.question)?;
-    let opener = session::opener(false)?;
+    let opener = session::opener(false, options.media.damaged.value())?;
     let session = Session::open(&options.model, opener.clone())?;
     let choosing = options.sampling.resolve(session.renderer.generation_defaults())?;
     let recipe = recipe(&session.manifest, &choosing, &rules, &options.question);

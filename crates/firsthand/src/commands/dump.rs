@@ -13,6 +13,7 @@ use serde_json::{Map, Value};
 
 use crate::atomic::AtomicFile;
 use crate::failure::{Hint, failure};
+use crate::options::media::DamagedFlag;
 use crate::options::model::ModelFlags;
 use crate::progress::{Progress, Unit};
 use crate::reading;
@@ -45,12 +46,14 @@ pub(crate) struct DumpOptions {
     #[arg(long, value_name = "N")]
     greedy: Option<usize>,
     #[command(flatten)]
+    damaged: DamagedFlag,
+    #[command(flatten)]
     model: ModelFlags,
 }
 
 /// Renders, runs, writes.
 pub(crate) fn run(options: &DumpOptions) -> Result<()> {
-    let session = Session::open(&options.model, opener(false)?)?;
+    let session = Session::open(&options.model, opener(false, options.damaged.value())?)?;
     let file = AtomicFile::create(&options.out)?;
     let text = reading::text(&options.messages)?;
     let conversation =
@@ -148,7 +151,15 @@ fn write(
         writer.integers(items.iter().flat_map(|item| item.grid).map(|side| side as i64))?;
     }
     for (_, _, items) in present() {
-        items.iter().try_for_each(|item| writer.floats(&item.patches))?;
+        for item in items {
+            let mut written = Ok(());
+            item.patches.for_each_row(&mut |row| {
+                if written.is_ok() {
+                    written = writer.floats(row);
+                }
+            });
+            written?;
+        }
     }
     write_logits(&mut writer, model, input)?;
     writer.finish()

@@ -77,12 +77,15 @@ struct Chosen {
     index: usize,
     time_s: f64,
     hash: String,
+    /// Whether the decoder made up some of it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    damaged: bool,
 }
 
 /// Opens, samples, prints.
 pub(crate) fn run(options: &InspectOptions) -> Result<()> {
     let rules = options.media.rules()?;
-    let opener = session::opener(false)?;
+    let opener = session::opener(false, options.media.damaged.value())?;
     let conversation = Conversation::user(vec![rules.part(&options.medium, &opener)?]);
     rules.check_used(&conversation)?;
     let part = &conversation.messages[0].parts[0];
@@ -136,6 +139,7 @@ fn report(options: &InspectOptions, kind: &'static str, probe: Probe, seen: &Sur
         index: frame.index,
         time_s: frame.time.seconds(),
         hash: frame.hash.to_hex(),
+        damaged: frame.damaged,
     };
     Report {
         medium: firsthand_media::display_location(&options.medium),
@@ -179,7 +183,8 @@ fn print(out: &mut impl Write, report: &Report) -> Result<()> {
     }
     writeln!(out, "  frames      {}", report.chosen.len())?;
     for frame in &report.chosen {
-        writeln!(out, "  {:>9}   {:>10.3} s   {}", frame.index, frame.time_s, frame.hash)?;
+        let mark = if frame.damaged { "   damaged" } else { "" };
+        writeln!(out, "  {:>9}   {:>10.3} s   {}{mark}", frame.index, frame.time_s, frame.hash)?;
     }
     Ok(())
 }

@@ -30,6 +30,7 @@ use crate::commands::recall;
 use crate::embed::EncoderFlags;
 use crate::failure::{failure, wrong_usage};
 use crate::interrupt;
+use crate::options::media::DamagedFlag;
 use crate::options::model::ModelFlags;
 use crate::progress::{Progress, Unit};
 use crate::reading;
@@ -107,6 +108,8 @@ pub(crate) struct RememberOptions {
     /// Most pixels of a frame after resizing.
     #[arg(long, value_name = "N")]
     max_pixels: Option<usize>,
+    #[command(flatten)]
+    damaged: DamagedFlag,
     /// Most new tokens of a caption or summary.
     #[arg(long, value_name = "N", default_value_t = 800)]
     max_tokens: usize,
@@ -135,7 +138,7 @@ pub(crate) fn run(options: &RememberOptions) -> Result<()> {
     if !(options.fps > 0.0 && options.fps <= 60.0) {
         return Err(wrong_usage("--fps must be above 0 and at most 60"));
     }
-    let opener = session::opener(false)?;
+    let opener = session::opener(false, options.damaged.value())?;
     let mind = open_mind(options, &opener)?.map(RefCell::new);
     let by_model = match (options.summaries, &mind) {
         (Some(Summaries::Model), None) => {

@@ -9,7 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use clap::{Args, Subcommand};
 use firsthand_agent::footage::SLACK_S;
 use firsthand_agent::{Evidence, Manner, Trace, page, regenerate};
-use firsthand_base::{PixelLimits, Sampling, SamplingOptions, Span, VideoPart, VideoSource};
+use firsthand_base::{Damaged, PixelLimits, Sampling, SamplingOptions, Span, VideoPart, VideoSource};
 use firsthand_media::{Opener, png};
 
 use crate::atomic::AtomicFile;
@@ -93,7 +93,7 @@ fn write(path: &Path, text: &str) -> Result<()> {
 fn show(options: &ShowOptions) -> Result<()> {
     let trace = read(&options.trace)?;
     if let Some(place) = &options.html {
-        let opener = session::opener(true)?;
+        let opener = session::opener(true, Damaged::Refuse)?;
         let _drawing = Progress::working("drawing what was seen");
         return write(place, &page(&trace, &|evidence| thumbnails(evidence, &opener))?);
     }
@@ -133,6 +133,7 @@ fn thumbnails(evidence: &Evidence, opener: &Opener) -> Vec<String> {
             ..PixelLimits::default()
         },
         sample_fps: None,
+        damaged: firsthand_base::Damaged::Refuse,
     };
     let Ok(prepared) = opener.video(&part, &showing::sizes()) else { return Vec::new() };
     let picture = |picture: &firsthand_media::Picture| {
@@ -148,7 +149,7 @@ fn replay(options: &ReplayOptions) -> Result<()> {
     let again = match &options.agent_model {
         None => trace.replay()?,
         Some(word) => {
-            let opener = session::opener(false)?;
+            let opener = session::opener(false, Damaged::Refuse)?;
             let mut role = Role::open("agent-model", Some(word), &options.model, &opener, 32_768)?;
             let manner = Manner {
                 prompt: trace.prompt,

@@ -197,7 +197,7 @@ fn train(options: &RunOptions, rl: bool, served: Option<(&str, f64)>) -> Result<
     if options.dry_run && recipe.sources.iter().any(|source| source.make.is_some()) {
         recipe.output = passing.path().to_owned();
     }
-    let opener = session::opener(false)?;
+    let opener = session::opener(false, firsthand_base::Damaged::Refuse)?;
     let mut run = Run::open(recipe, start, opener.clone(), Arc::new(Shown::default()))?;
     if let Some((url, patience)) = served {
         run = run.sampled_by(Arc::new(ServedPolicy::open(url, patience, opener)?));

@@ -3,7 +3,9 @@
 
 use anyhow::Result;
 use clap::{Args, ValueEnum};
-use firsthand_base::{Conversation, ImagePart, Part, PixelLimits, Sampling, Span, VideoPart, VideoSource};
+use firsthand_base::{
+    Conversation, Damaged, ImagePart, Part, PixelLimits, Sampling, Span, VideoPart, VideoSource,
+};
 use firsthand_media::{Kind, Opener, display_location, inline_pictures};
 
 use crate::failure::wrong_usage;
@@ -19,6 +21,34 @@ pub(crate) enum Spread {
     Card,
     /// ST-R1: choose at --fps (default 1), then keep this many of those (published: 8).
     StR1,
+}
+
+/// What becomes of frames that damage of a film reaches.
+#[derive(Args, Clone, Copy, Debug, Default)]
+pub(crate) struct DamagedFlag {
+    /// Frames that the decoder reports as damaged, and those that depend on them: refuse whatever wants one, or show
+    /// them as the decoder makes them up; the manifest marks each.
+    #[arg(long, value_name = "WHAT", value_enum, default_value_t)]
+    damaged: Damage,
+}
+
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+enum Damage {
+    /// Named with file and seconds.
+    #[default]
+    Refuse,
+    /// As a player would.
+    Show,
+}
+
+impl DamagedFlag {
+    /// In the words of `base`.
+    pub(crate) fn value(self) -> Damaged {
+        match self.damaged {
+            Damage::Refuse => Damaged::Refuse,
+            Damage::Show => Damaged::Show,
+        }
+    }
 }
 
 /// Flags that choose frames and sizes.
@@ -62,6 +92,8 @@ pub(crate) struct MediaFlags {
     /// Resize to this height and width, rounded to the patch factor, e.g. 280x504.
     #[arg(long, value_name = "HxW", value_parser = height_by_width, conflicts_with_all = ["min_pixels", "max_pixels", "total_pixels"])]
     size: Option<[usize; 2]>,
+    #[command(flatten)]
+    pub(crate) damaged: DamagedFlag,
 }
 
 /// What the flags say; what they leave open stays as it is.
@@ -72,6 +104,7 @@ pub(crate) struct MediaRules {
     sampling: Option<Sampling>,
     span: Span,
     limits: PixelLimits,
+    damaged: Damaged,
 }
 
 fn height_by_width(text: &str) -> Result<[usize; 2], String> {
@@ -107,7 +140,8 @@ impl MediaFlags {
             resized: self.size,
         };
         let span = Span { start_s: self.start, end_s: self.end };
-        Ok(MediaRules { flag: self.frame_flag(), sampling: self.sampling()?, span, limits })
+        let damaged = self.damaged.value();
+        Ok(MediaRules { flag: self.frame_flag(), sampling: self.sampling()?, span, limits, damaged })
     }
 
     /// The first flag that chooses frames, if there is one.
@@ -186,7 +220,8 @@ impl MediaRules {
     pub(crate) fn part(&self, location: &str, opener: &Opener) -> Result<Part> {
         let video = |source, sampling| {
             let (span, limits) = (Span::default(), PixelLimits::default());
-            Part::Video(VideoPart { source, sampling, span, limits, sample_fps: None })
+            let damaged = Damaged::Refuse;
+            Part::Video(VideoPart { source, sampling, span, limits, sample_fps: None, damaged })
         };
         let mut part = if let Some(pictures) = inline_pictures(location) {
             video(VideoSource::Images(pictures), Sampling::Every)
@@ -242,6 +277,9 @@ impl MediaRules {
                 }
                 video.span.start_s = self.span.start_s.or(video.span.start_s);
                 video.span.end_s = self.span.end_s.or(video.span.end_s);
+                if self.damaged == Damaged::Show {
+                    video.damaged = Damaged::Show;
+                }
                 says_size |= self.limits.total_pixels.is_some();
                 &mut video.limits
             }

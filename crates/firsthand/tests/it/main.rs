@@ -10,6 +10,7 @@ mod batch;
 mod chat_server;
 #[cfg(unix)]
 mod checkpoints;
+mod damaged_film;
 mod days;
 mod docs;
 mod doctor;

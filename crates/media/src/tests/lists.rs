@@ -15,6 +15,7 @@ fn open(count: usize, sampling: Sampling, span: Span, sample_fps: Option<f64>) -
         span,
         limits: PixelLimits::default(),
         sample_fps,
+        damaged: firsthand_base::Damaged::Refuse,
     };
     opener().video(&part, &SizeRule::qwen_vl_utils(28))
 }

@@ -1,6 +1,7 @@
 //! Tests of this room. Expected numbers come from the reference library (`golden/`); clips are made by the `ffmpeg`
 //! binary in a temporary folder, pictures by the `image` crate.
 
+mod damaged;
 mod encoding;
 mod fetching;
 mod kinds;
@@ -33,6 +34,7 @@ fn video_part(path: &Path, sampling: Sampling) -> VideoPart {
         span: Span::default(),
         limits: PixelLimits { min_pixels: Some(784), ..PixelLimits::default() },
         sample_fps: None,
+        damaged: firsthand_base::Damaged::Refuse,
     }
 }
 

@@ -258,6 +258,7 @@ fn a_size_that_no_memory_holds_is_refused_before_it_is_made() {
         span: Span::default(),
         limits: PixelLimits { resized: Some([952, 952]), ..PixelLimits::default() },
         sample_fps: None,
+        damaged: firsthand_base::Damaged::Refuse,
     };
     assert_eq!(opener.video(&images(4), &rule).unwrap().pictures.len(), 4);
     let error = opener.video(&images(6), &rule).unwrap_err();

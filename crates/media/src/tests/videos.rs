@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use firsthand_base::{Digest, PixelLimits, Sampling, Span, VideoPart, VideoSource};
+use firsthand_base::{Damaged, Digest, PixelLimits, Sampling, Span, VideoPart, VideoSource};
 use firsthand_golden::{Fixture, media};
 
 use super::{check_error, clip, opener, run_ffmpeg, video_part};
@@ -227,6 +227,7 @@ fn images_make_a_video() {
             resized: number("resized_height").map(|h| [h, number("resized_width").unwrap()]),
         },
         sample_fps: item.get("sample_fps").and_then(serde_json::Value::as_f64),
+        damaged: Damaged::Refuse,
     };
     let opened = open(&part).unwrap();
     let pixels: Vec<u8> = opened.pictures.iter().flat_map(|p| p.rgb.iter().copied()).collect();

@@ -2,15 +2,15 @@
 //! nothing after the last wanted packet, and only wanted frames turned into RGB. What is done with a picture is the
 //! caller's `finish`.
 
-use std::cmp::Ordering;
+use std::collections::HashSet;
 use std::sync::Mutex;
 
-use ffmpeg_next::codec::{self, threading};
-use ffmpeg_next::format::context::Input;
-use ffmpeg_next::{self as ffmpeg, Dictionary, Discard, Packet, decoder, frame};
+use firsthand_base::Damaged;
 
-use super::{Video, fault, native, open_input};
-use crate::still::{check_pixels, rotate};
+use super::damage::Faults;
+use super::worker::{Run, Setting, Worker};
+use super::{Video, fault};
+use crate::still::check_pixels;
 use crate::{Picture, Result};
 
 /// What decoding may cost.
@@ -18,6 +18,16 @@ use crate::{Picture, Result};
 pub(crate) struct Budget {
     pub(crate) max_pixels: usize,
     pub(crate) threads: usize,
+    /// What becomes of frames that damage reaches.
+    pub(crate) damaged: Damaged,
+}
+
+/// A decoded frame, upright.
+pub(crate) struct Decoded {
+    pub(crate) frame: usize,
+    pub(crate) picture: Picture,
+    /// Whether the decoder made up some of it.
+    pub(crate) is_damaged: bool,
 }
 
 /// Frames that are decoded from one starting packet.
@@ -29,12 +39,12 @@ struct Group {
     last: usize,
 }
 
-/// Decodes the frames `wanted` (ascending, no repeats) and returns `finish(frame, picture)` of each, in order.
+/// Decodes the frames `wanted` (ascending, no repeats) and returns `finish` of each, in order.
 pub(crate) fn decode<T: Send>(
     video: &Video,
     wanted: &[usize],
     budget: Budget,
-    finish: &(dyn Fn(usize, Picture) -> T + Sync),
+    finish: &(dyn Fn(Decoded) -> T + Sync),
 ) -> Result<Vec<T>> {
     if !video.size().contains(&0) {
         check_pixels(&video.name, video.size(), budget.max_pixels)?;
@@ -53,12 +63,15 @@ pub(crate) fn decode<T: Send>(
                 Some(worker) => worker,
                 None => worker.insert(Worker::open(video, budget.max_pixels, codec_threads)?),
             };
-            let mut pictures = Vec::with_capacity(next.frames.len());
-            if let Err(error) = worker.run(&next, &mut |f, picture| pictures.push((f, finish(f, picture)))) {
-                queue.lock().expect("no thread panics while it holds the queue").clear();
-                return Err(error);
+            match decode_group(worker, &next, budget.damaged, finish) {
+                Ok(pictures) => {
+                    done.lock().expect("no thread panics while it holds the results").extend(pictures);
+                }
+                Err(error) => {
+                    queue.lock().expect("no thread panics while it holds the queue").clear();
+                    return Err(error);
+                }
             }
-            done.lock().expect("no thread panics while it holds the results").extend(pictures);
         }
         Ok(())
     };
@@ -95,238 +108,94 @@ fn group(video: &Video, wanted: &[usize]) -> Vec<Group> {
     groups
 }
 
-struct Worker<'a> {
-    video: &'a Video,
-    input: Input,
-    decoder: decoder::Video,
-    converter: native::Converter,
-    max_pixels: usize,
-    /// The packet that `input` gives next, where that is known.
-    next: Option<usize>,
-    /// A packet that was read to find out where a seek ended.
-    held: Option<Packet>,
-}
-
-impl<'a> Worker<'a> {
-    fn open(video: &'a Video, max_pixels: usize, threads: usize) -> Result<Self> {
-        let name = &video.name;
-        let mut input = open_input(&video.path, name)?;
-        let stream = video.index.stream;
-        native::keep_only(&mut input, stream);
-        let (parameters, time_base) = {
-            let stream = input.stream(stream).ok_or_else(|| fault(name, "it changed while it was read"))?;
-            (stream.parameters(), stream.time_base())
-        };
-        let broken = |e: ffmpeg::Error| fault(name, e.to_string());
-        let mut context = codec::Context::from_parameters(parameters).map_err(broken)?;
-        context.set_threading(threading::Config {
-            count: threads,
-            ..threading::Config::kind(threading::Type::Frame)
-        });
-        let codec = decoder::find(context.id())
-            .ok_or_else(|| fault(name, format!("this FFmpeg has no decoder for {}", context.id().name())))?;
-        let mut decoder = context.decoder();
-        decoder.set_packet_time_base(time_base);
-        let mut options = Dictionary::new();
-        options.set("max_pixels", &max_pixels.min(i32::MAX as usize).to_string());
-        let decoder =
-            decoder.open_as_with(codec, options).and_then(decoder::Opened::video).map_err(broken)?;
-        Ok(Worker {
-            video,
-            input,
-            decoder,
-            converter: native::Converter::default(),
-            max_pixels,
-            next: Some(0),
-            held: None,
-        })
-    }
-
-    /// Decodes one group. When a frame does not come out (a damaged or unusual stream needed what was skipped, or
-    /// its key packet is none, as in periodic intra refresh), it is tried again without skipping, from earlier key
-    /// packets and at last from the start.
-    fn run(&mut self, group: &Group, sink: &mut dyn FnMut(usize, Picture)) -> Result<()> {
-        let index = &self.video.index;
-        let can_skip = self.video.codec == codec::Id::H264 && index.is_timed;
-        let before = |start: usize| index.key_before(start, i64::MAX);
-        let one = before(group.start);
-        let two = before(one);
-        let mut missing = group.frames.clone();
-        for (start, skip) in
-            [(group.start, true), (group.start, false), (one, false), (two, false), (0, false)]
+/// Decodes one group. When a frame does not come out (an unusual stream needed what was skipped, or its key packet is
+/// none, as in periodic intra refresh), it is tried again without skipping, from earlier key packets and at last from
+/// the start. What damage reaches is refused, or shown as the decoder conceals it.
+fn decode_group<T>(
+    worker: &mut Worker<'_>,
+    group: &Group,
+    damaged: Damaged,
+    finish: &dyn Fn(Decoded) -> T,
+) -> Result<Vec<(usize, T)>> {
+    let (video, index) = (worker.video, &worker.video.index);
+    let one = index.key_before(group.start, i64::MAX);
+    let two = index.key_before(one, i64::MAX);
+    let mut missing = group.frames.clone();
+    let mut done = Vec::with_capacity(missing.len());
+    for (start, skips) in [(group.start, true), (group.start, false), (one, false), (two, false), (0, false)]
+    {
+        if missing.is_empty() {
+            break;
+        }
+        if skips && !worker.can_skip() {
+            continue;
+        }
+        let last = missing.iter().map(|&frame| index.packet_of(frame)).max().unwrap_or(group.last);
+        let run = Run { start, last, frames: &missing, skips, holds: false };
+        let (mut seen, faults) = attempt(worker, &run, finish)?;
+        let reach = |frame: usize| faults.reach(index, index.packet_of(frame));
+        let spoiled: Vec<usize> = missing.iter().copied().filter(|&f| reach(f).is_some()).collect();
+        if let (Damaged::Refuse, Some(&frame)) = (damaged, spoiled.first())
+            && let Some(damage) = reach(frame)
         {
-            if missing.is_empty() {
-                break;
-            }
-            if can_skip || !skip {
-                missing = self.attempt(start, group.last, &missing, skip, sink)?;
-            }
+            return Err(damage.refusal(video, frame));
         }
-        match missing.first() {
-            None => Ok(()),
-            Some(&frame) => Err(fault(
-                &self.video.name,
-                format!("frame {frame} at {:.3} s cannot be decoded", self.video.time(frame).seconds()),
-            )),
+        seen.retain(|(frame, _)| spoiled.binary_search(frame).is_err());
+        if !spoiled.is_empty() {
+            seen.extend(conceal(worker, one, &spoiled, finish)?);
         }
+        let came: HashSet<usize> = seen.iter().map(|(frame, _)| *frame).collect();
+        missing.retain(|frame| !came.contains(frame));
+        done.append(&mut seen);
     }
-
-    /// Decodes packets `start..=last` and gives the wanted frames to `sink`. Returns the frames that did not come.
-    /// With `skip`, only pictures that others refer to are decoded besides the wanted ones.
-    fn attempt(
-        &mut self,
-        start: usize,
-        last: usize,
-        frames: &[usize],
-        skip: bool,
-        sink: &mut dyn FnMut(usize, Picture),
-    ) -> Result<Vec<usize>> {
-        self.go_to(start)?;
-        self.decoder.flush();
-        let index = &self.video.index;
-        let wanted: Vec<usize> = frames.iter().map(|&f| index.packet_of(f)).collect();
-        let mut waiting = Waiting { frames, at: 0, missed: Vec::new(), shown: 0 };
-        for number in start..=last {
-            let Some(packet) = self.read()? else { break };
-            if skip {
-                let is_wanted = wanted.contains(&number);
-                self.decoder.skip_frame(if is_wanted { Discard::Default } else { Discard::NonReference });
-            } else {
-                self.decoder.skip_frame(Discard::Default);
-            }
-            // A damaged packet is the decoder's to conceal; a frame that never comes is reported by the caller.
-            let _ = self.decoder.send_packet(&packet);
-            self.receive(&mut waiting, sink)?;
-            if waiting.is_over() {
-                break;
-            }
-        }
-        if !waiting.is_over() {
-            let _ = self.decoder.send_eof();
-            self.receive(&mut waiting, sink)?;
-        }
-        self.decoder.flush();
-        Ok(waiting.rest())
-    }
-
-    /// Takes what the decoder has ready.
-    fn receive(&mut self, waiting: &mut Waiting<'_>, sink: &mut dyn FnMut(usize, Picture)) -> Result<()> {
-        let mut frame = frame::Video::empty();
-        while !waiting.is_over() && self.decoder.receive_frame(&mut frame).is_ok() {
-            if let Some(number) = waiting.matches(&frame, &self.video.index) {
-                let picture = self.picture(&frame)?;
-                sink(number, picture);
-            }
-        }
-        Ok(())
-    }
-
-    fn picture(&mut self, frame: &frame::Video) -> Result<Picture> {
-        let (height, width) = (frame.height() as usize, frame.width() as usize);
-        check_pixels(&self.video.name, [height, width], self.max_pixels)?;
-        let rgb = self
-            .converter
-            .rgb(frame)
-            .ok_or_else(|| fault(&self.video.name, format!("{:?} pixels cannot be shown", frame.format())))?;
-        Ok(rotate(Picture::new(height, width, rgb), self.video.rotation))
-    }
-
-    /// Makes `read` give packet `target` next: reads on where it is near, seeks else, and where the demuxer lands
-    /// too late or nobody knows where, seeks earlier or starts over.
-    fn go_to(&mut self, target: usize) -> Result<()> {
-        const NEAR: usize = 32;
-        if self.next.is_some_and(|next| next <= target && target - next <= NEAR) {
-            return self.skip_to(target);
-        }
-        let mut key = target;
-        for _ in 0..3 {
-            if self.seek_to(key)? && self.next.is_some_and(|next| next <= target) {
-                return self.skip_to(target);
-            }
-            key = self.video.index.key_before(key, i64::MAX);
-        }
-        self.input = open_input(&self.video.path, &self.video.name)?;
-        native::keep_only(&mut self.input, self.video.index.stream);
-        self.next = Some(0);
-        self.held = None;
-        self.skip_to(target)
-    }
-
-    fn seek_to(&mut self, key: usize) -> Result<bool> {
-        let index = &self.video.index;
-        self.held = None;
-        self.next = None;
-        if !native::seek(&mut self.input, index.stream, index.packets[key].ticks) {
-            return Ok(false);
-        }
-        self.held = self.read()?;
-        self.next = self.held.as_ref().and_then(|packet| index.find(packet));
-        Ok(self.next.is_some())
-    }
-
-    fn skip_to(&mut self, target: usize) -> Result<()> {
-        while self.next.is_some_and(|next| next < target) {
-            if self.read()?.is_none() {
-                break;
-            }
-        }
-        Ok(())
-    }
-
-    /// The next packet of the stream; `None` at the end of the file.
-    fn read(&mut self) -> Result<Option<Packet>> {
-        if let Some(packet) = self.held.take() {
-            self.next = self.next.map(|next| next + 1);
-            return Ok(Some(packet));
-        }
-        let packet = native::next_packet(&mut self.input, self.video.index.stream)
-            .map_err(|e| fault(&self.video.name, format!("it cannot be read on ({e})")))?;
-        if packet.is_some() {
-            self.next = self.next.map(|next| next + 1);
-        }
-        Ok(packet)
+    match missing.first() {
+        None => Ok(done),
+        Some(&frame) => Err(fault(
+            &video.name,
+            format!("frame {frame} at {:.3} s cannot be decoded", video.time(frame).seconds()),
+        )),
     }
 }
 
-/// The frames still to come, in presentation order.
-struct Waiting<'a> {
-    frames: &'a [usize],
-    at: usize,
-    missed: Vec<usize>,
-    /// Pictures that came out so far.
-    shown: usize,
+/// Decodes a run and says what was wrong with it, so that each fault is told of the packet that has it and of nothing
+/// that only describes pictures.
+fn attempt<T>(
+    worker: &mut Worker<'_>,
+    run: &Run<'_>,
+    finish: &dyn Fn(Decoded) -> T,
+) -> Result<(Vec<(usize, T)>, Faults)> {
+    loop {
+        let mut seen = Vec::new();
+        let faults = worker.decode(run, &mut |frame, picture| {
+            seen.push((frame, finish(Decoded { frame, picture, is_damaged: false })));
+        })?;
+        let setting = worker.setting;
+        if faults.is_empty() {
+            return Ok((seen, faults));
+        } else if setting.threads > 1 {
+            worker.set(Setting { threads: 1, ..setting })?;
+        } else if worker.can_blank() && !setting.is_blank {
+            worker.set(Setting { is_blank: true, ..setting })?;
+        } else {
+            return Ok((seen, faults));
+        }
+    }
 }
 
-impl Waiting<'_> {
-    fn is_over(&self) -> bool {
-        self.at == self.frames.len()
-    }
-
-    /// The wanted frame that a decoded picture is: the one of its very time, or of its place in the file where the
-    /// container keeps no times. Frames that it overtakes are missed.
-    fn matches(&mut self, picture: &frame::Video, index: &super::index::Index) -> Option<usize> {
-        let place = self.shown;
-        self.shown += 1;
-        let ticks = if index.is_timed { Some(picture.pts()?) } else { None };
-        while let Some(&frame) = self.frames.get(self.at) {
-            let order = match ticks {
-                Some(ticks) => ticks.cmp(&index.ticks(frame)),
-                None => place.cmp(&frame),
-            };
-            if order == Ordering::Less {
-                return None;
-            }
-            self.at += 1;
-            if order == Ordering::Equal {
-                return Some(frame);
-            }
-            self.missed.push(frame);
-        }
-        None
-    }
-
-    fn rest(mut self) -> Vec<usize> {
-        self.missed.extend_from_slice(&self.frames[self.at..]);
-        self.missed
-    }
+/// The frames that damage reaches, as the decoder makes them up; where it gives none, the picture before stays.
+fn conceal<T>(
+    worker: &mut Worker<'_>,
+    start: usize,
+    frames: &[usize],
+    finish: &dyn Fn(Decoded) -> T,
+) -> Result<Vec<(usize, T)>> {
+    let usual = worker.setting;
+    worker.set(Setting { threads: 1, is_blank: false, conceals: true })?;
+    let last = frames.iter().map(|&frame| worker.video.index.packet_of(frame)).max().unwrap_or(start);
+    let mut seen = Vec::new();
+    worker.decode(&Run { start, last, frames, skips: false, holds: true }, &mut |frame, picture| {
+        seen.push((frame, finish(Decoded { frame, picture, is_damaged: true })));
+    })?;
+    worker.set(usual)?;
+    Ok(seen)
 }

@@ -26,6 +26,8 @@ pub(super) struct Index {
     pub(super) packets: Vec<Entry>,
     /// Packets of the shown frames, in presentation order.
     shown: Vec<usize>,
+    /// Packets that are never shown, in file order.
+    hidden: Vec<usize>,
     /// Whether every frame says when it is shown. Where one does not (AVI, MPEG program streams, bare H.264),
     /// frames are found by counting from the start of the file.
     pub(super) is_timed: bool,
@@ -46,6 +48,7 @@ impl Index {
             time_base,
             packets: Vec::new(),
             shown: Vec::new(),
+            hidden: Vec::new(),
             is_timed: true,
             first_ticks: i64::MAX,
             end_ticks: i64::MIN,
@@ -82,7 +85,9 @@ impl Index {
 
     fn push(&mut self, packet: &Packet) {
         let ticks = packet.pts().or(packet.dts()).unwrap_or(self.end_ticks.max(0));
-        if !native::is_discarded(packet) {
+        if native::is_discarded(packet) {
+            self.hidden.push(self.packets.len());
+        } else {
             self.is_timed &= packet.pts().is_some();
             self.shown.push(self.packets.len());
             self.first_ticks = self.first_ticks.min(ticks);
@@ -98,6 +103,25 @@ impl Index {
     /// The packet a frame comes from.
     pub(super) fn packet_of(&self, frame: usize) -> usize {
         self.shown[frame]
+    }
+
+    /// The frame that a packet shows; `None` where it is never shown.
+    pub(super) fn frame_of(&self, packet: usize) -> Option<usize> {
+        let mut same = self.shown_at(self.packets[packet].ticks);
+        same.find(|&frame| self.shown[frame] == packet)
+    }
+
+    /// Frames of one time of the stream's clock: one, or several where times repeat.
+    fn shown_at(&self, ticks: i64) -> impl Iterator<Item = usize> {
+        let at = |frame: usize| self.packets[self.shown[frame]].ticks;
+        let first = self.shown.partition_point(|&p| self.packets[p].ticks < ticks);
+        (first..self.shown.len()).take_while(move |&frame| at(frame) == ticks)
+    }
+
+    /// The packet of the frame that is shown at a time of the stream's clock.
+    pub(super) fn packet_at(&self, ticks: i64) -> Option<usize> {
+        let found = self.shown.binary_search_by_key(&ticks, |&p| self.packets[p].ticks).ok()?;
+        Some(self.shown[found])
     }
 
     pub(super) fn ticks(&self, frame: usize) -> i64 {
@@ -151,12 +175,12 @@ impl Index {
     pub(super) fn find(&self, packet: &Packet) -> Option<usize> {
         let position = packet.position() as i64;
         let ticks = packet.pts().or(packet.dts())?;
-        let mut found = self
-            .packets
-            .iter()
-            .enumerate()
-            .filter(|(_, e)| e.ticks == ticks && (e.position == position || position < 0))
-            .map(|(i, _)| i);
+        let is_it = |p: usize| {
+            let entry = &self.packets[p];
+            entry.ticks == ticks && (entry.position == position || position < 0)
+        };
+        let shown = self.shown_at(ticks).map(|frame| self.shown[frame]);
+        let mut found = shown.chain(self.hidden.iter().copied()).filter(|&p| is_it(p));
         // Two packets that look alike leave the place unknown.
         let first = found.next()?;
         found.next().is_none().then_some(first)

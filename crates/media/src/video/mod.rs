@@ -1,10 +1,13 @@
 //! Video files through FFmpeg: what is in them, which packets their frames come from, and the chosen frames as
 //! upright RGB8 pictures. Sampling rules and sizes are decided by the caller.
 
+mod damage;
 mod decode;
 mod extent;
 mod index;
+mod nal;
 mod native;
+mod worker;
 
 use std::io::Read;
 use std::path::Path;
@@ -17,7 +20,7 @@ use firsthand_base::MediaTime;
 
 use crate::{Error, Probe, Result, Timeline};
 
-pub(crate) use decode::{Budget, decode};
+pub(crate) use decode::{Budget, Decoded, decode};
 
 /// How the error begins when FFmpeg finds no container that it knows.
 pub(crate) const NOT_KNOWN: &str = "it is not a video that FFmpeg knows";

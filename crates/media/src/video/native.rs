@@ -193,6 +193,27 @@ pub(super) fn is_discarded(packet: &Packet) -> bool {
     unsafe { (*packet.as_ptr()).flags & ffi::AV_PKT_FLAG_DISCARD != 0 }
 }
 
+/// Whether the decoder says of a frame that it is damaged or that it made up a part of it.
+pub(super) fn is_flagged(frame: &frame::Video) -> bool {
+    // SAFETY: a frame's pointer is valid while it is borrowed.
+    let (flags, errors) = unsafe { ((*frame.as_ptr()).flags, (*frame.as_ptr()).decode_error_flags) };
+    errors != 0 || flags & ffi::AV_FRAME_FLAG_CORRUPT != 0
+}
+
+/// What a container keeps beside a stream for its decoder.
+pub(super) fn beside(parameters: &ffmpeg::codec::Parameters) -> Vec<u8> {
+    // SAFETY: FFmpeg keeps `extradata_size` bytes at `extradata`, which is null where there are none.
+    unsafe {
+        let parameters = &*parameters.as_ptr();
+        match usize::try_from(parameters.extradata_size) {
+            Ok(length) if !parameters.extradata.is_null() => {
+                std::slice::from_raw_parts(parameters.extradata, length).to_vec()
+            }
+            _ => Vec::new(),
+        }
+    }
+}
+
 /// `[height, width]` that the container states.
 pub(super) fn coded_size(context: &ffmpeg_next::codec::Context) -> [usize; 2] {
     // SAFETY: a codec context's pointer is valid while it is borrowed.

@@ -15,7 +15,8 @@ struct Eyes(usize);
 impl Caption for Eyes {
     fn caption(&mut self, clips: &[Clip]) -> Vec<Result<Captioned, Fault>> {
         self.0 += clips.len();
-        let frame = FrameId { index: 0, time: MediaTime::new(0, 1, 1), hash: Digest([0; 32]) };
+        let (time, hash) = (MediaTime::new(0, 1, 1), Digest([0; 32]));
+        let frame = FrameId { index: 0, time, hash, damaged: false };
         let one = |clip: &Clip| {
             Ok(Captioned {
                 text: format!("I see thing{}.", clip.start.ms() / 1000),

@@ -14,7 +14,7 @@ mod training;
 
 use std::sync::Arc;
 
-use firsthand_base::{Digest, ModelInput, VisionItem, VisionKind};
+use firsthand_base::{Digest, ModelInput, Patches, VisionItem, VisionKind};
 use firsthand_golden::{Fixture, Medium, checkpoint};
 
 use crate::{Dtype, LoadOptions, Model};
@@ -59,7 +59,7 @@ fn input(family: &str, fixture: &Fixture, prefix: &str) -> ModelInput {
             vision.push(VisionItem {
                 kind,
                 grid,
-                patches: Arc::new(patches[first..first + len].to_vec()),
+                patches: Arc::new(Patches::of_values(&patches[first..first + len], 2 * 14 * 14)),
                 key: Digest(key),
                 span: spans.next().unwrap(),
             });

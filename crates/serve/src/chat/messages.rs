@@ -9,7 +9,7 @@ use crate::refusal::{Answered, Refusal};
 
 /// Keys of a whole request that stand for those of every video part that says nothing itself, and what they are called
 /// there.
-const VIDEO_EXTRAS: [(&str, &str); 9] = [
+const VIDEO_EXTRAS: [(&str, &str); 10] = [
     ("fps", "fps"),
     ("frames", "nframes"),
     ("min_frames", "min_frames"),
@@ -19,6 +19,7 @@ const VIDEO_EXTRAS: [(&str, &str); 9] = [
     ("min_pixels", "min_pixels"),
     ("max_pixels", "max_pixels"),
     ("total_pixels", "total_pixels"),
+    ("damaged", "damaged"),
 ];
 /// Those that also apply to images.
 const IMAGE_EXTRAS: [&str; 2] = ["min_pixels", "max_pixels"];

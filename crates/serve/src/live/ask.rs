@@ -51,7 +51,14 @@ pub(super) fn parts(session: &Session, items: &[Item], most_frames: usize) -> Ve
                 Sampling::Timestamps(pictures.iter().map(Item::start_s).collect()),
             ),
         };
-        Part::Video(VideoPart { source, sampling, span: Span::default(), limits, sample_fps: None })
+        Part::Video(VideoPart {
+            source,
+            sampling,
+            span: Span::default(),
+            limits,
+            sample_fps: None,
+            damaged: firsthand_base::Damaged::Refuse,
+        })
     };
     runs.map(|run| (part(run), run[0].start_s())).collect()
 }

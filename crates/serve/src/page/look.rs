@@ -98,7 +98,14 @@ impl Rules {
         Ok(match kind {
             Kind::Video => {
                 let source = VideoSource::File(file);
-                Part::Video(VideoPart { source, sampling, span, limits, sample_fps: None })
+                Part::Video(VideoPart {
+                    source,
+                    sampling,
+                    span,
+                    limits,
+                    sample_fps: None,
+                    damaged: firsthand_base::Damaged::Refuse,
+                })
             }
             Kind::Image => Part::Image(ImagePart { location: file, limits }),
         })
@@ -245,6 +252,7 @@ pub(super) async fn still(app: &App, path: &str, at: f64, columns: usize) -> Ans
             span: Span::default(),
             limits,
             sample_fps: None,
+            damaged: firsthand_base::Damaged::Refuse,
         }),
         rule: SizeRule::qwen_vl_utils(PATCH * MERGE),
         most_frames: 2,

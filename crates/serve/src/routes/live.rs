@@ -236,6 +236,7 @@ async fn open(app: &App, session: &Session, path: &FilePath, is_film: bool) -> A
             span: Span::default(),
             limits,
             sample_fps: None,
+            damaged: firsthand_base::Damaged::Refuse,
         }),
     };
     let own = &app.options.limits;

@@ -55,7 +55,14 @@ pub(super) fn media(
 fn part(medium: &MediaRef, sampling: &Sampling, limits: PixelLimits, shown: Shown) -> Result<Part, String> {
     let location = medium.path.clone();
     let video = |source, sampling, span, sample_fps| {
-        Part::Video(VideoPart { source, sampling, span, limits, sample_fps })
+        Part::Video(VideoPart {
+            source,
+            sampling,
+            span,
+            limits,
+            sample_fps,
+            damaged: firsthand_base::Damaged::Refuse,
+        })
     };
     Ok(match medium.kind {
         MediaKind::Image => Part::Image(ImagePart { location, limits }),

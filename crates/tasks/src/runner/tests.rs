@@ -80,6 +80,7 @@ impl Generate for Rote {
         }
         let said = prompt.split("say:").nth(1).unwrap_or("").lines().next().unwrap_or("").trim().to_owned();
         let frame = |index: usize| FrameId {
+            damaged: false,
             index,
             time: MediaTime::new(index as i64, 1, 1),
             hash: Digest([index as u8; 32]),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use firsthand_base::{PixelLimits, Sampling};
+use firsthand_base::{Damaged, PixelLimits, Sampling};
 use firsthand_tasks::Style;
 use firsthand_world::questions::{Family, Scope};
 use serde::{Deserialize, Serialize};
@@ -132,6 +132,10 @@ pub struct SourceConfig {
     /// Frames of videos. A row of `messages` that says it for itself is left alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sampling: Option<Sampling>,
+    /// Whether frames that damage of a film reaches fail their row (`refuse`) or are shown as the decoder makes them
+    /// up (`show`). A row of `messages` may say it for itself.
+    #[serde(default, skip_serializing_if = "is_refused")]
+    pub damaged: Damaged,
     /// Size limits of images, where the row says nothing.
     #[serde(default, with = "Limits")]
     pub image: PixelLimits,
@@ -155,6 +159,10 @@ struct Limits {
     total_pixels: Option<usize>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     resized: Option<[usize; 2]>,
+}
+
+fn is_refused(damaged: &Damaged) -> bool {
+    *damaged == Damaged::Refuse
 }
 
 fn yes() -> bool {
@@ -186,6 +194,7 @@ impl SourceConfig {
             reasoning: true,
             scene: false,
             sampling: None,
+            damaged: Damaged::Refuse,
             image: PixelLimits::default(),
             video: PixelLimits::default(),
             columns: BTreeMap::new(),

@@ -4,7 +4,9 @@
 use std::collections::{HashMap, VecDeque};
 use std::path::{Path, PathBuf};
 
-use firsthand_base::{Conversation, ImagePart, Part, PixelLimits, Sampling, Span, VideoPart, VideoSource};
+use firsthand_base::{
+    Conversation, Damaged, ImagePart, Part, PixelLimits, Sampling, Span, VideoPart, VideoSource,
+};
 use firsthand_media::inline_pictures;
 
 use super::config::SourceConfig;
@@ -20,6 +22,7 @@ pub(super) struct MediaRules {
     root: PathBuf,
     prefix: Option<String>,
     sampling: Option<Sampling>,
+    damaged: Damaged,
     image: PixelLimits,
     video: PixelLimits,
 }
@@ -31,6 +34,7 @@ impl MediaRules {
             root: config.media_root.clone().unwrap_or_else(|| folder.to_path_buf()),
             prefix: config.media_prefix.clone(),
             sampling: config.sampling.clone(),
+            damaged: config.damaged,
             image: config.image,
             video: config.video,
         }
@@ -56,7 +60,14 @@ impl MediaRules {
             VideoSource::Images(_) => Sampling::Every,
         };
         let sampling = self.sampling.clone().unwrap_or_else(every);
-        Ok(Part::Video(VideoPart { source, sampling, span, limits: self.video, sample_fps: None }))
+        Ok(Part::Video(VideoPart {
+            source,
+            sampling,
+            span,
+            limits: self.video,
+            sample_fps: None,
+            damaged: self.damaged,
+        }))
     }
 
     pub(super) fn video_file(&self, location: &str) -> Result<Part, Reason> {
@@ -73,6 +84,9 @@ impl MediaRules {
                     image.limits = or(image.limits, self.image);
                 }
                 Part::Video(video) => {
+                    if self.damaged == Damaged::Show {
+                        video.damaged = Damaged::Show;
+                    }
                     match &mut video.source {
                         VideoSource::File(location) => *location = self.locate(location)?,
                         VideoSource::Images(all) => {

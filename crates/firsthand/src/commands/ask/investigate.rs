@@ -87,7 +87,7 @@ pub(super) fn run(options: &AskOptions, folder: &Path) -> Result<()> {
         clock: recollection.clock(options.media.moment(), &wearer)?,
         wearer,
     };
-    let opener = session::opener(false)?;
+    let opener = session::opener(false, options.media.damaged.value())?;
     let mut agent =
         Role::open("agent-model", Some(&flags.agent_model), &options.model, &opener, AGENT_TOKENS)?;
     let choosing = options.sampling.resolve(&agent.defaults)?;

@@ -11,7 +11,7 @@ use firsthand_agent::cott::{
     export, plain_rows, read_ids,
 };
 use firsthand_agent::{Budgets, Manner, Prompt, Seeker};
-use firsthand_base::SamplingOptions;
+use firsthand_base::{Damaged, SamplingOptions};
 use serde_json::json;
 
 use crate::failure::{failure, wrong_usage};
@@ -208,7 +208,7 @@ fn teachers(options: &CottOptions) -> Result<(Teachers, SamplingOptions, usize)>
             || Box::new(SeekerTeacher { seeker: seeker.clone(), varies: options.vary }) as Box<dyn Teacher>;
         return Ok(((0..options.parallel).map(|_| one()).collect(), SamplingOptions::default(), 1024));
     }
-    let opener = session::opener(false)?;
+    let opener = session::opener(false, Damaged::Refuse)?;
     let served = options.teacher.contains("://");
     if !served && options.parallel > 1 {
         return Err(wrong_usage("--parallel is for teachers behind an address and the seeker"));

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use clap::Args;
-use firsthand_base::{Manifest, PixelLimits, Sampling};
+use firsthand_base::{Damaged, Manifest, PixelLimits, Sampling};
 use firsthand_input::Family;
 use firsthand_media::Opener;
 use firsthand_tasks::runner::{Frames, Outside, Plan, Results, Run};
@@ -19,7 +19,7 @@ use super::benchmarks;
 use super::endpoint::EndpointFlags;
 use super::judge::{Judge, JudgeFlags};
 use crate::failure::{failure, wrong_usage};
-use crate::options::media::{Spread, spread_frames};
+use crate::options::media::{DamagedFlag, Spread, spread_frames};
 use crate::options::model::ModelFlags;
 use crate::options::question::StyleFlag;
 use crate::options::sampling::{Choosing, SamplingFlags};
@@ -113,6 +113,8 @@ struct ShowingFlags {
     /// Most pixels of a video over all its frames. Default 90316800.
     #[arg(long, value_name = "N")]
     total_pixels: Option<usize>,
+    #[command(flatten)]
+    damaged: DamagedFlag,
 }
 
 impl ShowingFlags {
@@ -185,7 +187,7 @@ pub(super) fn run(options: &AskOptions) -> Result<()> {
         Ok((benchmark, folder))
     });
     let found = found.collect::<Result<Vec<_>>>()?;
-    let opener = session::opener(false)?;
+    let opener = session::opener(false, options.showing.damaged.value())?;
     let answerer = match options.endpoint.open(&opener)? {
         Some(endpoint) => Answerer::There(Box::new(endpoint)),
         None => Answerer::Here(Box::new(Session::open(&options.model, opener.clone())?)),
@@ -263,6 +265,9 @@ fn manifest(known: &Manifest, options: &AskOptions, plan: &Plan) -> Result<Manif
     say("min_pixels", number(plan.limits.min_pixels));
     say("max_pixels", number(plan.limits.max_pixels));
     say("total_pixels", number(plan.limits.total_pixels));
+    if options.showing.damaged.value() == Damaged::Show {
+        say("damaged", "show".to_owned());
+    }
     say("limit", plan.limit.map_or_else(|| "none".to_owned(), |limit| limit.to_string()));
     for (key, value) in [("blind", plan.blind), ("shuffled", plan.shuffled), ("circular", plan.circular)] {
         say(key, value.to_string());

@@ -145,6 +145,7 @@ impl Item {
                 span: Span::default(),
                 limits: PixelLimits::default(),
                 sample_fps: None,
+                damaged: firsthand_base::Damaged::Refuse,
             }),
         };
         let parts = vec![medium, Part::Text(self.question.prompt())];

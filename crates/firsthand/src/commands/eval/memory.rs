@@ -16,7 +16,7 @@ use anyhow::Result;
 use clap::{Args, ValueEnum};
 use firsthand_agent::cott::Asked;
 use firsthand_agent::{Budgets, Manner, Plain, Prompt, Seeker, Verdict, investigate};
-use firsthand_base::{Generate, StopRules};
+use firsthand_base::{Damaged, Generate, StopRules};
 use firsthand_memory::Memory;
 use firsthand_tasks::{Answer, Score};
 use serde::{Deserialize, Serialize};
@@ -171,7 +171,7 @@ pub(super) fn run(options: &MemoryOptions) -> Result<()> {
     let earlier = options.against.as_deref().map(|path| against::read(path, &options.ways, &asked));
     let before = earlier.transpose()?;
     let answers = options.ways.iter().any(|way| *way != Way::Recall);
-    let opener = session::opener(false)?;
+    let opener = session::opener(false, Damaged::Refuse)?;
     let mut role = match answers {
         true => {
             Some(Role::open("agent-model", options.agent_model.as_deref(), &options.model, &opener, TOKENS)?)

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use anyhow::Result;
 use clap::Args;
-use firsthand_base::{SamplingOptions, StopRules};
+use firsthand_base::{Damaged, SamplingOptions, StopRules};
 use firsthand_engine::{EngineOptions, Local, Request};
 use firsthand_input::Renderer;
 use firsthand_model::ModelRunner;
@@ -70,7 +70,7 @@ pub(crate) struct WorldOptions {
 pub(crate) fn run(options: &WorldOptions) -> Result<()> {
     let started = Instant::now();
     let families = families(&options.families)?;
-    let opener = session::opener(false)?;
+    let opener = session::opener(false, Damaged::Refuse)?;
     let session = Session::open(&options.model, opener)?;
     // Greedy: the same command prints the same table.
     let defaults = session.renderer.generation_defaults();

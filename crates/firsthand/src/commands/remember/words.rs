@@ -76,6 +76,7 @@ impl Looking<'_> {
             span: Span { start_s: Some(clip.start_s), end_s: Some(clip.end_s) },
             limits: self.limits,
             sample_fps: None,
+            damaged: firsthand_base::Damaged::Refuse,
         };
         asked(vec![Part::Video(video)], frames, clip)
     }
