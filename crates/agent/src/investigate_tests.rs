@@ -42,7 +42,7 @@ fn what_is_not_in_memory_has_no_evidence() {
     let look = call("look", json!({"question": "cup"}));
     let trace = asked(&[look.clone(), "<think>x</think><answer>N/A</answer>".into()]);
     assert_eq!((trace.verdict.clone(), trace.evidence().len()), (Some(Verdict::NotInMemory), 1));
-    assert_eq!(trace.decisive(), Vec::<&crate::Evidence>::new());
+    assert_eq!((trace.decisive().len(), trace.searched().len()), (0, 1));
     let trace = asked(&[look, "!broken".into()]);
     assert_eq!((trace.evidence().len(), trace.decisive().len()), (1, 0));
 }

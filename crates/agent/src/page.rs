@@ -16,10 +16,11 @@ pub fn page(trace: &Trace, thumbnail: &Thumbnail<'_>) -> Result<String> {
     let mut body = head(trace);
     body.push_str("<h2>Answer</h2>\n");
     body.push_str(&answer(trace));
-    let decisive = trace.decisive();
-    if !decisive.is_empty() {
-        body.push_str("<h2>Evidence</h2>\n<div class=\"card\"><table>\n");
-        for evidence in decisive {
+    let (decisive, searched) = (trace.decisive(), trace.searched());
+    if !searched.is_empty() {
+        let title = if decisive.is_empty() { "What was searched" } else { "Evidence" };
+        body.push_str(&format!("<h2>{title}</h2>\n<div class=\"card\"><table>\n"));
+        for evidence in searched {
             body.push_str(&proof(evidence, thumbnail));
         }
         body.push_str("</table></div>\n");

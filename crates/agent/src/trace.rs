@@ -136,13 +136,18 @@ impl Trace {
         all
     }
 
-    /// What the answer stands on first of all: what was looked at, else the finest records of the last search that found
-    /// something. No answer, or that it is not in the memory, stands on nothing: what was searched is of other things.
+    /// What the answer stands on: [`Trace::searched`], or nothing where there is no answer or it is not in the memory, for
+    /// then what was searched is of other things.
     pub fn decisive(&self) -> Vec<&Evidence> {
         let verdicts = self.verdict.iter().chain(self.summary.iter().map(|summary| &summary.verdict));
-        if !verdicts.into_iter().any(|verdict| *verdict != Verdict::NotInMemory) {
-            return Vec::new();
+        match verdicts.into_iter().any(|verdict| *verdict != Verdict::NotInMemory) {
+            true => self.searched(),
+            false => Vec::new(),
         }
+    }
+
+    /// What was looked at, else the finest records of the last search that found something.
+    pub fn searched(&self) -> Vec<&Evidence> {
         let watched: Vec<&Evidence> =
             self.evidence().into_iter().filter(|evidence| evidence.tool != "rag").collect();
         if !watched.is_empty() {

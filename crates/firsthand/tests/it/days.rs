@@ -355,7 +355,9 @@ fn recordings_are_watched_by_the_model_inside_where_records_are_silent() {
         "t.json",
     ];
     let told: Value = serde_json::from_str(&good(&run(home.path(), &words))).unwrap();
-    let watched = &told["evidence"][0];
+    // What was watched does not say it either, so it is no evidence, but what was searched.
+    assert_eq!(told["evidence"], json!([]), "{told}");
+    let watched = &told["searched"][0];
     assert_eq!(
         (&watched["tool"], &watched["seen"][0]["end_s"]),
         (&json!("video_llm"), &json!(4.0)),

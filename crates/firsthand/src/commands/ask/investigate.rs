@@ -185,6 +185,9 @@ fn told(trace: &Trace, place: &Path) -> Value {
         "trace": place.display().to_string(),
         "manifests": trace.manifests,
     });
+    if trace.decisive().is_empty() {
+        told["searched"] = json!(trace.searched());
+    }
     if let Some(summary) = &trace.summary {
         told["summary"] = spoken(&summary.verdict);
         told["summary"]["cost"] = json!(summary.cost);
