@@ -254,8 +254,10 @@ fn what_is_wrong_is_refused_by_name() {
     }
     let image = json!([{"type": "image_url", "image_url": {"url": "data:image/png;base64,AA=="}}]);
     assert!(error(&served.post(&ask, &words(image))).1.contains("words alone"));
-    let unknown = json!({"messages": [{"role": "user", "content": "what ?"}], "frames": 3, "tempreature": 1});
+    let unknown = json!({"messages": [{"role": "user", "content": "what ?"}], "tempreature": 1});
     assert!(error(&served.post(&ask, &unknown)).1.contains("tempreature"));
+    let frames = json!({"messages": [{"role": "user", "content": "what ?"}], "frames": 3});
+    assert!(error(&served.post(&ask, &frames)).1.contains("frames"));
     let assistant =
         json!({"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]});
     assert_eq!(served.post(&ask, &assistant).status, 400);

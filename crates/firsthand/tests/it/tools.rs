@@ -7,7 +7,7 @@ use firsthand_base::Moment;
 use firsthand_memory::{Change, Level, Memory, Record};
 use serde_json::{Value, json};
 
-use crate::program::{assert_failure, stderr};
+use crate::program::{assert_failure, stderr, stdout};
 use crate::train::{School, assert_same_run};
 
 const ASKED: &str = "where is the cup";
@@ -160,12 +160,22 @@ fn tools_that_are_not_there_are_named_before_anything_runs() {
     let school = school();
     fs_err::remove_dir_all(school.path("memories/A2")).unwrap();
     let file = recipe(&school, "bad", "");
+    let why = "rl.tools.memory: nobody there is called A2; it knows A1";
+    // Rows that no tool can answer are left out and listed, and the rest is used.
+    let output = school.command("rl", &file).arg("--dry-run").output().unwrap();
+    assert!(
+        output.status.success() && stdout(&output).contains(why),
+        "{}{}",
+        stdout(&output),
+        stderr(&output)
+    );
+    // A recipe may say that they end the run.
+    let mut text = fs_err::read_to_string(school.path(&file)).unwrap();
+    text.push_str("[data]\non_bad_row = \"stop\"\n");
+    fs_err::write(school.path(&file), text).unwrap();
     for more in [vec!["--dry-run"], Vec::new()] {
         let output = school.command("rl", &file).args(more).output().unwrap();
-        assert_failure(
-            &output,
-            &["questions.jsonl:4: rl.tools.memory: nobody there is called A2; it knows A1"],
-        );
+        assert_failure(&output, &["questions.jsonl", why]);
         assert!(!school.path("bad").exists(), "{}", stderr(&output));
     }
 }
