@@ -151,7 +151,8 @@ impl Place<'_> {
                 let before = self.text[self.start - 1].letter;
                 // Little, old and dear make a name of one letter another name.
                 let is_address = self.end - self.start == 1 && matches!(before, '小' | '老' | '阿');
-                !is_address && !(is_katakana(before) && is_katakana(first.letter))
+                let is_one_word = is_katakana(before) && is_katakana(first.letter);
+                !(is_address || is_one_word)
             }
             Class::Clustered => true,
         }

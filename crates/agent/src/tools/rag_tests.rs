@@ -137,7 +137,8 @@ fn what_cannot_be_searched_is_told() {
     };
     check("month", &["cup"], "DAY1_00000000", Trouble::BadArgument);
     check("day", &[], "DAY1_00000000", Trouble::BadArgument);
-    check("day", &["?!"], "DAY1_00000000", Trouble::BadArgument);
+    check("day", &["?"], "DAY1_00000000", Trouble::BadArgument);
+    check("day", &["cup", "3 days ago"], "DAY1_00000000", Trouble::NotFound);
     check("day", &["cup"], "DAY3_00000000", Trouble::LaterThanNow);
     check("day", &["cup"], "yesterday", Trouble::BadArgument);
     // The model may look back from an earlier time than the question's, not search after it.

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use clap::Args;
 use firsthand_base::{
-    Conversation, Finish, Manifest, Part, Rendered, Sampling, Span, VideoPart, VideoSource,
+    Conversation, Damaged, Finish, Manifest, Part, Rendered, Sampling, Span, VideoPart, VideoSource,
 };
 use firsthand_engine::{EngineOptions, Local, Update};
 use firsthand_input::Renderer;
@@ -142,7 +142,11 @@ pub(crate) fn run(options: &AskOptions) -> Result<()> {
         show::note(&format!("the answer was cut after {} tokens; {why}", reply.new_tokens))?;
     }
     if let Some(path) = &options.draw {
-        draw(path, &reply, first_picture(&conversation, local.renderer(), &reply.manifest)?)?;
+        draw(
+            path,
+            &reply,
+            first_picture(&conversation, local.renderer(), &reply.manifest, options.media.damaged.value())?,
+        )?;
     }
     Ok(())
 }
@@ -211,9 +215,10 @@ fn first_picture(
     conversation: &Conversation,
     renderer: &Renderer,
     manifest: &Manifest,
+    damaged: Damaged,
 ) -> Result<Option<Picture>> {
     let Some(rule) = renderer.sizes() else { return Ok(None) };
-    let opener = opener(true, options.media.damaged.value())?;
+    let opener = opener(true, damaged)?;
     let first = manifest.media.first().and_then(|medium| medium.frames.first());
     let time = first.map_or(0.0, |frame| frame.time.seconds());
     let prepared = match conversation.parts().find(|part| !matches!(part, Part::Text(_))) {

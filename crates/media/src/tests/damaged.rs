@@ -132,8 +132,11 @@ fn what_damage_reaches_is_never_shown_as_if_whole() {
     let folder = tempfile::tempdir().unwrap();
     let x264 = |more: &'static str| vec!["-c:v", "libx264", "-preset", "veryfast", "-x264-params", more];
     let x265 = |more: &'static str| vec!["-c:v", "libx265", "-preset", "ultrafast", "-x265-params", more];
-    let (plain, b, open) =
-        ("keyint=12:bframes=0", "keyint=12:bframes=3:scenecut=0", "keyint=12:bframes=3:open-gop=1");
+    let (plain, b, open) = (
+        "keyint=12:scenecut=0:bframes=0:cabac=0",
+        "keyint=12:bframes=3:scenecut=0:cabac=0",
+        "keyint=12:bframes=3:scenecut=0:open-gop=1:cabac=0",
+    );
     let x265_plain = "keyint=12:bframes=2:log-level=none";
     let group = |number: usize| number * GROUP..((number + 1) * GROUP).min(FRAMES);
     use Wound::{Flips, Head, Middle};

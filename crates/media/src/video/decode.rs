@@ -130,7 +130,7 @@ fn decode_group<T>(
         if skips && !worker.can_skip() {
             continue;
         }
-        let last = missing.iter().map(|&frame| index.packet_of(frame)).max().unwrap_or(group.last);
+        let last = index.last_of(&missing);
         let run = Run { start, last, frames: &missing, skips, holds: false };
         let (mut seen, faults) = attempt(worker, &run, finish)?;
         let reach = |frame: usize| faults.reach(index, index.packet_of(frame));
@@ -191,7 +191,7 @@ fn conceal<T>(
 ) -> Result<Vec<(usize, T)>> {
     let usual = worker.setting;
     worker.set(Setting { threads: 1, is_blank: false, conceals: true })?;
-    let last = frames.iter().map(|&frame| worker.video.index.packet_of(frame)).max().unwrap_or(start);
+    let last = worker.video.index.last_of(frames);
     let mut seen = Vec::new();
     worker.decode(&Run { start, last, frames, skips: false, holds: true }, &mut |frame, picture| {
         seen.push((frame, finish(Decoded { frame, picture, is_damaged: true })));

@@ -118,6 +118,12 @@ impl Index {
         (first..self.shown.len()).take_while(move |&frame| at(frame) == ticks)
     }
 
+    /// The last packet that some frames need; of the whole stream where frames are counted.
+    pub(super) fn last_of(&self, frames: &[usize]) -> usize {
+        let last = frames.iter().map(|&frame| self.packet_of(frame)).max().filter(|_| self.is_timed);
+        last.unwrap_or(self.packets.len() - 1)
+    }
+
     /// The packet of the frame that is shown at a time of the stream's clock.
     pub(super) fn packet_at(&self, ticks: i64) -> Option<usize> {
         let found = self.shown.binary_search_by_key(&ticks, |&p| self.packets[p].ticks).ok()?;

@@ -117,6 +117,10 @@ impl<'a> Worker<'a> {
                 course.faults.refuse(number);
             }
             self.receive(&mut course, number)?;
+            // Without times nobody knows which packet is the last that a frame needs.
+            if !index.is_timed && course.is_over() {
+                break;
+            }
         }
         let _ = self.decoder.send_eof();
         self.receive(&mut course, run.last)?;
@@ -239,6 +243,10 @@ struct Course<'r, 's> {
 }
 
 impl Course<'_, '_> {
+    fn is_over(&self) -> bool {
+        self.at == self.run.frames.len()
+    }
+
     /// Looks at a picture: notes what the decoder says of it, and hands it on where it is wanted.
     fn take(&mut self, frame: frame::Video, worker: &mut Worker<'_>) -> Result<()> {
         let index = &worker.video.index;

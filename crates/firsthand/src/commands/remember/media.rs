@@ -1,8 +1,6 @@
 //! The wearer's files: which recordings there are and when they were made, what is said in them, and the clips of all.
 //! A file that cannot be opened is told and left out.
 
-use std::path::Path;
-
 use anyhow::{Context, Result};
 use firsthand_base::Moment;
 use firsthand_media::Opener;
