@@ -237,7 +237,8 @@ impl Letters<'_> {
             }
             let folded = base_of(letter);
             if folded != Some('\u{df}') {
-                base = folded;
+                // A mark after a tatweel stands on the letter before it.
+                base = folded.or(base);
                 self.decomposed.extend(folded);
             } else {
                 base = Some('s');
