@@ -127,6 +127,9 @@ fn check(name: &str, whole: &Path, wound: Wound, reach: std::ops::Range<usize>) 
     }
 }
 
+/// A file's name, how it is encoded, and wounds with the frames that each may reach.
+type Case = (&'static str, Vec<&'static str>, Vec<(Wound, std::ops::Range<usize>)>);
+
 #[test]
 fn what_damage_reaches_is_never_shown_as_if_whole() {
     let folder = tempfile::tempdir().unwrap();
@@ -140,7 +143,7 @@ fn what_damage_reaches_is_never_shown_as_if_whole() {
     let x265_plain = "keyint=12:bframes=2:log-level=none";
     let group = |number: usize| number * GROUP..((number + 1) * GROUP).min(FRAMES);
     use Wound::{Flips, Head, Middle};
-    let cases: Vec<(&str, Vec<&str>, Vec<(Wound, std::ops::Range<usize>)>)> = vec![
+    let cases: Vec<Case> = vec![
         // A picture in a group, a key picture, the first and the last group.
         (
             "plain.mp4",

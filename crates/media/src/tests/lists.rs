@@ -20,13 +20,16 @@ fn open(count: usize, sampling: Sampling, span: Span, sample_fps: Option<f64>) -
     opener().video(&part, &SizeRule::qwen_vl_utils(28))
 }
 
+/// A name, how many pictures there are, what is asked, and the places, rate and times that are expected.
+type Case = (&'static str, usize, Sampling, Span, Option<f64>, &'static [usize], f64, &'static [f64]);
+
 #[test]
 fn rules_choose_from_a_list_as_from_a_film_of_its_rate() {
     let rate = |fps, min_frames, max_frames| Sampling::Rate { fps, min_frames, max_frames };
     let between = |start_s, end_s| Span { start_s: Some(start_s), end_s: Some(end_s) };
     let times = Sampling::Timestamps(vec![0.0, 1.0, 5.0, 6.0]);
     let shuffled = |of: Sampling| Sampling::Shuffled(Box::new(of));
-    let cases: [(&str, usize, Sampling, Span, Option<f64>, &[usize], f64, &[f64]); 12] = [
+    let cases: [Case; 12] = [
         ("all", 4, Sampling::Every, DEFAULTS, None, &[0, 1, 2, 3], 2.0, &[0.0, 0.5, 1.0, 1.5]),
         (
             "all of a rate",
