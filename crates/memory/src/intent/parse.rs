@@ -133,7 +133,9 @@ impl Parser {
         if last < 1 || first > self.today() || first > last {
             return self.miss(last >= 1 && first > self.today(), taken);
         }
-        self.intent.days.push((first.max(1) as u32, last.min(FOREVER) as u32));
+        let first = first.max(1);
+        // A clock may be later than any day that is counted.
+        self.intent.days.push((first as u32, last.min(FOREVER).max(first) as u32));
     }
 
     /// Takes in a phrase about a time that is not there.
