@@ -1,6 +1,6 @@
 //! The one reader of JSON files: as Python's `json` reads what Python's `json` writes. A byte order mark is passed over.
-//! `NaN`, `Infinity` and numbers beyond every `f64` become an object that stands for them ([`odd_word`]): where nobody asks
-//! for the key they do no harm, and whoever asks for a number, a text or a list refuses them by name. Everything else is
+//! `NaN`, `Infinity` and numbers beyond every `f64` become an object that stands for them ([`odd_word`]). In keys that no
+//! reader uses they do no harm; a reader that wants a number, a text or a list refuses them by name. Everything else is
 //! serde_json's: strict, and at most 128 levels deep.
 //!
 //! Bodies of HTTP requests are not read here: OpenAI's servers refuse `NaN`, and so does ours.

@@ -1,4 +1,4 @@
-//! How far long work is. The rooms below the program tell it here; who shows it, and when, is the program's.
+//! Progress of long work. Crates below the program report it here; the program decides when and how to show it.
 
 /// What work is counted in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -9,7 +9,7 @@ pub enum Unit {
     Things(&'static str),
 }
 
-/// Whoever is told how far work is. Several threads may tell.
+/// Receives the progress of work. Several threads may report at once.
 pub trait Report: Send + Sync {
     /// Work begins: in words like "reading rows", with its size where that is known. What was begun before and has not
     /// ended goes on when this ends.
@@ -22,7 +22,7 @@ pub trait Report: Send + Sync {
     fn end(&self);
 }
 
-/// Nobody.
+/// Shows nothing.
 pub struct Silent;
 
 impl Report for Silent {

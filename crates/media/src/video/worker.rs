@@ -139,7 +139,7 @@ impl<'a> Worker<'a> {
                 course.refuse(number);
             }
             self.receive(&mut course, number)?;
-            // Without times nobody knows which packet is the last that a frame needs.
+            // Without times the last packet that a frame needs is unknown.
             if !index.is_timed && course.is_over() {
                 break;
             }

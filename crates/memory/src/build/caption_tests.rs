@@ -2,7 +2,8 @@
 
 use super::builder_tests::{all, at, scratch};
 use super::{Builder, Clip, Extract, Ledger, Report, Untold, outdated, remember};
-use crate::{By, Embed, Level, Memory, Query, Record, Selection};
+use crate::forget_tests::Lengths;
+use crate::{By, Level, Memory, Query, Record, Selection};
 
 fn told(start_s: i64, end_s: i64, text: &str) -> Clip {
     Clip::told("A1", at(start_s), at(end_s), text)
@@ -104,22 +105,6 @@ fn a_build_that_ends_after_any_caption_goes_on_to_the_same_records() {
             }
         }
         assert_eq!(all(&mut memory), all(&mut whole), "{ends}");
-    }
-}
-
-struct Lengths;
-
-impl Embed for Lengths {
-    fn name(&self) -> &str {
-        "lengths"
-    }
-
-    fn dimensions(&self) -> usize {
-        2
-    }
-
-    fn embed(&mut self, texts: &[&str]) -> Result<Vec<Vec<f32>>, String> {
-        Ok(texts.iter().map(|text| vec![1.0, text.len() as f32]).collect())
     }
 }
 

@@ -147,12 +147,7 @@ impl Ledger {
         start: Moment,
         end: Moment,
     ) -> Result<Spans> {
-        let mut near = Spans::new();
-        for day in start.day().saturating_sub(1).max(1)..=end.day() {
-            let day = self.covered(store, wearer, day)?;
-            day.iter().for_each(|(from, to)| near.add(from, to));
-        }
-        Ok(near)
+        near(start, end, |day| self.covered(store, wearer, day).cloned())
     }
 
     /// Stretches around this one whose clips were forgotten.
@@ -162,12 +157,7 @@ impl Ledger {
         start: Moment,
         end: Moment,
     ) -> Result<Spans> {
-        let mut near = Spans::new();
-        for day in start.day().saturating_sub(1).max(1)..=end.day() {
-            let spans: Spans = read(store, &forgotten_key(wearer, day))?.unwrap_or_default();
-            spans.iter().for_each(|(from, to)| near.add(from, to));
-        }
-        Ok(near)
+        near(start, end, |day| Ok(read(store, &forgotten_key(wearer, day))?.unwrap_or_default()))
     }
 
     /// Marks a stretch as forgotten no longer.
@@ -389,6 +379,15 @@ pub(crate) fn forget_notes(store: &mut dyn Store, removed: &[Record]) -> Result<
         return Ok(());
     }
     store.write(&changes).map(|_| ())
+}
+
+/// All that `of` has for the days around a stretch: a clip may begin on the day before.
+fn near(start: Moment, end: Moment, mut of: impl FnMut(u32) -> Result<Spans>) -> Result<Spans> {
+    let mut near = Spans::new();
+    for day in start.day().saturating_sub(1).max(1)..=end.day() {
+        of(day)?.iter().for_each(|(from, to)| near.add(from, to));
+    }
+    Ok(near)
 }
 
 /// Takes out failures whose reason or file says something.
