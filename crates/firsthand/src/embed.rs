@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 
 use crate::chat::{self, Chat};
 use crate::checkpoint;
+use crate::progress::Progress;
 use crate::session::weights_hash;
 
 /// Longest wait for vectors.
@@ -90,11 +91,13 @@ impl Here {
     /// Opens an encoder's folder. Its name holds the fingerprint of the weights, so that vectors of a fine-tuned copy are
     /// never taken for those of its base.
     pub(crate) fn open(directory: &Path) -> Result<Here> {
+        let working = Progress::working(&format!("loading {}", directory.display()));
         let encoder = Encoder::open(directory)?;
         let tokenizer = MarkedTokenizer::open(directory)?;
         let place = fs_err::canonicalize(directory).unwrap_or_else(|_| PathBuf::from(directory));
         let stem = place.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
         let name = format!("{stem}-{}", &weights_hash(encoder.weights())[..16]);
+        drop(working);
         Ok(Here { name, encoder, tokenizer })
     }
 

@@ -6,19 +6,16 @@ const DEPTH: usize = 64;
 
 /// The value at one of a few fixed points, which give each unknown a number of its own.
 pub(super) fn value_at(text: &str, point: u32) -> Option<f64> {
-    read(text, point, false).filter(|value| value.is_finite())
+    let mut reader = Reader { rest: text, point, depth: 0, roots: false, lost: false };
+    reader.whole().filter(|value| value.is_finite())
 }
 
-/// The value of an expression without unknowns, whatever its powers; one too large is infinite.
-pub(super) fn value_with_roots(text: &str) -> Option<f64> {
-    read(text, 0, true).filter(|value| !value.is_nan())
-}
-
-fn read(text: &str, point: u32, roots: bool) -> Option<f64> {
-    let mut reader = Reader { rest: text, point, depth: 0, roots };
-    let value = reader.sum()?;
-    reader.blanks();
-    reader.rest.is_empty().then_some(value)
+/// The value of an expression without unknowns, whatever its powers, and whether a part of it was lost for its
+/// smallness. One too large is infinite, and what cannot be told at all is no number, which equals nothing.
+pub(super) fn value_with_roots(text: &str) -> Option<(f64, bool)> {
+    let mut reader = Reader { rest: text, point: 0, depth: 0, roots: true, lost: false };
+    let value = reader.whole()?;
+    Some((value, reader.lost))
 }
 
 struct Reader<'a> {
@@ -27,9 +24,17 @@ struct Reader<'a> {
     depth: usize,
     /// Whether powers need not be whole.
     roots: bool,
+    /// Whether something too small to count was left out.
+    lost: bool,
 }
 
 impl Reader<'_> {
+    fn whole(&mut self) -> Option<f64> {
+        let value = self.sum()?;
+        self.blanks();
+        self.rest.is_empty().then_some(value)
+    }
+
     fn blanks(&mut self) {
         self.rest = self.rest.trim_start();
     }
@@ -45,25 +50,41 @@ impl Reader<'_> {
         let mut value = self.product()?;
         loop {
             if self.eat("+") {
-                value += self.product()?;
+                let more = self.product()?;
+                value = self.added(value, more);
             } else if self.eat("-") {
-                value -= self.product()?;
+                let less = self.product()?;
+                value = self.added(value, -less);
             } else {
                 return Some(value);
             }
         }
     }
 
+    fn added(&mut self, a: f64, b: f64) -> f64 {
+        let sum = a + b;
+        self.lost |= a.is_finite() && b.is_finite() && (sum == a && b != 0.0 || sum == b && a != 0.0);
+        sum
+    }
+
+    /// A product, quotient or power of `of`.
+    fn scaled(&mut self, of: f64, value: f64) -> f64 {
+        self.lost |= value == 0.0 && of != 0.0;
+        value
+    }
+
     fn product(&mut self) -> Option<f64> {
         let mut value = self.signed()?;
         loop {
             if self.eat("/") || self.eat("÷") {
-                value /= self.signed()?;
+                let by = self.signed()?;
+                value = self.scaled(value, value / by);
             } else if self.eat("*")
                 || self.eat("×")
                 || self.rest.starts_with(|c: char| c.is_ascii_alphabetic() || c == '(')
             {
-                value *= self.signed()?;
+                let by = self.signed()?;
+                value = if by == 0.0 { 0.0 * value } else { self.scaled(value, value * by) };
             } else {
                 return Some(value);
             }
@@ -92,7 +113,7 @@ impl Reader<'_> {
             return Some(base);
         }
         let exponent = self.signed()?;
-        (self.roots || exponent.fract() == 0.0).then(|| base.powf(exponent))
+        (self.roots || exponent.fract() == 0.0).then(|| self.scaled(base, base.powf(exponent)))
     }
 
     fn atom(&mut self) -> Option<f64> {

@@ -6,41 +6,80 @@ use super::arithmetic::value_at;
 use super::latex::plain_latex;
 use crate::format::tags::is_blank;
 
+/// How a number is written, which decides what it may be compared with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Form {
+    Whole,
+    Decimal,
+    /// An expression.
+    Computed,
+    /// An expression of which a part was too small to count.
+    Rounded,
+}
+
 /// What is said.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Value {
     /// A number; of a percentage what stands before its sign.
-    Number { value: f64, percent: bool },
+    Number { value: f64, percent: bool, form: Form },
     /// A name that stands for itself.
     Name(String),
     /// A name and its value.
-    Equation(String, f64),
+    Equation(String, f64, Form),
     /// Several, each once, in no order.
     Set(Vec<Value>),
 }
 
 impl Value {
     /// A plain number.
+    #[cfg(test)]
     pub(super) fn number(value: f64) -> Value {
-        Value::Number { value, percent: false }
+        Value::Number { value, percent: false, form: Form::Whole }
     }
 
-    /// Whether the verifier takes two values for the same: numbers to six decimals, a percentage as its share or its count.
+    /// Whether two are one member of a set, however they are written.
+    fn is(&self, other: &Value) -> bool {
+        match (self, other) {
+            (Value::Number { value: a, percent: p, .. }, Value::Number { value: b, percent: q, .. }) => {
+                a == b && p == q
+            }
+            _ => self == other,
+        }
+    }
+
+    /// Whether the verifier takes two values for the same: numbers to six decimals where one is written with decimals
+    /// and exactly elsewhere, a percentage as its share or its count, a set of one as what is in it.
     pub(super) fn same(&self, other: &Value) -> bool {
         let near = |a: f64, b: f64| (a * 1e6).round() == (b * 1e6).round();
+        let exact = |a: f64, b: f64| a == b || (a - b).abs() < 1e-12 * a.abs().max(b.abs()).min(f64::MAX);
         let readings = |value: f64, percent: bool| [value, if percent { value / 100.0 } else { value }];
         match (self, other) {
-            (Value::Number { value: a, percent: p }, Value::Number { value: b, percent: q }) => {
+            (Value::Set(members), one) | (one, Value::Set(members))
+                if members.len() == 1 && !matches!(one, Value::Set(_)) =>
+            {
+                members[0].same(one)
+            }
+            (
+                Value::Number { value: a, percent: p, form },
+                Value::Number { value: b, percent: q, form: other },
+            ) => {
+                let forms = [*form, *other];
+                let same = |a: f64, b: f64| match () {
+                    () if forms.contains(&Form::Decimal) => near(a, b),
+                    () if forms.contains(&Form::Rounded) && forms.contains(&Form::Whole) => false,
+                    () if forms.contains(&Form::Whole) => exact(a, b),
+                    () => exact(a, b) || (a - b).abs() < 1e-15,
+                };
                 if p == q {
-                    return near(*a, *b);
+                    return same(*a, *b);
                 }
-                readings(*a, *p).iter().any(|a| readings(*b, *q).iter().any(|b| near(*a, *b)))
+                readings(*a, *p).iter().any(|a| readings(*b, *q).iter().any(|b| same(*a, *b)))
             }
-            (Value::Equation(_, value), Value::Number { value: a, percent })
-            | (Value::Number { value: a, percent }, Value::Equation(_, value)) => {
-                readings(*a, *percent).iter().any(|a| near(*a, *value))
+            (Value::Equation(_, value, form), number @ Value::Number { .. })
+            | (number @ Value::Number { .. }, Value::Equation(_, value, form)) => {
+                number.same(&Value::Number { value: *value, percent: false, form: *form })
             }
-            (Value::Equation(a, x), Value::Equation(b, y)) => a == b && near(*x, *y),
+            (Value::Equation(a, x, _), Value::Equation(b, y, _)) => a == b && near(*x, *y),
             (Value::Name(a), Value::Name(b)) => a == b,
             (Value::Set(a), Value::Set(b)) => {
                 a.len() == b.len() && a.iter().all(|a| b.iter().any(|b| a.same(b)))
@@ -154,7 +193,7 @@ pub(super) fn formula_at(text: &str, begin: usize, boxed: bool) -> Option<Formul
 
 fn as_share(value: Value, percent: bool) -> Option<Value> {
     match value {
-        Value::Number { value, .. } if percent => Some(Value::Number { value, percent }),
+        Value::Number { value, form, .. } if percent => Some(Value::Number { value, percent, form }),
         other => Some(other),
     }
 }
@@ -164,7 +203,7 @@ fn set(values: Vec<Value>) -> Option<Value> {
     for value in values {
         let more = if let Value::Set(more) = value { more } else { vec![value] };
         for one in more {
-            if !members.contains(&one) {
+            if !members.iter().any(|known| known.is(&one)) {
                 members.push(one);
             }
         }
@@ -253,23 +292,41 @@ fn boxes(text: &str, last: bool) -> String {
 /// What the content of a formula comes to.
 fn value(content: &str) -> Option<Value> {
     let content = content.trim_matches(is_blank);
-    if content.is_empty() {
+    // A brace that nobody closed, and a point that belongs to no number.
+    if content.is_empty() || content.starts_with('{') || content.contains(" . ") {
         return None;
     }
+    // Words at the end are taken for a unit.
+    let unit = content.rsplit_once("\\text{").filter(|(before, unit)| {
+        !before.is_empty() && unit.split_once('}').is_some_and(|(_, after)| after.is_empty())
+    });
+    if let Some((before, _)) = unit {
+        return value(before).filter(|_| !before.trim_matches(is_blank).ends_with(','));
+    }
+    // "3 and 4" are two; "3 and" is nothing.
+    if let Some((first, rest)) =
+        content.split_once(" and").filter(|(_, rest)| !rest.starts_with(char::is_alphanumeric))
+    {
+        return set(vec![value(first)?, value(rest)?]);
+    }
+    let form = |text: &str| match () {
+        () if !text.bytes().all(|b| b.is_ascii_digit() || b".,-".contains(&b)) => Form::Computed,
+        () if text.contains('.') => Form::Decimal,
+        () => Form::Whole,
+    };
     if let Some((name, value)) = content.split_once('=').filter(|(_, value)| !value.contains('=')) {
         let name = name.trim_matches(is_blank);
         let single = name.len() == 1 && name.bytes().all(|b| b.is_ascii_alphabetic());
         return single
-            .then(|| number(value))
-            .flatten()
-            .map(|value| Value::Equation(name.to_lowercase(), value));
+            .then(|| Some(Value::Equation(name.to_lowercase(), number(value)?, form(value))))
+            .flatten();
     }
     if let Some(value) = number(content) {
-        return Some(Value::number(value));
+        return Some(Value::Number { value, percent: false, form: form(content) });
     }
     let share = content.strip_suffix('%').map(|rest| rest.strip_suffix('\\').unwrap_or(rest));
-    if let Some(value) = share.and_then(number) {
-        return Some(Value::Number { value, percent: true });
+    if let Some((value, share)) = share.and_then(|share| Some((number(share)?, share))) {
+        return Some(Value::Number { value, percent: true, form: form(share) });
     }
     if content.contains(',') {
         return set(content.split(',').map(value).collect::<Option<Vec<_>>>()?);
@@ -302,50 +359,4 @@ fn number(text: &str) -> Option<f64> {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    #[test]
-    fn formulas_are_found_and_read() {
-        let check = |text: &str, expect: &[Value]| {
-            let found: Vec<Value> = formulas(text, false).into_iter().filter_map(|f| f.value).collect();
-            assert_eq!(found, expect, "{text:?}");
-        };
-        check("see $3$ and \\(4\\)", &[Value::Set(vec![Value::number(3.0), Value::number(4.0)])]);
-        check("$$7$$ then \\[2\\]", &[Value::number(7.0), Value::number(2.0)]);
-        check("a [3] b", &[Value::number(3.0)]);
-        check("-\\frac{1}{2}", &[Value::number(-0.5)]);
-        check("$x=3$", &[Value::Equation("x".into(), 3.0)]);
-        check("$50\\%$", &[Value::Number { value: 50.0, percent: true }]);
-        check("$50$% ", &[Value::Number { value: 50.0, percent: true }]);
-        check("$\\text{left}$", &[Value::Name("left".into())]);
-        check("$5 steps $", &[Value::Name("5 steps".into())]);
-        check("$5 and 7", &[]);
-        check("a\\$5$", &[]);
-    }
-
-    #[test]
-    fn boxes_are_found_and_read() {
-        let check = |text: &str, expect: Option<Value>| {
-            assert_eq!(bare_box(text).and_then(|found| found.value), expect, "{text:?}");
-        };
-        check("I see \\boxed{3} and 5", Some(Value::number(3.0)));
-        check("\\boxed{3} and \\boxed{4}", Some(Value::Set(vec![Value::number(3.0), Value::number(4.0)])));
-        check("\\boxed{2+1} then", Some(Value::number(3.0)));
-        check("\\boxed{\\frac{1}{2}} }", Some(Value::number(0.5)));
-        check("\\boxed{A}", Some(Value::Name("a".into())));
-        check("\\boxed{3", None);
-        check("\\boxed{}", None);
-    }
-
-    proptest! {
-        #[test]
-        fn no_text_panics(text in "(\\$|\\\\boxed\\{|\\\\\\(|\\\\\\)|\\\\\\[|\\\\\\]|\\\\frac\\{|\\}\\{|\\}|[0-9]|é|and|,|=| |\n|\\[|\\]|%){0,18}") {
-            formulas(&text, false);
-            formulas(&text, true);
-            bare_box(&text);
-        }
-    }
-}
+mod tests;

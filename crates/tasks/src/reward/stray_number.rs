@@ -3,8 +3,14 @@
 //! Numbers count where they stand at a word's beginning, with thousands, decimals and percent, and so does arithmetic
 //! like `3/4`, which hides the numbers in it until it proves to be none. Formulas are `stray_latex`'s.
 
+mod ending;
+#[cfg(test)]
+mod tests;
+
+use ending::not_before_equals;
+
 use super::arithmetic::value_with_roots;
-use super::stray_latex::{Formula, Value, bare_box, formula_at, formulas};
+use super::stray_latex::{Form, Formula, Value, bare_box, formula_at, formulas};
 use crate::format::tags::is_blank;
 
 /// A number or an expression and where it lies. An expression that cannot be computed has no value, but hides the
@@ -15,6 +21,8 @@ struct Found {
     end: usize,
     value: Option<f64>,
     percent: bool,
+    /// Of an expression: whether a part was too small to count.
+    lost: bool,
 }
 
 /// What a text is taken to say: a value, and how the first thing that was tried is written. The verifier compares both.
@@ -88,9 +96,16 @@ pub(super) fn stray(text: &str) -> Stray {
 impl Found {
     fn formula(&self, text: &str) -> Formula {
         let raw = &text[self.begin..self.end];
-        let number = |value: f64| Value::Number { value, percent: self.percent };
         // Numbers are written back without marks between thousands and zeros before them.
-        let plain = number_text(raw).unwrap_or_else(|| raw.to_owned());
+        let plain = number_text(raw);
+        let form = match &plain {
+            None if self.lost => Form::Rounded,
+            None => Form::Computed,
+            Some(plain) if plain.contains('.') => Form::Decimal,
+            Some(_) => Form::Whole,
+        };
+        let number = |value: f64| Value::Number { value, percent: self.percent, form };
+        let plain = plain.unwrap_or_else(|| raw.to_owned());
         Formula { begin: self.begin, end: self.end, value: self.value.map(number), text: plain }
     }
 }
@@ -157,6 +172,7 @@ fn final_answers(text: &str, lower: &str, numbers: &[Found]) -> Vec<Found> {
         let window: usize = text[from..].chars().take(104).map(char::len_utf8).sum();
         lower[from..from + window].match_indices("is").find_map(|(place, _)| {
             let (before, is) = (&text[..from + place], from + place + 2);
+            let line = !text[from..from + place].trim_end_matches(is_blank).contains('\n');
             let is = is + usize::from(text[is..].starts_with(':'));
             // One blank or `=` may come before, and the stars of bold type.
             let joined = |found: &&Found| {
@@ -164,7 +180,7 @@ fn final_answers(text: &str, lower: &str, numbers: &[Found]) -> Vec<Found> {
                 let mut mark = between.strip_suffix("**").unwrap_or(between).chars();
                 mark.next().is_some_and(|c| is_blank(c) || c == '=') && mark.next().is_none()
             };
-            numbers.iter().find(joined).filter(|_| before.ends_with(is_blank)).copied()
+            numbers.iter().find(joined).filter(|_| line && before.ends_with(is_blank)).copied()
         })
     };
     lower.match_indices(cue).filter_map(|(at, _)| after(at)).collect()
@@ -177,44 +193,29 @@ fn answers(text: &str, lower: &str, numbers: &[Found], cue: &str) -> Vec<Found> 
     while let Some(at) = lower[from..].find(cue) {
         let begin = from + at + cue.len();
         // What lies between the cue and the blank before the number.
-        let near = |limit: usize, number: &Found| {
+        let before = |number: &Found| {
             let between = text.get(begin..number.begin).unwrap_or_default();
-            let between = between.strip_suffix("**").unwrap_or(between);
-            let mut between = between.chars();
+            let mut between = between.strip_suffix("**").unwrap_or(between).chars();
             between.next_back();
-            between.as_str().chars().count() <= limit && !between.as_str().contains('\n')
+            between.as_str()
         };
+        let near = |limit: usize, between: &str| between.chars().count() <= limit && !between.contains('\n');
         let later: Vec<Found> = numbers
             .iter()
             .filter(|number| number.begin >= begin)
             .filter_map(|number| not_before_equals(text, *number))
             .collect();
-        let equals = |number: &&Found| text[begin..number.begin].trim_end_matches(is_blank).ends_with('=');
+        // The `=` and the blank before the number are two.
+        let equals = |number: &&Found| {
+            let between = before(number).trim_end_matches(is_blank).strip_suffix('=');
+            between.is_some_and(|between| near(100, between))
+        };
         let mut later = later.iter();
-        let number = later
-            .clone()
-            .filter(equals)
-            .rfind(|number| near(101, number))
-            .or_else(|| later.find(|number| near(50, number)));
+        let number = later.clone().rfind(equals).or_else(|| later.find(|number| near(50, before(number))));
         from = number.map_or(begin, |number| number.end);
         found.extend(number);
     }
     found
-}
-
-/// A number that no `=` follows, or as much of it as none follows: without its percent sign, else without its last digit.
-fn not_before_equals(text: &str, number: Found) -> Option<Found> {
-    if !text[number.end..].trim_start_matches(is_blank).starts_with('=') {
-        return Some(number);
-    }
-    let raw = &text[number.begin..number.end];
-    if number.percent {
-        let end = raw.rfind(|c: char| c.is_ascii_digit())? + 1;
-        return Some(Found { end: number.begin + end, percent: false, ..number });
-    }
-    let shorter = raw.get(..raw.len().checked_sub(1)?)?;
-    let whole = !shorter.is_empty() && raw.bytes().all(|b| b.is_ascii_digit());
-    whole.then(|| Found { end: number.end - 1, value: shorter.parse().ok(), ..number })
 }
 
 /// Where a number may begin: at the start, after a blank or `=`, and after the two stars of bold type there.
@@ -242,17 +243,38 @@ fn scan(starts: &[usize], read: impl Fn(usize) -> Option<Found>) -> Vec<Found> {
 }
 
 fn number_at(text: &str, begin: usize) -> Option<Found> {
-    let currency = text[begin..].chars().next().filter(|c| is_currency(*c)).map_or(0, char::len_utf8);
-    let (value, length) = number(&text[begin + currency..])?;
-    let percent =
-        text[begin + currency..begin + currency + length].ends_with(|c: char| c == '%' || c.is_alphabetic());
-    Some(Found { begin, end: begin + currency + length, value: Some(value), percent })
+    let from = begin + currency_at(text, begin);
+    let (value, length) = number(&text[from..])?;
+    let percent = text[from..from + length].ends_with(|c: char| c == '%' || c.is_alphabetic());
+    Some(Found { begin, end: from + length, value: Some(value), percent, lost: false })
+}
+
+/// Length of a sign of money.
+fn currency_at(text: &str, begin: usize) -> usize {
+    text[begin..].chars().next().filter(|c| is_currency(*c)).map_or(0, char::len_utf8)
+}
+
+/// The end of a percent sign or word that follows.
+fn percent_at(text: &str, end: usize) -> Option<usize> {
+    let after = text[end..].trim_start_matches(is_blank);
+    let word = ["%", "percent", "Percent", "pct", "Pct"].into_iter().find(|word| after.starts_with(*word))?;
+    Some(text.len() - after.len() + word.len())
 }
 
 /// Arithmetic: a digit, perhaps in a bracket, an operator and something behind it, up to the last mark or blank that may
 /// end it.
 fn expression_at(text: &str, begin: usize) -> Option<Found> {
     let rest = &text[begin..];
+    let end = expression_end(rest)?;
+    Some(expression(&rest[..end], begin))
+}
+
+fn is_operator(c: char) -> bool {
+    "+-*×/^()÷".contains(c)
+}
+
+/// How long the expression is that a text opens with.
+fn expression_end(rest: &str) -> Option<usize> {
     let bare = rest.strip_prefix('-').unwrap_or(rest);
     let bare = bare.strip_prefix('(').unwrap_or(bare);
     let bare = bare.strip_prefix('-').unwrap_or(bare);
@@ -260,23 +282,24 @@ fn expression_at(text: &str, begin: usize) -> Option<Found> {
         return None;
     }
     let first = rest.len() - bare.len() + 1;
-    let operator = |c: char| "+-*×/^()÷".contains(c);
-    let run = rest.find(|c: char| !(c.is_ascii_digit() || c == '.' || is_blank(c) || operator(c)));
+    let run = rest.find(|c: char| !(c.is_ascii_digit() || c == '.' || is_blank(c) || is_operator(c)));
     let run = &rest[..run.unwrap_or(rest.len())];
     let ended = rest[run.len()..].chars().next().is_none_or(|c| matches!(c, ',' | ':' | '$'));
     let end = if ended { run.len() } else { run.rfind(|c: char| c == '.' || c == ')' || is_blank(c))? };
     let inside = rest.get(first..end)?;
-    let mut marks = inside.char_indices().filter(|(_, c)| operator(*c));
-    if !marks.any(|(at, c)| at + c.len_utf8() < inside.len()) {
-        return None;
-    }
-    let whole = &rest[..end];
+    let mut marks = inside.char_indices().filter(|(_, c)| is_operator(*c));
+    marks.any(|(at, c)| at + c.len_utf8() < inside.len()).then_some(end)
+}
+
+fn expression(whole: &str, begin: usize) -> Found {
     // Products need their sign in the language the verifier computes in, and only its own signs.
     let tight: Vec<char> = whole.chars().filter(|c| !is_blank(*c)).collect();
     let implied = tight.windows(2).any(|pair| pair[1] == '(' && (pair[0].is_ascii_digit() || pair[0] == ')'))
         || tight.windows(2).any(|pair| pair[0] == ')' && pair[1].is_ascii_digit());
-    let value = if implied || whole.contains(['×', '÷']) { None } else { value_with_roots(whole) };
-    Some(Found { begin, end: begin + end, value, percent: false })
+    let spaced: String = whole.chars().map(|c| if is_blank(c) { ' ' } else { c }).collect();
+    let value = if implied || whole.contains(['×', '÷']) { None } else { value_with_roots(&spaced) };
+    let (value, lost) = value.map_or((None, false), |(value, lost)| (Some(value), lost));
+    Found { begin, end: begin + whole.len(), value, percent: false, lost }
 }
 
 fn is_currency(c: char) -> bool {
@@ -309,91 +332,5 @@ fn number(text: &str) -> Option<(f64, usize)> {
         end += 1 + run(end + 1);
     }
     let value: f64 = digits.parse().ok()?;
-    let after = text[end..].trim_start_matches(is_blank);
-    let percent = ["%", "percent", "Percent", "pct", "Pct"].iter().find(|word| after.starts_with(**word));
-    let length = percent.map_or(end, |word| text.len() - after.len() + word.len());
-    Some((value, length))
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    /// From `parse(text)` of math-verify 0.9.
-    #[test]
-    fn stray_numbers_are_math_verifys() {
-        let case = |text: &str, expect: Option<f64>| {
-            let found = stray(text);
-            let same =
-                |number: f64| found.value.as_ref().is_some_and(|value| value.same(&Value::number(number)));
-            assert!(expect.map_or(found.value.is_none(), same), "{text:?}: {found:?}");
-        };
-        case("I saw 2 chairs", Some(2.0));
-        case("The answer is 12", Some(12.0));
-        case("12, 13", Some(13.0));
-        case("first 3 then 4 then 5", Some(5.0));
-        case("1,000 apples", Some(1000.0));
-        case("50%", Some(0.5));
-        case("x = 5", Some(5.0));
-        case("a 0.5 m", Some(0.5));
-        case("room1 and room 2 go", Some(2.0));
-        case("3D", Some(3.0));
-        case("turn right 90 degrees and left 45 degrees", Some(45.0));
-        case("2:30", Some(2.0));
-        case("-3", Some(-3.0));
-        case("1/2", Some(0.5));
-        case("Hence, the correct answer is 7 ok. And 8", Some(7.0));
-        for none in ["", "nothing", "<answer>B</answer>", "A. left B. right", "room1", "answer"] {
-            case(none, None);
-        }
-    }
-
-    /// What hides a number and what does not; from the same.
-    #[test]
-    fn expressions_hide_numbers() {
-        let case = |text: &str, expect: Option<f64>| {
-            let found = stray(text);
-            let same =
-                |number: f64| found.value.as_ref().is_some_and(|value| value.same(&Value::number(number)));
-            assert!(expect.map_or(found.value.is_none(), same), "{text:?}: {found:?}");
-        };
-        case("12:. then -3. 3 + 4. turn left", Some(4.0));
-        case("then -3\n10-15 m", Some(10.0));
-        case("10-15 m", Some(-5.0));
-        case("<answer>the answer is 7 **8**", Some(8.0));
-        case("<answer>= 5 2 - 3 steps go 2 or 3 steps</answer>", Some(3.0));
-        case("3 + 4, $5", Some(5.0));
-    }
-
-    /// From `verify(parse(a), parse(b))` of the same.
-    #[test]
-    fn formulas_are_math_verifys() {
-        let case = |a: &str, b: &str, expect: bool| {
-            assert_eq!((stray(a).same(&stray(b)), stray(b).same(&stray(a))), (expect, expect), "{a:?} {b:?}");
-        };
-        case("I see \\boxed{3} and 5", "3", true);
-        case("$3$ then 4", "4", true);
-        case("4 then $3$", "$x=3$", true);
-        case("the answer is $5$ then 6", "5", true);
-        case("$\\boxed{12}$ final answer is 4", "4", true);
-        case("50%", "50", true);
-        case("\\boxed{50\\%}", "0.5", true);
-        case("\\boxed{A}", "$A$", true);
-        case("\\boxed{A}", "$B$", false);
-        case("\\boxed{3} and \\boxed{4}", "$4$, $3$", true);
-        case("$3$, $4$", "3", false);
-        case("\\boxed{}", "$3$", false);
-        case("room 1,000", "1000", true);
-        case("go **8** 0.5 is", "0.5", false);
-        case("Answer: \n $5 steps $$x=3$$", "3", false);
-    }
-
-    proptest! {
-        #[test]
-        fn no_text_panics(text in "(answer|final answer is|[0-9]{1,4}|[.,:=*$%()/+é×\n -]|is){0,16}") {
-            stray(&text);
-        }
-    }
+    Some((value, percent_at(text, end).unwrap_or(end)))
 }
