@@ -292,7 +292,7 @@ fn boxes(text: &str, last: bool) -> String {
 /// What the content of a formula comes to.
 fn value(content: &str) -> Option<Value> {
     let content = content.trim_matches(is_blank);
-    // A brace that nobody closed, and a point that belongs to no number.
+    // The verifier cannot parse an unclosed brace or a point outside a number.
     if content.is_empty() || content.starts_with('{') || content.contains(" . ") {
         return None;
     }

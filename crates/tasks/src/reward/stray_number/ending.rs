@@ -15,12 +15,12 @@ pub(super) fn not_before_equals(text: &str, found: Found) -> Option<Found> {
     }
     let begin = found.begin;
     let from = begin + currency_at(text, begin);
-    let endings = number_endings(&text[from..]).into_iter().flat_map(|length| {
+    let mut endings = number_endings(&text[from..]).into_iter().flat_map(|length| {
         let end = from + length;
         let percent = percent_at(text, end).map(|after| (after, true));
         percent.into_iter().chain([(end, false)]).map(move |(after, percent)| (end, after, percent))
     });
-    let (end, after, percent) = { endings }.find(|(_, after, _)| free(*after))?;
+    let (end, after, percent) = endings.find(|(_, after, _)| free(*after))?;
     let value = text[from..end].replace(',', ".").parse().ok().or_else(|| Some(number(&text[from..end])?.0));
     Some(Found { begin, end: after, value, percent, lost: false })
 }

@@ -4,48 +4,45 @@ use proptest::prelude::*;
 
 use super::*;
 
+#[track_caller]
+fn reads(text: &str, expect: Option<f64>) {
+    let found = stray(text);
+    let same = |number: f64| found.value.as_ref().is_some_and(|value| value.same(&Value::number(number)));
+    assert!(expect.map_or(found.value.is_none(), same), "{text:?}: {found:?}");
+}
+
 /// From `parse(text)` of math-verify 0.9.
 #[test]
 fn stray_numbers_are_math_verifys() {
-    let case = |text: &str, expect: Option<f64>| {
-        let found = stray(text);
-        let same = |number: f64| found.value.as_ref().is_some_and(|value| value.same(&Value::number(number)));
-        assert!(expect.map_or(found.value.is_none(), same), "{text:?}: {found:?}");
-    };
-    case("I saw 2 chairs", Some(2.0));
-    case("The answer is 12", Some(12.0));
-    case("12, 13", Some(13.0));
-    case("first 3 then 4 then 5", Some(5.0));
-    case("1,000 apples", Some(1000.0));
-    case("50%", Some(0.5));
-    case("x = 5", Some(5.0));
-    case("a 0.5 m", Some(0.5));
-    case("room1 and room 2 go", Some(2.0));
-    case("3D", Some(3.0));
-    case("turn right 90 degrees and left 45 degrees", Some(45.0));
-    case("2:30", Some(2.0));
-    case("-3", Some(-3.0));
-    case("1/2", Some(0.5));
-    case("Hence, the correct answer is 7 ok. And 8", Some(7.0));
+    reads("I saw 2 chairs", Some(2.0));
+    reads("The answer is 12", Some(12.0));
+    reads("12, 13", Some(13.0));
+    reads("first 3 then 4 then 5", Some(5.0));
+    reads("1,000 apples", Some(1000.0));
+    reads("50%", Some(0.5));
+    reads("x = 5", Some(5.0));
+    reads("a 0.5 m", Some(0.5));
+    reads("room1 and room 2 go", Some(2.0));
+    reads("3D", Some(3.0));
+    reads("turn right 90 degrees and left 45 degrees", Some(45.0));
+    reads("2:30", Some(2.0));
+    reads("-3", Some(-3.0));
+    reads("1/2", Some(0.5));
+    reads("Hence, the correct answer is 7 ok. And 8", Some(7.0));
     for none in ["", "nothing", "<answer>B</answer>", "A. left B. right", "room1", "answer"] {
-        case(none, None);
+        reads(none, None);
     }
 }
 
 /// What hides a number and what does not; from the same.
 #[test]
 fn expressions_hide_numbers() {
-    let case = |text: &str, expect: Option<f64>| {
-        let found = stray(text);
-        let same = |number: f64| found.value.as_ref().is_some_and(|value| value.same(&Value::number(number)));
-        assert!(expect.map_or(found.value.is_none(), same), "{text:?}: {found:?}");
-    };
-    case("12:. then -3. 3 + 4. turn left", Some(4.0));
-    case("then -3\n10-15 m", Some(10.0));
-    case("10-15 m", Some(-5.0));
-    case("<answer>the answer is 7 **8**", Some(8.0));
-    case("<answer>= 5 2 - 3 steps go 2 or 3 steps</answer>", Some(3.0));
-    case("3 + 4, $5", Some(5.0));
+    reads("12:. then -3. 3 + 4. turn left", Some(4.0));
+    reads("then -3\n10-15 m", Some(10.0));
+    reads("10-15 m", Some(-5.0));
+    reads("<answer>the answer is 7 **8**", Some(8.0));
+    reads("<answer>= 5 2 - 3 steps go 2 or 3 steps</answer>", Some(3.0));
+    reads("3 + 4, $5", Some(5.0));
 }
 
 /// From `verify(parse(a), parse(b))` of the same.
